@@ -1,0 +1,126 @@
+"""A multi-behavior data set in memory: one immutable object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from nmtr.errors import ConfigError, DataError
+
+IntArray = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from and how it was made; shown wherever the data set is."""
+
+    source: str  # an address, a file's name, or "generated"
+    licence: str = "not stated"
+    made: str = ""  # one sentence: merged, dropped, how the held-out pairs were chosen
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Users, items and what users did to items, with one held-out target pair a user.
+
+    Shapes: M users, N items, R behaviors (lowest first, the target last).
+    """
+
+    name: str
+    behaviors: tuple[str, ...]
+    matrices: tuple[csr_array, ...]  # R of (M, N) uint8, ones, sorted indices; the target's without held-out test pairs
+    test_item: IntArray  # (M,) held-out target item, -1 = none
+    given_valid_item: IntArray  # (M,) the validation item that the source names, -1 = none; still in matrices[-1]
+    users: NDArray[np.str_]  # (M,) original labels
+    items: NDArray[np.str_]  # (N,) original labels
+    origin: Origin
+    attributes: pd.DataFrame | None = field(default=None, repr=False)  # N rows; any of title, category, price, image
+
+    @property
+    def num_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def num_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def num_behaviors(self) -> int:
+        return len(self.behaviors)
+
+    @property
+    def target(self) -> str:
+        """The behavior that is recommended for: the last."""
+        return self.behaviors[-1]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits over everything that a figure depends on: sizes, behaviors, pairs, held-out pairs."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(repr((self.num_users, self.num_items, self.behaviors)).encode())
+        for matrix in self.matrices:
+            digest.update(matrix.indptr.astype("<i8").tobytes())
+            digest.update(matrix.indices.astype("<i4").tobytes())
+        digest.update(self.test_item.astype("<i4").tobytes())
+        digest.update(self.given_valid_item.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+    def matrix(self, behavior: str) -> csr_array:
+        """The (M, N) matrix of one behavior."""
+        return self.matrices[self.behaviors.index(behavior)]
+
+    def select(self, behaviors: Sequence[str]) -> Dataset:
+        """The same data set with some of its behaviors; the target has to be the last.
+
+        The fingerprint becomes another one: figures over other inputs are other figures.
+        """
+        if tuple(behaviors) == self.behaviors:
+            return self
+        if not behaviors or behaviors[-1] != self.target or not set(behaviors) <= set(self.behaviors):
+            raise ConfigError(
+                f"behaviors must be some of {', '.join(self.behaviors)} with {self.target} last; "
+                f"got {', '.join(behaviors) or 'none'}."
+            )
+        return replace(
+            self, behaviors=tuple(behaviors), matrices=tuple(self.matrix(behavior) for behavior in behaviors)
+        )
+
+    def user_index(self, label: str) -> int:
+        """The row of the user with this label; DataError if there is none."""
+        return self._find(self._user_rows, label, "user", self.users)
+
+    def item_index(self, label: str) -> int:
+        """The column of the item with this label; DataError if there is none."""
+        return self._find(self._item_columns, label, "item", self.items)
+
+    def title(self, item: int) -> str | None:
+        """The item's title, where the data set has titles."""
+        if self.attributes is None or "title" not in self.attributes:
+            return None
+        value = self.attributes["title"].iat[item]
+        return None if pd.isna(value) else str(value)
+
+    @cached_property
+    def _user_rows(self) -> pd.Index[str]:
+        return pd.Index(self.users)
+
+    @cached_property
+    def _item_columns(self) -> pd.Index[str]:
+        return pd.Index(self.items)
+
+    def _find(self, index: pd.Index[str], label: str, kind: str, labels: NDArray[np.str_]) -> int:
+        position = index.get_indexer([label])[0]
+        if position < 0:
+            raise DataError(
+                f"{kind} must be one of the {len(labels):,} {kind}s of data set {self.name}, "
+                f"such as {labels[0]}; got {label}."
+            )
+        return int(position)

@@ -1,0 +1,73 @@
+"""The two split protocols: what a model may see, and what it is tested on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array
+
+from nmtr.config import Protocol
+from nmtr.data.dataset import Dataset, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """What a model trains on, and the held-out items that select and test it."""
+
+    protocol: Protocol
+    train: tuple[csr_array, ...]  # R of (M, N), without the held-out pairs that the protocol removes
+    valid_item: IntArray  # (M,), -1 = none
+    test_item: IntArray  # (M,), -1 = none
+    known: csr_array  # (M, N) every purchase of training and validation: what the test ranking leaves out
+
+
+def split(dataset: Dataset, protocol: Protocol, seed: int, *, validation: bool = True) -> Split:
+    """Hold out one purchase a user for validation, beside the test purchase that the data set holds out.
+
+    The validation purchase is the one that the source names, else one drawn at random (seeded) from the training
+    purchases of each user who has two or more. *standard*, as published, removes the held-out pairs from the target
+    only; *clean* removes them from every lower behavior too. Without `validation`, the validation purchases stay in
+    training (refit).
+    """
+    known = dataset.matrices[-1]
+    valid_item = _validation_items(dataset, seed) if validation else np.full(dataset.num_users, -1, np.int32)
+    lower = [*dataset.matrices[:-1]]
+    if protocol == "clean":
+        lower = [without(without(matrix, dataset.test_item), valid_item) for matrix in lower]
+    return Split(
+        protocol=protocol,
+        train=(*lower, without(known, valid_item)),
+        valid_item=valid_item,
+        test_item=dataset.test_item,
+        known=known,
+    )
+
+
+def without(matrix: csr_array, held_out: IntArray) -> csr_array:
+    """The (M, N) matrix less one pair a user, where it stands in it; `held_out` is (M,), -1 = none."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    keep = matrix.indices != held_out[rows]
+    if keep.all():
+        return matrix
+    return csr_array(coo_array((matrix.data[keep], (rows[keep], matrix.indices[keep])), shape=matrix.shape))
+
+
+def stands_in(matrix: csr_array, held_out: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """(M,) whether each user's held-out item stands in the matrix; False where none is held out."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    found = np.zeros(matrix.shape[0], dtype=np.bool_)
+    found[rows[matrix.indices == held_out[rows]]] = True
+    return found
+
+
+def _validation_items(dataset: Dataset, seed: int) -> IntArray:
+    """(M,) one training purchase of each user who has two or more, -1 for the others."""
+    target = dataset.matrices[-1]
+    count = np.diff(target.indptr)
+    position = np.random.default_rng(seed).integers(0, np.maximum(count, 1))
+    has = count >= 2
+    drawn = np.full(dataset.num_users, -1, np.int32)
+    drawn[has] = target.indices[(target.indptr[:-1] + position)[has]]
+    given = dataset.given_valid_item
+    return np.where((given >= 0) & has, given, drawn).astype(np.int32) if (given >= 0).any() else drawn

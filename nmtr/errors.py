@@ -1,0 +1,31 @@
+"""The errors that a user can mend.
+
+    NmtrError
+    ├── ConfigError     an option, or a combination of options, that no run can have
+    ├── DataError       a data set, file, user or item that is missing or malformed
+    ├── RunError        a run that does not exist, or is in the wrong state for what was asked
+    └── CapacityError   a request that does not fit this machine, with the estimate and the alternative
+
+Each message is one sentence that says what was required, what was given and what to do. Pages and commands show it
+as it is; any other exception is a defect and goes to the log.
+"""
+
+
+class NmtrError(Exception):
+    """A mistake that its user can mend; the message is one sentence fit to be shown."""
+
+
+class ConfigError(NmtrError):
+    """An option, or a combination of options, that no run can have."""
+
+
+class DataError(NmtrError):
+    """A data set, file, user or item that is missing or malformed."""
+
+
+class RunError(NmtrError):
+    """A run that does not exist, or is in the wrong state for what was asked."""
+
+
+class CapacityError(NmtrError):
+    """A request that does not fit this machine; says the estimate and the alternative."""

@@ -1,0 +1,48 @@
+"""The one protocol that everything which can rank implements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IndexArray = NDArray[np.integer]
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores every item for a block of users; ranking, recommending, explaining and exporting know nothing else."""
+
+    @property
+    def num_users(self) -> int: ...
+
+    @property
+    def num_items(self) -> int: ...
+
+    def score(self, users: IndexArray) -> FloatArray:
+        """Target logits of all items, (B, N) float32, for users (B,); a fresh array that the caller may change."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Scores taken apart along the cascade (Eq. 9), for B pairs and R behaviors, lowest first.
+
+    ``logits[:, r] == logits[:, r - 1] + own[:, r] + bias[:, r]``, with nothing inherited at r = 0.
+    """
+
+    own: FloatArray  # (B, R) each stage's own interaction f^r(p_u, q_i)
+    bias: FloatArray  # (B, R) each stage's item bias b_i^r
+    logits: FloatArray  # (B, R) before the sigmoid
+
+
+@runtime_checkable
+class CascadeScorer(Scorer, Protocol):
+    """A scorer whose target logit is the last of a cascade of stages."""
+
+    def stages(self, users: IndexArray, items: IndexArray) -> Stages:
+        """The stages of B pairs; users (B,), items (B,)."""
+        ...

@@ -1,0 +1,34 @@
+"""What a finished run says of itself."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Slice(BaseModel):
+    """The metrics of some of the test users."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    users: int
+    metrics: dict[str, float]
+
+
+class Result(BaseModel):
+    """Metrics of one run, chosen on validation and measured once on test; JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int  # trained in all
+    best_epoch: int  # the epoch that validation chose; 0 for methods that do not train
+    refit: bool  # whether the tested model was trained once more on training + validation
+    seconds_per_epoch: float | None  # median; None for methods that do not train
+    seconds: float  # training and evaluation together
+    valid: dict[str, float]  # "HR@100" -> value at best_epoch
+    test: dict[str, float]  # "HR@50" … "NDCG@200" -> value
+    intervals: dict[str, float]  # half width of the 95 % interval over test users of each test metric
+    test_users: int
+    # Test users whose held-out item stands in one of their lower behaviors as trained on, and the others: the leak.
+    visited: Slice
+    not_visited: Slice
+    peak_memory_mb: float | None

@@ -1,0 +1,23 @@
+"""What a training says of itself after every epoch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Phase = Literal["select", "refit"]
+
+
+class EpochReport(BaseModel):
+    """One epoch of one phase; JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int  # counts from 1 within the phase
+    epochs: int  # the most that this phase will run
+    phase: Phase  # "select" chooses the number of epochs on validation, "refit" trains on everything for that number
+    loss: dict[str, float]  # behavior -> mean loss an instance of that behavior, before λ (Eq. 12)
+    valid: dict[str, float] | None  # "HR@100" -> value; None in a refit and where no purchase is held out
+    best_epoch: int  # the best epoch of the select phase so far
+    seconds: float  # this epoch's training, without its validation

@@ -36,13 +36,13 @@ class Dataset:
 
     name: str
     behaviors: tuple[str, ...]
-    matrices: tuple[csr_array, ...]  # R of (M, N) uint8, ones, sorted indices; the target's without held-out test pairs
+    matrices: tuple[csr_array, ...]  # R of (M, N) uint8 ones, sorted indices; the target's without test pairs
     test_item: IntArray  # (M,) held-out target item, -1 = none
-    given_valid_item: IntArray  # (M,) the validation item that the source names, -1 = none; still in matrices[-1]
+    given_valid_item: IntArray  # (M,) the source's own validation item, -1 = none; still in matrices[-1]
     users: NDArray[np.str_]  # (M,) original labels
     items: NDArray[np.str_]  # (N,) original labels
     origin: Origin
-    attributes: pd.DataFrame | None = field(default=None, repr=False)  # N rows; any of title, category, price, image
+    attributes: pd.DataFrame | None = field(default=None, repr=False)  # N rows: title, category, price, image
 
     @property
     def num_users(self) -> int:
@@ -106,7 +106,7 @@ class Dataset:
         if self.attributes is None or "title" not in self.attributes:
             return None
         value = self.attributes["title"].iat[item]
-        return None if pd.isna(value) else str(value)
+        return value if isinstance(value, str) else None
 
     @cached_property
     def _user_rows(self) -> pd.Index[str]:
@@ -117,7 +117,7 @@ class Dataset:
         return pd.Index(self.items)
 
     def _find(self, index: pd.Index[str], label: str, kind: str, labels: NDArray[np.str_]) -> int:
-        position = index.get_indexer([label])[0]
+        position = index.get_indexer(pd.Index([label], dtype=index.dtype))[0]
         if position < 0:
             raise DataError(
                 f"{kind} must be one of the {len(labels):,} {kind}s of data set {self.name}, "

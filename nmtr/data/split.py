@@ -25,10 +25,10 @@ class Split:
 def split(dataset: Dataset, protocol: Protocol, seed: int, *, validation: bool = True) -> Split:
     """Hold out one purchase a user for validation, beside the test purchase that the data set holds out.
 
-    The validation purchase is the one that the source names, else one drawn at random (seeded) from the training
-    purchases of each user who has two or more. *standard*, as published, removes the held-out pairs from the target
-    only; *clean* removes them from every lower behavior too. Without `validation`, the validation purchases stay in
-    training (refit).
+    The validation purchase is the one that the source names, else one drawn at random (seeded) from the
+    training purchases of each user who has two or more. *standard*, as published, removes the held-out pairs
+    from the target only; *clean* removes them from every lower behavior too. Without `validation`, the
+    validation purchases stay in training (refit).
     """
     known = dataset.matrices[-1]
     valid_item = _validation_items(dataset, seed) if validation else np.full(dataset.num_users, -1, np.int32)

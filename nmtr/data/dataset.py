@@ -124,3 +124,21 @@ class Dataset:
                 f"such as {labels[0]}; got {label}."
             )
         return int(position)
+
+
+def matrix_of(users: IntArray, items: IntArray, shape: tuple[int, int]) -> csr_array:
+    """The binary (M, N) uint8 matrix of distinct pairs that are sorted by user, then item.
+
+    Raises ValueError where a user or an item lies outside the shape.
+    """
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=shape[0]))]).astype(np.int32)
+    indices = items.astype(np.int32)
+    matrix = csr_array((np.ones(len(indices), np.uint8), indices, indptr), shape=shape)
+    matrix.check_format()
+    return matrix
+
+
+def pairs_of(matrix: csr_array) -> tuple[IntArray, IntArray]:
+    """The users and items of a matrix's pairs, int32, sorted by user, then item."""
+    users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    return users, matrix.indices.astype(np.int32, copy=False)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.sparse import csr_array
 
-from nmtr.data.dataset import Dataset, Origin
+from nmtr.data.dataset import Dataset, Origin, matrix_of, pairs_of
 from nmtr.errors import DataError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -185,30 +185,21 @@ def _taken(name: str) -> DataError:
 
 def _matrices(pairs: pa.Table, shape: tuple[int, int], num_behaviors: int) -> tuple[csr_array, ...]:
     """The (M, N) matrix of each behavior from pairs sorted by behavior, user and item."""
-    user, item, behavior = (pairs[column].to_numpy() for column in ("user", "item", "behavior"))
+    users, items, behavior = (pairs[column].to_numpy() for column in ("user", "item", "behavior"))
     ends = np.searchsorted(behavior, np.arange(num_behaviors + 1))
-    matrices = []
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(user[start:end], minlength=shape[0]))]).astype(
-            np.int32
-        )
-        indices = item[start:end].astype(np.int32)
-        matrix = csr_array((np.ones(len(indices), np.uint8), indices, indptr), shape=shape)
-        matrix.check_format()
-        matrices.append(matrix)
-    return tuple(matrices)
+    return tuple(
+        matrix_of(users[start:end], items[start:end], shape) for start, end in zip(ends[:-1], ends[1:], strict=True)
+    )
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
     """The four files of a data set in a new folder, safe on disk when this returns."""
     folder.mkdir()
-    rows = [matrix.indptr for matrix in dataset.matrices]
+    pairs_by_behavior = [pairs_of(matrix) for matrix in dataset.matrices]
     pairs = pa.table(
         {
-            "user": np.concatenate(
-                [np.repeat(np.arange(dataset.num_users, dtype=np.int32), np.diff(indptr)) for indptr in rows]
-            ),
-            "item": np.concatenate([matrix.indices.astype(np.int32) for matrix in dataset.matrices]),
+            "user": np.concatenate([users for users, _ in pairs_by_behavior]),
+            "item": np.concatenate([items for _, items in pairs_by_behavior]),
             "behavior": np.repeat(
                 np.arange(dataset.num_behaviors, dtype=np.int8), [matrix.nnz for matrix in dataset.matrices]
             ),
@@ -221,15 +212,11 @@ def _write(dataset: Dataset, folder: Path) -> None:
     }
     items = {"label": pa.array(dataset.items.tolist(), pa.string())}
     if dataset.attributes is not None:
-        items |= {
-            str(c): pa.array(dataset.attributes[c], from_pandas=True) for c in dataset.attributes.columns
-        }
+        items |= {str(c): pa.array(dataset.attributes[c], from_pandas=True) for c in dataset.attributes.columns}
     pq.write_table(pairs, folder / "interactions.parquet")
     pq.write_table(pa.table(users), folder / "users.parquet")
     pq.write_table(pa.table(items), folder / "items.parquet")
-    (folder / "dataset.json").write_text(
-        DatasetInfo.of(dataset).model_dump_json(indent=2) + "\n", encoding="utf-8"
-    )
+    (folder / "dataset.json").write_text(DatasetInfo.of(dataset).model_dump_json(indent=2) + "\n", encoding="utf-8")
     for path in (*folder.iterdir(), folder):
         _sync(path)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from nmtr.config import Protocol
-from nmtr.data.dataset import Dataset, IntArray
+from nmtr.data.dataset import Dataset, IntArray, matrix_of, pairs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,18 +46,16 @@ def split(dataset: Dataset, protocol: Protocol, seed: int, *, validation: bool =
 
 def without(matrix: csr_array, held_out: IntArray) -> csr_array:
     """The (M, N) matrix less one pair a user, where it stands in it; `held_out` is (M,), -1 = none."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-    keep = matrix.indices != held_out[rows]
-    if keep.all():
-        return matrix
-    return csr_array(coo_array((matrix.data[keep], (rows[keep], matrix.indices[keep])), shape=matrix.shape))
+    users, items = pairs_of(matrix)
+    keep = items != held_out[users]
+    return matrix if keep.all() else matrix_of(users[keep], items[keep], matrix.shape)
 
 
 def stands_in(matrix: csr_array, held_out: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(M,) whether each user's held-out item stands in the matrix; False where none is held out."""
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    users, items = pairs_of(matrix)
     found = np.zeros(matrix.shape[0], dtype=np.bool_)
-    found[rows[matrix.indices == held_out[rows]]] = True
+    found[users[items == held_out[users]]] = True
     return found
 
 

@@ -42,7 +42,5 @@ def real_data() -> Path:
     default = Path(__file__).resolve().parents[3] / "shared" / "data"
     folder = Path(os.environ.get("NMTR_DATA_DIR", default))
     if not (folder / "beibei" / "train.txt").is_file():
-        pytest.skip(
-            f"no real data under {folder}; set NMTR_DATA_DIR to a folder with beibei/, beibei_1k/, tmall/"
-        )
+        pytest.skip(f"no real data under {folder}; set NMTR_DATA_DIR to a folder with beibei/, beibei_1k/, tmall/")
     return folder

@@ -34,9 +34,7 @@ def test_library_loads_what_it_saved(library: Library, attributes: bool) -> None
     assert loaded.users.tolist() == ["ann", "bob", "zoë"]
     assert loaded.items.tolist() == ["1", "2", "03", "x"]
     assert loaded.test_item.tolist() == [1, -1, 3]
-    assert [loaded.title(item) for item in range(4)] == (
-        ["cup", "mug", None, "jug"] if attributes else [None] * 4
-    )
+    assert [loaded.title(item) for item in range(4)] == (["cup", "mug", None, "jug"] if attributes else [None] * 4)
 
 
 def test_library_info_counts_held_out_pairs_with_the_target(library: Library, dataset: Dataset) -> None:
@@ -78,9 +76,7 @@ def test_library_forgets_what_is_removed(library: Library, dataset: Dataset) -> 
 
 
 @pytest.mark.parametrize("name", ["", "../shop", "a/b", ".hidden", "Shop", "a" * 65, "shop\n", "/etc", "-x"])
-def test_library_never_makes_a_path_of_a_name_that_is_none(
-    library: Library, dataset: Dataset, name: str
-) -> None:
+def test_library_never_makes_a_path_of_a_name_that_is_none(library: Library, dataset: Dataset, name: str) -> None:
     with pytest.raises(DataError, match="name must be"):
         library.save(dataclasses.replace(dataset, name=name))
     for method in (library.load, library.info, library.remove):
@@ -88,9 +84,7 @@ def test_library_never_makes_a_path_of_a_name_that_is_none(
             method(name)
 
 
-def test_library_names_the_available_data_sets_when_asked_for_another(
-    library: Library, dataset: Dataset
-) -> None:
+def test_library_names_the_available_data_sets_when_asked_for_another(library: Library, dataset: Dataset) -> None:
     library.save(dataset)
     with pytest.raises(DataError, match=r"\(shop\); got 'beibei'; add it with `nmtr data add`"):
         library.load("beibei")

@@ -1,0 +1,177 @@
+"""From rows of any source to a data set: merge, drop, hold out, number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nmtr.data.dataset import Dataset, IntArray, Origin, matrix_of
+from nmtr.errors import DataError
+
+TRAIN, VALID, TEST = 0, 1, 2
+_NONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a source says, read but not yet judged: n rows in the source's order, duplicates included."""
+
+    user: IntArray  # (n,) index into users
+    item: IntArray  # (n,) index into items
+    behavior: NDArray[np.int8]  # (n,) index into behaviors
+    users: NDArray[np.str_]  # labels
+    items: NDArray[np.str_]  # labels
+    behaviors: tuple[str, ...]  # lowest first, the target last
+    time: NDArray[np.float64] | None = None  # (n,) in any unit
+    part: NDArray[np.int8] | None = None  # (n,) TRAIN, VALID or TEST, where the source says so
+    attributes: pd.DataFrame | None = None  # a row for each of items
+    catalogue: bool = False  # the items are the source's whole catalogue: keep those that nobody touched
+
+    def take(self, rows: NDArray[Any]) -> Rows:
+        """Some of the rows."""
+        return replace(
+            self,
+            user=self.user[rows],
+            item=self.item[rows],
+            behavior=self.behavior[rows],
+            time=None if self.time is None else self.time[rows],
+            part=None if self.part is None else self.part[rows],
+        )
+
+
+def assemble(
+    rows: Rows,
+    *,
+    name: str,
+    source: str,
+    seed: int = 0,
+    licence: str = "not stated",
+    synthetic: bool = False,
+    remark: str = "",
+) -> Dataset:
+    """Make a data set of rows.
+
+    Duplicates are merged to the earliest. Users without a target interaction are dropped. One target
+    interaction is held out of each user with two or more: the last by time where there are times, else one that
+    the source says is for testing, else one drawn at random (seeded). Where the source decides, its held-out rows
+    of lower behaviors are left out. `origin.made` says what was done, after the `remark`. Raises DataError where
+    no user has a target interaction.
+    """
+    target = rows.behaviors[-1]
+    given = len(rows.user)
+    rows = _merged(rows)
+    done = [
+        f"{_count(given, 'row')} read",
+        f"{_count(given - len(rows.user), 'duplicate')} merged to the earliest",
+    ]
+
+    by_part = rows.time is None and rows.part is not None and bool((rows.part == TEST).any())
+    if by_part and rows.part is not None:
+        unused = (rows.part != TRAIN) & (rows.behavior < len(rows.behaviors) - 1)
+        if unused.any():
+            done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
+            rows = rows.take(np.flatnonzero(~unused))
+
+    is_target = rows.behavior == len(rows.behaviors) - 1
+    purchases = np.bincount(rows.user[is_target], minlength=len(rows.users))
+    if not purchases.any():
+        raise DataError(
+            f"at least one user needs a {target} interaction, since {target} is what is recommended; "
+            f"the {_count(len(rows.user), 'row')} of {source} hold none: check the order of the behaviors."
+        )
+    done.append(f"{_count((purchases == 0).sum(), 'user')} without a {target} dropped")
+    rows = rows.take(np.flatnonzero((purchases > 0)[rows.user]))
+
+    test, valid, how = _held_out(rows, purchases, seed, by_part)
+    user_number, users = _numbered(purchases > 0)
+    touched = np.ones(len(rows.items), np.bool_) if rows.catalogue else np.zeros(len(rows.items), np.bool_)
+    touched[rows.item] = True
+    item_number, items = _numbered(touched)
+    if len(items) < len(rows.items):
+        done.append(f"{_count(len(rows.items) - len(items), 'item')} that nobody else touched dropped")
+
+    keep = np.ones(len(rows.user), np.bool_)
+    keep[test] = False
+    matrices = []
+    for behavior in range(len(rows.behaviors)):
+        chosen = np.flatnonzero(keep & (rows.behavior == behavior))
+        pairs = user_number[rows.user[chosen]], item_number[rows.item[chosen]]
+        matrices.append(matrix_of(*pairs, (len(users), len(items))))
+
+    def items_of(held_out: NDArray[np.intp]) -> IntArray:
+        found = np.full(len(users), _NONE, np.int32)
+        found[user_number[rows.user[held_out]]] = item_number[rows.item[held_out]]
+        return found
+
+    done.append(f"{how} of {_count(len(test), 'user')} held out")
+    made = f"{remark}{', '.join(part for part in done if not part.startswith('no '))}."
+    attributes = rows.attributes
+    return Dataset(
+        name=name,
+        behaviors=rows.behaviors,
+        matrices=tuple(matrices),
+        test_item=items_of(test),
+        given_valid_item=items_of(valid),
+        users=rows.users[users],
+        items=rows.items[items],
+        origin=Origin(source, licence, made, synthetic),
+        attributes=None if attributes is None else attributes.iloc[items].reset_index(drop=True),
+    )
+
+
+def _merged(rows: Rows) -> Rows:
+    """Each (behavior, user, item) once, sorted: at its earliest time, and held out if any of its rows is."""
+    key = (rows.behavior.astype(np.int64) * len(rows.users) + rows.user) * len(rows.items) + rows.item
+    order = np.argsort(key, kind="stable") if rows.time is None else np.lexsort((rows.time, key))
+    first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    merged = rows.take(order[first])
+    if rows.part is None or len(first) == len(key):
+        return merged
+    # A pair for training and for testing would be learned from and tested on: it is for testing.
+    return replace(merged, part=np.maximum.reduceat(rows.part[order], first))
+
+
+def _held_out(
+    rows: Rows, purchases: NDArray[np.intp], seed: int, by_part: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
+    """The rows held out for testing and those that the source names for validation; and how, in words."""
+    target = rows.behaviors[-1]
+    eligible = (rows.behavior == len(rows.behaviors) - 1) & (purchases[rows.user] >= 2)
+    # Drawn for every row, in the rows' sorted order, so that the draw does not depend on the source's order.
+    chance = np.random.default_rng(seed).random(len(rows.user))
+    nothing = np.empty(0, np.intp)
+    if rows.time is not None:
+        return _last_of_each(rows.user, rows.time, chance, eligible), nothing, f"the last {target} by time"
+    if by_part and rows.part is not None:
+        test = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == TEST))
+        valid = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == VALID))
+        return test, valid, f"the {target} that the source holds out"
+    return (
+        _last_of_each(rows.user, chance, chance, eligible),
+        nothing,
+        f"one {target} drawn at random (seed {seed})",
+    )
+
+
+def _last_of_each(
+    user: IntArray, value: NDArray[Any], chance: NDArray[np.float64], eligible: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Of each user with an eligible row, the eligible row with the largest value; ties by chance."""
+    among = np.flatnonzero(eligible)
+    among = among[np.lexsort((chance[among], value[among], user[among]))]
+    return among[np.flatnonzero(np.diff(user[among], append=-1))]
+
+
+def _numbered(kept: NDArray[np.bool_]) -> tuple[IntArray, NDArray[np.intp]]:
+    """The new number of each kept one (-1 for the others), and the kept ones in order."""
+    number = np.where(kept, np.cumsum(kept) - 1, _NONE).astype(np.int32)
+    return number, np.flatnonzero(kept)
+
+
+def _count(number: int | np.integer[Any], noun: str) -> str:
+    """`no rows`, `1 row`, `1,200 rows`."""
+    return f"{int(number):,} {noun}" + ("" if number == 1 else "s") if number else f"no {noun}s"

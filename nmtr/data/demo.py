@@ -157,7 +157,7 @@ def _visits(
 
     cart, buy = truth.cart[user, item], truth.buy[user, item]
     carted = random.random(len(user)) < expit(_centered(cart, 0.23))
-    bought = random.random(len(user)) < expit(_centered(buy + 2.2 * carted, 0.13))
+    bought = random.random(len(user)) < expit(_centered(buy + 3 * carted, 0.13))
     bought |= _first_two_of_each(user, np.where(bought, np.inf, cart + buy))
     # Some shop on a second device, logged out until they pay: the look and the cart are never recorded.
     guest = bought & (random.random(len(user)) < 0.12)

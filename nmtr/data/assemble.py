@@ -107,7 +107,7 @@ def assemble(
         found[user_number[rows.user[held_out]]] = item_number[rows.item[held_out]]
         return found
 
-    done.append(f"{how} of {_count(len(test), 'user')} held out")
+    done.append(f"held out of {_count(len(test), 'user')}: {how}")
     made = f"{remark}{', '.join(part for part in done if not part.startswith('no '))}."
     attributes = rows.attributes
     return Dataset(
@@ -149,7 +149,7 @@ def _held_out(
     if by_part and rows.part is not None:
         test = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == TEST))
         valid = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == VALID))
-        return test, valid, f"the {target} that the source holds out"
+        return test, valid, f"the {target} that the source names"
     return (
         _last_of_each(rows.user, chance, chance, eligible),
         nothing,

@@ -21,30 +21,28 @@ def read(
     behaviors: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
+    label: str | None = None,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
     Either events `user, item, behavior[, timestamp][, split]` (CSV, TSV, Parquet; see `read_events`) or a line
     `user item item …` for each user (see `read_lines`); see `assemble` for what becomes of them. `behaviors` are
     those to use, lowest first and the target last; left out, they are all that there are, if their names tell
-    the order. `seed` draws the held-out pairs where the source does not tell them. DataError where a file is
-    missing or malformed, with one sentence to mend it by.
+    the order. `seed` draws the held-out pairs where the source does not tell them. `label` is what to call the
+    source, where that is not the path's own name. DataError where a file is missing or malformed, with one
+    sentence to mend it by.
     """
     check_name(name)
-    return assemble(read_rows(path, behaviors, columns), name=name, source=path.name, seed=seed)
+    source = label or path.resolve().name
+    return assemble(_rows(path, behaviors, columns, source), name=name, source=source, seed=seed)
 
 
-def read_rows(
-    path: Path,
-    behaviors: Sequence[str] | None = None,
-    columns: Mapping[str, str] | None = None,
-    num_items: int = 0,
-) -> Rows:
-    """The rows of a source, whichever layout it has; `num_items` is the size of its catalogue, where known."""
-    with unpacked(path) as files:
+def _rows(path: Path, behaviors: Sequence[str] | None, columns: Mapping[str, str] | None, source: str) -> Rows:
+    """The rows of a source, whichever layout it has."""
+    with unpacked(path, source) as files:
         for file in files:
             if file.path.stat().st_size == 0:
                 raise DataError(f"{file.name} must hold events or interactions; it is empty.")
         if any(is_lines(file) for file in files):
-            return read_lines(files, behaviors, path.name, num_items)
-        return read_events(files, behaviors, columns, path.name)
+            return read_lines(files, behaviors, source)
+        return read_events(files, behaviors, columns, source)

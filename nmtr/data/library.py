@@ -125,11 +125,17 @@ class Library:
                 raise ValueError(f"its fingerprint is {dataset.fingerprint}, not {info.fingerprint}")
         return dataset
 
+    def check_free(self, name: str) -> None:
+        """DataError where no new data set can have this name."""
+        if (self.root / check_name(name)).exists():
+            raise DataError(
+                f"a new data set needs a name of its own; {name} is taken: choose another, or remove that one first."
+            )
+
     def save(self, dataset: Dataset) -> None:
         """Write a data set, whole or not at all; DataError where its name is taken or cannot be one."""
-        target = self.root / check_name(dataset.name)
-        if target.exists():
-            raise _taken(dataset.name)
+        self.check_free(dataset.name)
+        target = self.root / dataset.name
         self.root.mkdir(parents=True, exist_ok=True)
         # A dot keeps what is half written out of names() and out of every valid name.
         draft = self.root / f".{dataset.name}-{uuid.uuid4().hex}"
@@ -138,8 +144,7 @@ class Library:
             try:
                 draft.rename(target)
             except OSError:
-                if target.exists():  # another process was faster
-                    raise _taken(dataset.name) from None
+                self.check_free(dataset.name)  # another process may have been faster
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -175,12 +180,6 @@ def _damage_reported(name: str) -> Iterator[None]:
             f"data set {name} must be readable, but its folder is damaged ({detail.rstrip('.')}); "
             "remove it and add it again."
         ) from error
-
-
-def _taken(name: str) -> DataError:
-    return DataError(
-        f"a new data set needs a name of its own; {name} is taken: choose another, or remove that one first."
-    )
 
 
 def _matrices(pairs: pa.Table, shape: tuple[int, int], num_behaviors: int) -> tuple[csr_array, ...]:

@@ -33,19 +33,21 @@ class File:
 
 
 @contextmanager
-def unpacked(source: Path) -> Iterator[list[File]]:
+def unpacked(path: Path, source: str) -> Iterator[list[File]]:
     """The files of a file, folder or archive, sorted by name, for as long as the context lasts.
+
+    `source` is what to call it.
 
     DataError where there are none, where they are too many or too large, or an archive is damaged. Hidden files
     and accompanying texts (README, LICENSE, *.md) are passed over.
     """
     with tempfile.TemporaryDirectory(prefix="nmtr-") as scratch:
         try:
-            files = _Unpacker(Path(scratch), source.name).files(source)
+            files = _Unpacker(Path(scratch), source).files(path)
         except OSError as error:
-            raise DataError(f"{source.name} must be readable, but is not: {error.strerror or error}.") from None
+            raise DataError(f"{source} must be readable, but is not: {error.strerror or error}.") from None
         if not files:
-            raise DataError(f"{source.name} must hold events or interactions, but there is no such file in it.")
+            raise DataError(f"{source} must hold events or interactions, but there is no such file in it.")
         yield sorted(files, key=lambda file: file.name)
 
 
@@ -56,14 +58,14 @@ class _Unpacker:
         self._scratch, self._source = scratch, source
         self._files = self._bytes = 0
 
-    def files(self, source: Path) -> list[File]:
-        if source.is_dir():
-            return self._listed(source)
-        if not source.is_file():
-            raise DataError(f"a data set's source must be a file or folder; there is none at {source}.")
-        if _head(source).startswith(_ZIP):
-            return self._unzipped(source)
-        return [self._plain(source.name, source)]
+    def files(self, path: Path) -> list[File]:
+        if path.is_dir():
+            return self._listed(path)
+        if not path.is_file():
+            raise DataError(f"a data set's source must be a file or folder; there is none at {path}.")
+        if _head(path).startswith(_ZIP):
+            return self._unzipped(path)
+        return [self._plain(self._source, path)]
 
     def _listed(self, folder: Path) -> list[File]:
         files = []
@@ -74,12 +76,12 @@ class _Unpacker:
                 files.append(self._plain(name, path))
         return files
 
-    def _unzipped(self, source: Path) -> list[File]:
+    def _unzipped(self, path: Path) -> list[File]:
         files = []
         try:
-            with zipfile.ZipFile(source) as archive:
+            with zipfile.ZipFile(path) as archive:
                 if "[Content_Types].xml" in archive.namelist():
-                    raise DataError(f"{source.name} is an office document; save the table as CSV and add that.")
+                    raise DataError(f"{self._source} is an office document; save the table as CSV and add that.")
                 for member in archive.infolist():
                     if not member.is_dir() and _wanted(member.filename):
                         self._count(files=1)
@@ -87,7 +89,7 @@ class _Unpacker:
                             files.append(self._plain(member.filename, self._written(stream)))
         # RuntimeError is how zipfile says that a password is needed.
         except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
-            raise _damaged(source.name, "zip", error) from None
+            raise _damaged(self._source, "zip", error) from None
         return files
 
     def _plain(self, name: str, path: Path) -> File:

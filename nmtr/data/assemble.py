@@ -59,24 +59,23 @@ def assemble(
     interaction is held out of each user with two or more: the last by time where there are times, else one that
     the source says is for testing, else one drawn at random (seeded). Where the source decides, its held-out rows
     of lower behaviors are left out. `origin.made` says what was done, after the `remark`. Raises DataError where
-    no user has a target interaction.
+    no user has a target interaction, or a behavior is left without rows.
     """
     target = rows.behaviors[-1]
-    given = len(rows.user)
-    rows = _merged(rows)
-    done = [
-        f"{_count(given, 'row')} read",
-        f"{_count(given - len(rows.user), 'duplicate')} merged to the earliest",
-    ]
-
+    last = len(rows.behaviors) - 1
+    done = [f"{_count(len(rows.user), 'row')} read"]
     by_part = rows.time is None and rows.part is not None and bool((rows.part == TEST).any())
     if by_part and rows.part is not None:
-        unused = (rows.part != TRAIN) & (rows.behavior < len(rows.behaviors) - 1)
-        if unused.any():
-            done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
-            rows = rows.take(np.flatnonzero(~unused))
+        unused = (rows.part != TRAIN) & (rows.behavior < last)
+        done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
+        rows = rows.take(np.flatnonzero(~unused))
+    elif rows.part is not None and rows.time is not None:
+        done.append("the split column not used since there are times")
+    merged = _merged(rows)
+    done.append(f"{_count(len(rows.user) - len(merged.user), 'duplicate')} merged to the earliest")
+    rows = merged
 
-    is_target = rows.behavior == len(rows.behaviors) - 1
+    is_target = rows.behavior == last
     purchases = np.bincount(rows.user[is_target], minlength=len(rows.users))
     if not purchases.any():
         raise DataError(
@@ -91,14 +90,18 @@ def assemble(
     touched = np.ones(len(rows.items), np.bool_) if rows.catalogue else np.zeros(len(rows.items), np.bool_)
     touched[rows.item] = True
     item_number, items = _numbered(touched)
-    if len(items) < len(rows.items):
-        done.append(f"{_count(len(rows.items) - len(items), 'item')} that nobody else touched dropped")
+    done.append(f"{_count(len(rows.items) - len(items), 'item')} that nobody else touched dropped")
 
     keep = np.ones(len(rows.user), np.bool_)
     keep[test] = False
     matrices = []
-    for behavior in range(len(rows.behaviors)):
-        chosen = np.flatnonzero(keep & (rows.behavior == behavior))
+    for number, behavior in enumerate(rows.behaviors):
+        chosen = np.flatnonzero(keep & (rows.behavior == number))
+        if not len(chosen):
+            raise DataError(
+                f"every behavior needs rows to learn from, of users who have a {target}; {source} holds none of "
+                f"{behavior}: leave it out with --behaviors."
+            )
         pairs = user_number[rows.user[chosen]], item_number[rows.item[chosen]]
         matrices.append(matrix_of(*pairs, (len(users), len(items))))
 
@@ -108,7 +111,8 @@ def assemble(
         return found
 
     done.append(f"held out of {_count(len(test), 'user')}: {how}")
-    made = f"{remark}{', '.join(part for part in done if not part.startswith('no '))}."
+    # "no duplicates merged" is not worth saying.
+    made = f"{remark}{', '.join(step for step in done if not step.startswith('no '))}."
     attributes = rows.attributes
     return Dataset(
         name=name,

@@ -6,6 +6,7 @@ import codecs
 import csv
 import glob
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import duckdb
@@ -47,7 +48,12 @@ def read_events(
     for key in columns:
         if key not in _NAMES:
             raise DataError(f"--columns can name {', '.join(_NAMES)}; got {key}.")
-    with duckdb.connect(":memory:", config={"autoinstall_known_extensions": False}) as database:
+    # What does not fit into memory goes to the system's scratch folder, not to the current one.
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "temp_directory": tempfile.gettempdir(),
+    }
+    with duckdb.connect(":memory:", config=settings) as database:
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in _NAMES)})")
         given: set[str] = set()
         for file in files:

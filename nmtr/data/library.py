@@ -151,14 +151,14 @@ class Library:
         _sync(self.root)
 
     def remove(self, name: str) -> None:
-        """Delete a data set; DataError if there is none."""
+        """Delete a data set, damaged or not; DataError if there is none."""
         # Renamed first, so that no reader meets half of it.
         doomed = self._folder(name).rename(self.root / f".{name}-{uuid.uuid4().hex}")
         shutil.rmtree(doomed)
 
     def _folder(self, name: str) -> Path:
         """The folder of an existing data set; the name is checked before it becomes a path."""
-        if NAME.fullmatch(name) and (self.root / name / "dataset.json").is_file():
+        if NAME.fullmatch(name) and (self.root / name).is_dir():
             return self.root / name
         names = self.names()
         raise DataError(

@@ -139,6 +139,20 @@ def test_events_split_column_decides_where_there_are_no_times(write: Write) -> N
     assert "1 held-out row of lower behaviors left out" in dataset.origin.made
 
 
+def test_events_times_come_before_a_split_column(write: Write) -> None:
+    text = "user,item,behavior,time,split\n1,1,buy,2,train\n1,2,buy,1,test\n1,3,view,1,test\n"
+    dataset = read(write(text), name="shop")
+    assert held_out(dataset) == {"1": "1"} and pairs(dataset, "view") == {("1", "3")}
+    assert "the split column not used" in dataset.origin.made
+
+
+def test_lower_pair_for_training_and_testing_is_trained_on(write: Write) -> None:
+    text = "user,item,behavior,split\n1,1,buy,train\n1,2,buy,test\n1,2,buy,train\n1,3,view,train\n1,3,view,test\n"
+    dataset = read(write(text), name="shop")
+    assert pairs(dataset, "view") == {("1", "3")}
+    assert pairs(dataset, "buy") == {("1", "1")} and held_out(dataset) == {"1": "2"}
+
+
 def test_events_behaviors_given_leave_the_others_out(write: Write) -> None:
     dataset = read(write(EVENTS), name="shop", behaviors=["cart", "buy"])
     assert dataset.behaviors == ("cart", "buy")
@@ -205,6 +219,7 @@ BINARY = bytes(range(256)) * 20
         ("user,item,behavior,time\n1,2,buy,5\n1,3,buy,2025-01-01\n", "all of one kind"),
         ("user,item,behavior,split\n1,2,buy,later\n", "must say train, valid or test in every row; .* has later"),
         ("user,user,behavior\n1,2,buy\n", "must have names of their own"),
+        ("1\t2\tbuy\n", "must have a column user; it has 1, 2, buy"),
         ("5 1 2\n5 3\n", "each user must have one line .*; 5 has more"),
         ("5 1 2\n6 99999999\n", "ids must count from 0"),
         ("5 1 2\n6 1 x\n", "line 2 of .* must be whole numbers"),
@@ -227,6 +242,13 @@ def test_import_says_that_nobody_has_the_target(write: Write, tmp_path: Path) ->
     write("0\n", "shop/train.txt")
     with pytest.raises(DataError, match="at least one user needs a buy interaction"):
         read(path.parent, name="shop")
+
+
+def test_import_says_that_no_buyer_has_a_behavior(write: Write) -> None:
+    text = "user,item,behavior\n1,1,buy\n1,2,buy\n2,1,view\n"
+    with pytest.raises(DataError, match="holds none of view: leave it out"):
+        read(write(text), name="shop")
+    assert read(write(text), name="shop", behaviors=["buy"]).behaviors == ("buy",)
 
 
 def test_import_says_that_there_is_no_such_file(tmp_path: Path) -> None:
@@ -319,7 +341,7 @@ def test_real_data_has_the_pairs_and_the_leak_that_were_measured(real_data: Path
 
 @st.composite
 def rows(draw: st.DrawFn) -> Rows:
-    """Some rows with distinct times, at least one of them a purchase."""
+    """Some rows with distinct times; at least one user has every behavior."""
     events = draw(
         st.lists(
             st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 2), st.integers(0, 2)),
@@ -327,7 +349,8 @@ def rows(draw: st.DrawFn) -> Rows:
             max_size=60,
         )
     )
-    events.append((draw(st.integers(0, 4)), draw(st.integers(0, 5)), 2, 0))
+    user, item = draw(st.integers(0, 4)), draw(st.integers(0, 5))
+    events += [(user, item, behavior, 0) for behavior in range(3)] + [(user, (item + 1) % 6, 2, 0)]
     table = np.array(events)
     return Rows(
         user=table[:, 0].astype(np.int32),

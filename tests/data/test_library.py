@@ -117,6 +117,16 @@ def test_library_says_that_a_description_is_damaged(library: Library, dataset: D
         library.info("shop")
 
 
+def test_library_removes_what_is_damaged(library: Library, dataset: Dataset) -> None:
+    library.save(dataset)
+    (library.root / "shop" / "dataset.json").unlink()
+    with pytest.raises(DataError, match="shop must be readable, but its folder is damaged"):
+        library.load("shop")
+    library.remove("shop")
+    library.save(dataset)
+    assert library.names() == ["shop"]
+
+
 def test_library_notices_other_pairs_than_were_saved(library: Library, dataset: Dataset) -> None:
     library.save(dataset)
     other = Library(library.root.parent / "other")

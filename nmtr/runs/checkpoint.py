@@ -1,0 +1,113 @@
+"""The files in a run's folder: its checkpoint, and the weights and ranks of a finished run.
+
+Each is written beside its place, brought to the disk and renamed, so that a reader sees a whole file or none. Nothing
+is unpickled but tensors and plain values.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmtr.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor  # torch takes seconds to import: only inside the functions that need it
+
+_CHECKPOINT, _PREVIOUS = "checkpoint.pt", "checkpoint.prev.pt"
+_WEIGHTS, _RANKS = "weights.pt", "ranks.npz"
+
+
+def save(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of a training (tensors and plain values), keeping the one before it."""
+    import torch
+
+    with _whole(folder / _CHECKPOINT, keep_as=folder / _PREVIOUS) as file:
+        torch.save(dict(state), file)
+
+
+def load(folder: Path) -> dict[str, Any] | None:
+    """The last state that can be read whole: the checkpoint, else the one before it, else None."""
+    for name in (_CHECKPOINT, _PREVIOUS):
+        try:
+            return _load(folder / name)
+        except Exception:  # damaged bytes raise whatever they happen to decode to
+            continue
+    return None
+
+
+def clear(folder: Path) -> None:
+    """Remove the checkpoints of a run that is done."""
+    for name in (_CHECKPOINT, _PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write the fitted model's tensors by name."""
+    import torch
+
+    with _whole(folder / _WEIGHTS) as file:
+        torch.save(dict(weights), file)
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """The fitted model's tensors by name, on the CPU; RunError where they are missing or damaged."""
+    try:
+        return _load(folder / _WEIGHTS)
+    except Exception as error:
+        raise _unreadable(folder / _WEIGHTS) from error
+
+
+def save_ranks(folder: Path, ranks: Mapping[str, NDArray[Any]]) -> None:
+    """Write each user's ranks by name ("valid", "test")."""
+    with _whole(folder / _RANKS) as file:
+        np.savez_compressed(file, allow_pickle=False, **ranks)
+
+
+def load_ranks(folder: Path) -> dict[str, NDArray[Any]]:
+    """Each user's ranks by name; RunError where they are missing or damaged."""
+    try:
+        with (folder / _RANKS).open("rb") as file, np.load(file, allow_pickle=False) as ranks:
+            return dict(ranks)
+    except Exception as error:
+        raise _unreadable(folder / _RANKS) from error
+
+
+@contextmanager
+def _whole(path: Path, keep_as: Path | None = None) -> Iterator[BinaryIO]:
+    """A file that takes the path's place once it is complete and on the disk."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if keep_as is not None and path.exists():
+            os.replace(path, keep_as)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """The values in a file of torch's, on the CPU; raises whatever is wrong with it."""
+    import torch
+
+    with zipfile.ZipFile(path) as archive:  # torch itself does not compare the checksums
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(damaged)
+    values: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return values
+
+
+def _unreadable(path: Path) -> RunError:
+    return RunError(
+        f"The run's {path.name} must be a whole file; {path} is missing or damaged, so train the run again."
+    )

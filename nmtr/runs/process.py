@@ -1,0 +1,54 @@
+"""Processes by pid and start time, so that a reused pid is never taken for the process that had it before."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+import psutil
+
+TERMINATED = 143  # the exit status of a process that SIGTERM ended
+
+_CLOCK_TICK = 0.01  # seconds: what start times are measured in
+
+
+def started(pid: int) -> float | None:
+    """When the process started, in seconds after the machine did; None if it is gone.
+
+    Not by the clock, which may be set back. A zombie is gone: it only waits for its parent to notice.
+    """
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return process.create_time() - psutil.boot_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(pid: int, start: float) -> bool:
+    """Whether the process that had this pid and start time still runs."""
+    now = started(pid)
+    return now is not None and abs(now - start) < _CLOCK_TICK / 2
+
+
+def end(pid: int, *, kill: bool) -> None:
+    """Ask the group of processes that `pid` leads to end, or kill it; nothing happens if it is gone."""
+    if sys.platform == "win32":  # which has no groups and cannot ask
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL if kill else signal.SIGTERM)
+
+
+def exit_on_sigterm() -> None:
+    """Let SIGTERM raise SystemExit in this process, once: what it does on its way out is not to be interrupted."""
+
+    def leave(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, leave)

@@ -1,0 +1,267 @@
+"""The store of runs: what was asked for, what became of it, and how it got there.
+
+Life. A run is *queued* when it is created, *running* once it is claimed, and ends *done*, *failed* or *cancelled*.
+A failed or cancelled run can be resumed: it is queued again and goes on from its last checkpoint. A run that is done
+never changes; it can only be deleted. Every step is one statement that names the states it may start from, so of two
+processes that try the same step one succeeds and the other gets a RunError that says what state the run is in.
+
+Queue. `claim` takes the oldest queued run, and none while as many as allowed are running. A foreground run was never
+queued: it is running from the start, in the process that created it, and counts for nobody's limit.
+
+Process. A running run belongs to one process, known by its pid and start time. The child that a supervisor spawned
+takes its run with `attach`, which succeeds once. A process that is told to end gives its run back with `release`; for
+one that ended without a word the supervisor does, and it counts such deaths until an epoch is finished that was not
+finished before.
+
+Cancel. A queued run is cancelled at once. A running one is flagged; its process learns that from `beat` and calls
+`cancelled`. A run that is finished before it learns of the flag is done.
+
+Reports. The series holds one report for each phase and epoch, in the order of training, and describes the model as it
+is: when epochs are trained again, after a resume from an earlier checkpoint, their new reports take the place of the
+old ones and of all that followed these. `seconds` counts all of the time that was trained.
+
+Files. Rows live in `ROOT/nmtr.db`; `ROOT/runs/ID/` holds the log, the checkpoint, the weights and the ranks. A folder's
+name is always an id of our own making, never a string from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Row, case, delete, func, insert, select, update
+
+from nmtr.config import RunConfig
+from nmtr.errors import RunError
+from nmtr.evaluation.result import Result
+from nmtr.runs import process
+from nmtr.runs.schema import open_database, reports, runs
+from nmtr.training.report import EpochReport
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_ID = re.compile(r"[a-z2-7]{8}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it stood when it was read; times are seconds since 1970, UTC."""
+
+    id: str  # 8 of a-z2-7
+    state: State
+    config: RunConfig  # resolved
+    fingerprint: str  # of the whole data set, with all of its behaviors
+    foreground: bool
+    created: float
+    started: float | None  # the last time, of a run that was resumed
+    finished: float | None
+    epoch: int  # the last epoch reported; counts from 1 within its phase
+    epochs: int  # the most epochs of that phase; 0 for methods that do not train
+    seconds: float  # trained so far, epochs that were trained twice included
+    cancel_requested: bool
+    error: str | None  # one sentence, of a failed run
+    result: Result | None  # of a run that is done
+    pid: int | None  # of the process that it runs in
+    process_started: float | None  # see nmtr.runs.process.started
+    heartbeat: float | None  # when that process last said that it lives; for people to see, not to judge it by
+    deaths: int  # processes that ended without a word since it last got further
+
+    @property
+    def live(self) -> bool:
+        """Whether it is waiting or running."""
+        return self.state in ("queued", "running")
+
+
+class RunStore:
+    """The runs under one folder; see the module's text for what holds. Safe to share between threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the store, or make an empty one; RunError where that cannot be done."""
+        self.root = root
+        self._engine = open_database(root / "nmtr.db")
+
+    def close(self) -> None:
+        """Close the connections; the store can still be used, and opens new ones."""
+        self._engine.dispose()
+
+    # Reading
+
+    def get(self, run_id: str) -> Run:
+        """The run with this id; RunError if there is none."""
+        with self._engine.connect() as db:
+            row = db.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+        if row is None:
+            raise RunError(f"A run must be named by its id; there is no run {run_id[:40]}, so see the list of runs.")
+        return _run(row)
+
+    def list(self, *states: State) -> tuple[Run, ...]:
+        """The runs in these states, or all; the newest first."""
+        query = select(runs).order_by(runs.c.number.desc())
+        with self._engine.connect() as db:
+            return tuple(map(_run, db.execute(query.where(runs.c.state.in_(states)) if states else query)))
+
+    def reports(self, run_id: str, since: int = 0) -> tuple[EpochReport, ...]:
+        """The run's reports in the order of training, without the first `since`: those that the caller has."""
+        query = select(reports.c.report).where(reports.c.run == run_id).order_by(reports.c.number)
+        with self._engine.connect() as db:
+            return tuple(map(EpochReport.model_validate, db.scalars(query.offset(since))))
+
+    def folder(self, run_id: str) -> Path:
+        """Where the run's files are."""
+        if not _ID.fullmatch(run_id):
+            raise RunError(f"A run's id is 8 of a-z and 2-7; {run_id[:40]} is not one, so see the list of runs.")
+        return self.root / "runs" / run_id
+
+    # The life of a run
+
+    def create(self, config: RunConfig, fingerprint: str, foreground: bool = False) -> Run:
+        """A new run of a resolved config: queued, or, in the foreground, running in this process."""
+        run_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
+        now = time.time()
+        values: dict[str, Any] = {
+            "id": run_id,
+            "state": "queued",
+            "config": config.to_json(),
+            "fingerprint": fingerprint,
+            "foreground": foreground,
+            "created": now,
+            "epochs": config.epochs if config.uses("epochs") else 0,
+        }
+        if foreground:
+            values |= {"state": "running", "started": now} | _this_process()
+        self.folder(run_id).mkdir(parents=True)
+        with self._engine.begin() as db:
+            return _run(db.execute(insert(runs).values(values).returning(runs)).one())
+
+    def claim(self, slots: int) -> Run | None:
+        """Start the oldest queued run, unless `slots` background runs are running; None if nothing was started."""
+        oldest = select(runs.c.id).where(runs.c.state == "queued").order_by(runs.c.number).limit(1)
+        running = select(func.count()).where(runs.c.state == "running", ~runs.c.foreground)
+        statement = (
+            update(runs)
+            .where(runs.c.id == oldest.scalar_subquery(), runs.c.state == "queued", running.scalar_subquery() < slots)
+            .values(state="running", started=time.time())
+            .returning(runs)
+        )
+        with self._engine.begin() as db:
+            row = db.execute(statement).one_or_none()
+        return None if row is None else _run(row)
+
+    def attach(self, run_id: str) -> Run:
+        """Take a claimed run for this process; RunError if another process has it."""
+        return self._move(run_id, "started", ["running"], runs.c.pid.is_(None), **_this_process())
+
+    def beat(self, run_id: str) -> bool:
+        """Say that the run's process lives; True if it has to stop, because the run was cancelled or taken away."""
+        mine = (runs.c.id == run_id) & (runs.c.state == "running")
+        statement = update(runs).where(mine).values(heartbeat=time.time()).returning(runs.c.cancel_requested)
+        with self._engine.begin() as db:
+            cancel = db.scalars(statement).one_or_none()
+        return cancel is None or cancel
+
+    def report(self, run_id: str, report: EpochReport) -> None:
+        """Add an epoch to the series; RunError unless the run is running."""
+        of_run = reports.c.run == run_id
+        same_epoch = (reports.c.phase == report.phase) & (reports.c.epoch == report.epoch)
+        earlier = select(reports.c.number).where(of_run, same_epoch).scalar_subquery()
+        with self._engine.begin() as db:
+            trained_again = db.execute(delete(reports).where(of_run, reports.c.number >= earlier)).rowcount > 0
+            moved = db.execute(
+                update(runs)
+                .where(runs.c.id == run_id, runs.c.state == "running")
+                .values(
+                    epoch=report.epoch,
+                    epochs=report.epochs,
+                    seconds=runs.c.seconds + report.seconds,
+                    heartbeat=time.time(),
+                    deaths=runs.c.deaths if trained_again else 0,
+                )
+            )
+            if not moved.rowcount:
+                raise self._refusal(run_id, "reported on", ["running"])
+            values = {"run": run_id, "phase": report.phase, "epoch": report.epoch}
+            db.execute(insert(reports).values(values | {"report": report.model_dump(mode="json")}))
+
+    def finish(self, run_id: str, result: Result) -> Run:
+        """Running to done."""
+        values = {"state": "done", "finished": time.time(), "result": result.model_dump(mode="json")}
+        return self._move(run_id, "finished", ["running"], **values)
+
+    def fail(self, run_id: str, sentence: str) -> Run:
+        """Running to failed, for the reason that the sentence gives."""
+        return self._move(run_id, "failed", ["running"], state="failed", finished=time.time(), error=sentence)
+
+    def request_cancel(self, run_id: str) -> Run:
+        """Queued to cancelled; a running run is asked to stop."""
+        queued = runs.c.state == "queued"
+        values = {
+            "state": case((queued, "cancelled"), else_=runs.c.state),
+            "finished": case((queued, time.time()), else_=runs.c.finished),
+            "cancel_requested": True,
+        }
+        return self._move(run_id, "cancelled", ["queued", "running"], **values)
+
+    def cancelled(self, run_id: str) -> Run:
+        """Running to cancelled: said by the process that stopped, or for one that is gone."""
+        return self._move(run_id, "cancelled", ["running"], state="cancelled", finished=time.time())
+
+    def requeue(self, run_id: str) -> Run:
+        """Failed or cancelled to queued, to go on in the background from the last checkpoint."""
+        again = {"foreground": False, "cancel_requested": False, "finished": None, "error": None, "deaths": 0}
+        return self._move(run_id, "resumed", ["failed", "cancelled"], state="queued", **again, **_NO_PROCESS)
+
+    def release(self, run: Run, *, died: bool = False) -> Run:
+        """Running to queued, for a process that ends or has died; RunError if the run is no longer that process's."""
+        same = runs.c.pid.is_not_distinct_from(run.pid) & ~runs.c.cancel_requested
+        deaths = runs.c.deaths + int(died)
+        return self._move(run.id, "released", ["running"], same, state="queued", deaths=deaths, **_NO_PROCESS)
+
+    def delete(self, run_id: str) -> None:
+        """Remove the run, its reports and its files; RunError while it is running."""
+        with self._engine.begin() as db:
+            gone = db.execute(delete(runs).where(runs.c.id == run_id, runs.c.state != "running")).rowcount
+        if not gone:
+            raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
+        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+
+    def _move(self, run_id: str, verb: str, states: Sequence[State], *same: ColumnElement[bool], **values: Any) -> Run:
+        """The one statement of a transition from one of the states; RunError if the run is in none of them."""
+        statement = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states), *same).values(values)
+        with self._engine.begin() as db:
+            row = db.execute(statement.returning(runs)).one_or_none()
+        if row is None:
+            raise self._refusal(run_id, verb, states)
+        return _run(row)
+
+    def _refusal(self, run_id: str, verb: str, states: Sequence[State]) -> RunError:
+        run = self.get(run_id)
+        if run.state in states:
+            return RunError(
+                f"A run can be {verb} by one process only; run {run_id} belongs to another (pid {run.pid})."
+            )
+        advice = ", so cancel it first" if run.state == "running" else ""
+        return RunError(f"A run must be {' or '.join(states)} to be {verb}; run {run_id} is {run.state}{advice}.")
+
+
+_NO_PROCESS: dict[str, None] = {"pid": None, "process_started": None, "heartbeat": None}
+
+
+def _this_process() -> dict[str, Any]:
+    return {"pid": os.getpid(), "process_started": process.started(os.getpid()), "heartbeat": time.time()}
+
+
+def _run(row: Row[Any]) -> Run:
+    values = dict(row._mapping)
+    del values["number"]
+    result = values.pop("result")
+    return Run(
+        **values | {"config": RunConfig.parse(values["config"])},
+        result=None if result is None else Result.model_validate(result),
+    )

@@ -1,0 +1,121 @@
+"""What the pages say: numbers, ranks and names as text. No Streamlit, no Plotly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nmtr.explain import Explanation, Stage
+
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    """Text that came from outside, so that Streamlit's markdown shows it as it is."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def unmarked(text: str) -> str:
+    """Text that came from outside, so that Plotly, which reads a few HTML tags, shows it as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def shortened(text: str, length: int = 44) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def chance(probability: float) -> str:
+    """``.81``, with more digits near 0 and 1."""
+    if 0.0 < probability < 0.01 or 0.99 < probability < 1.0:
+        digits = f"{probability:.4f}"
+    else:
+        digits = f"{probability:.2f}"
+    return digits.removeprefix("0")
+
+
+def signed(value: float) -> str:
+    """``+1.20``, ``−0.36`` with a real minus sign."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def share(value: float) -> str:
+    """A share as a percentage: ``62 %``, ``0.4 %``."""
+    percent = 100 * value
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def metric(value: float, half_width: float | None = None) -> str:
+    """A metric between 0 and 1 with its 95 % interval: ``.307 ± .006``."""
+    shown = f"{value:.3f}".removeprefix("0")
+    return shown if half_width is None else f"{shown} ± " + f"{half_width:.3f}".removeprefix("0")
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``2 min``, ``1 h 10 min``."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: float) -> str:
+    """Bytes as ``0.6 GB`` or ``80 MB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 / 2 else f"{max(count / 1e6, 1):.0f} MB"
+
+
+_DONE = {
+    "view": "viewed",
+    "click": "clicked",
+    "pv": "viewed",
+    "collect": "collected",
+    "fav": "favored",
+    "favorite": "favored",
+    "cart": "carted",
+    "buy": "bought",
+    "purchase": "bought",
+    "order": "ordered",
+}
+
+
+def past(behavior: str) -> str:
+    """``carted`` for ``cart``: what a shopper did; a behavior that we do not know keeps its name."""
+    return _DONE.get(behavior.lower(), behavior)
+
+
+def and_list(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
+
+
+def hits(rank: int, cutoffs: Sequence[int] = (10, 50, 80, 100, 200)) -> str:
+    """Where a held-out item at this rank (from 0) counts as a hit."""
+    reached = [str(cutoff) for cutoff in cutoffs if rank < cutoff]
+    return f"a hit at {', '.join(reached)}" if reached else f"no hit within {cutoffs[-1]}"
+
+
+def headline(explanation: Explanation) -> str:
+    """The finding of one cascade in a sentence: the rank, and the stage that brought it there."""
+    place = f"Rank {explanation.rank + 1:,} of {explanation.candidates:,}"
+    if explanation.bought:
+        place = f"Already bought; would stand at rank {explanation.rank + 1:,}"
+    stages = explanation.stages
+    if not stages:
+        return place
+    if len(stages) == 1:
+        return f"{place}: from {stages[0].behavior} alone"
+    ranks = [stage.rank or 0 for stage in stages]
+    steps = [(before + 1) / (after + 1) for before, after in zip(ranks[:-1], ranks[1:], strict=True)]
+    best = max(range(len(steps)), key=steps.__getitem__)
+    if steps[best] >= 3:
+        return f"{place}: mostly because of the {stages[best + 1].behavior}"
+    later = and_list([stage.behavior for stage in stages[1:]])
+    if ranks[-1] + 1 >= 1.5 * (ranks[0] + 1):
+        return f"{place}: held back after the {stages[0].behavior}, which ranks it {ranks[0] + 1:,}"
+    return f"{place}: the {stages[0].behavior} brings it there, {later} hardly move{'s' if len(stages) == 2 else ''} it"
+
+
+def stage_sum(stage: Stage, first: bool) -> str:
+    """The parts of one stage: ``inherits +1.45  own −0.70  item −0.17``."""
+    parts = [] if first else [f"inherits {signed(stage.inherited)}"]
+    return "  ".join([*parts, f"own {signed(stage.own)}", f"item {signed(stage.bias)}"])

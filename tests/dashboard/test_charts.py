@@ -1,0 +1,74 @@
+import pytest
+
+from dashboard import charts
+from dashboard.cues import cues
+from nmtr.explain import Explanation, Stage
+from nmtr.training.report import EpochReport
+
+BEHAVIORS = ("seen", "view", "like", "cart", "buy")
+
+
+def explanation(count: int) -> Explanation:
+    stages, logit = [], 0.0
+    for r, behavior in enumerate(BEHAVIORS[-count:]):
+        stages.append(Stage(behavior, logit, 0.9 - 0.4 * r, 0.1, logit + 1.0 - 0.4 * r, 0.6, rank=40 - 9 * r))
+        logit = stages[-1].logit
+    return Explanation("u", "i", None, 4, 100, logit, tuple(stages), False, False)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_cascade_bars_grow_from_what_the_stage_before_left(count: int) -> None:
+    shown = explanation(count)
+    figure = charts.cascade(shown, cues(BEHAVIORS[-count:]))
+    grown = [bar for bar in figure.data if bar.type == "bar" and bar.base is not None]
+    assert [bar.base[0] for bar in grown] == pytest.approx([stage.inherited for stage in shown.stages])
+    assert [bar.base[0] + bar.x[0] for bar in grown] == pytest.approx([stage.logit for stage in shown.stages])
+
+
+def test_cascade_says_the_rank_at_each_stage_counting_from_1() -> None:
+    figure = charts.cascade(explanation(3), cues(BEHAVIORS[-3:]))
+    said = [note.text for note in figure.layout.annotations]
+    assert [text for text in said if text in ("<b>41</b>", "<b>32</b>", "<b>23</b>")] == [
+        "<b>41</b>",
+        "<b>32</b>",
+        "<b>23</b>",
+    ]
+
+
+def test_waterfall_ends_at_the_score() -> None:
+    shown = explanation(3)
+    figure = charts.waterfall(shown, cues(BEHAVIORS[-3:]))
+    bars = [bar for bar in figure.data if bar.type == "bar"]
+    assert sum(bar.y[0] for bar in bars) == pytest.approx(shown.logit)
+    assert bars[-1].base[0] + bars[-1].y[0] == pytest.approx(shown.logit)
+
+
+def test_a_behavior_keeps_its_cue_in_a_run_with_fewer_behaviors() -> None:
+    all_three, every = cues(("view", "cart", "buy")), cues(BEHAVIORS)
+    assert all_three["buy"] == every["buy"] == cues(("buy",))["buy"]
+    assert len({cue.color for cue in every.values()}) == len({cue.symbol for cue in every.values()}) == 5
+
+
+def test_losses_draw_one_curve_a_behavior_with_names_apart() -> None:
+    reports = [
+        EpochReport(
+            epoch=epoch, epochs=9, phase="select", loss={"view": 1 / epoch, "buy": 1.001 / epoch}, valid={"HR@100": 0.2},
+            best_epoch=1, seconds=1.0,
+        )
+        for epoch in (1, 2, 3)
+    ]  # fmt: skip
+    figure = charts.losses(reports, cues(("view", "buy")))
+    assert [list(curve.y) for curve in figure.data] == [[1, 1 / 2, 1 / 3], [1.001, 1.001 / 2, 1.001 / 3]]
+    low, high = sorted(note.y for note in figure.layout.annotations)
+    assert high - low > 0.04
+
+
+def test_validation_marks_the_best_epoch() -> None:
+    reports = [
+        EpochReport(
+            epoch=e, epochs=9, phase="select", loss={"buy": 1.0}, valid={"HR@100": v}, best_epoch=1, seconds=1.0
+        )
+        for e, v in ((1, 0.2), (2, 0.4), (3, 0.3))
+    ]
+    figure = charts.validation(reports, "HR@100")
+    assert (figure.data[1].x[0], figure.data[1].y[0]) == (2, 0.4)

@@ -1,0 +1,56 @@
+"""The dashboard: page settings, navigation, and the net under every page. Start it with `nmtr dashboard`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+st.set_page_config(page_title="NMTR Studio", page_icon=str(ASSETS / "icon.png"), layout="wide")
+st.html(ASSETS / "style.css")
+st.logo(str(ASSETS / "logo.svg"), size="large")
+
+page = st.navigation(
+    [
+        st.Page(
+            "views/recommend.py",
+            title="Recommend",
+            icon=":material/shopping_bag:",
+            default=True,
+            help="What a shopper did, what they would buy next, and why.",
+        ),
+        st.Page(
+            "views/cascade.py",
+            title="Cascade",
+            icon=":material/stairs_2:",
+            help="One score taken apart, stage by stage.",
+        ),
+        st.Page(
+            "views/train.py",
+            title="Train",
+            icon=":material/play_circle:",
+            help="Choose data, model and loss weights; watch it learn.",
+        ),
+        st.Page(
+            "views/runs.py",
+            title="Runs",
+            icon=":material/list_alt:",
+            help="Every run, its state, and its metrics beside its data set and protocol.",
+        ),
+        st.Page(
+            "views/data.py",
+            title="Data",
+            icon=":material/database:",
+            help="What is in a data set; add one from the catalogue or a file.",
+        ),
+    ],
+    position="top",
+)
+st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
+state.sync_address()
+with state.guarded():
+    state.show_refusal()
+    page.run()
+state.warm_up()

@@ -1,0 +1,166 @@
+"""Pieces that more than one page is made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import charts, state
+from dashboard.cues import cues
+from dashboard.words import chance, headline, plain, signed
+from nmtr.data.library import DatasetInfo
+from nmtr.explain import Explanation
+from nmtr.runs.store import Run
+
+
+def ink() -> str:
+    """The text color of the theme that the browser shows."""
+    return "#E6E8EB" if st.context.theme.type == "dark" else charts.INK
+
+
+def source(info: DatasetInfo, run: Run | None = None) -> str:
+    """What stands beside every figure: data set · protocol · run, and whether the data is invented."""
+    parts = [plain(info.name)]
+    if run is not None:
+        parts += [run.config.protocol, f"{run.config.label} {run.id}"]
+    if info.synthetic:
+        parts.append("synthetic demo data")
+    return " · ".join(parts)
+
+
+def figure(title: str, measure: str, drawing: go.Figure, key: str, where: str) -> None:
+    """A figure under its finding; the measure and where the data is from below that."""
+    with st.container(gap=None):
+        st.markdown(f"##### {title}")
+        st.caption(f"{measure} — {where}")
+    st.plotly_chart(drawing, key=key, config=charts.CONFIG, width="stretch")
+
+
+def empty(title: str, text: str, button: str, page: str, icon: str) -> None:
+    """What a page will show, and the one button that gets there."""
+    with st.container(border=True, horizontal_alignment="center", key="empty"):
+        st.space("small")
+        st.markdown(f"### {title}", text_alignment="center")
+        st.markdown(text, text_alignment="center", width=560)
+        if st.button(button, type="primary", icon=icon, key="empty_go"):
+            state.go(page)
+        st.space("small")
+
+
+def no_data() -> None:
+    empty(
+        "No data set yet",
+        "Here you will see what a shopper viewed, carted and bought, what the model would recommend, and why.",
+        "Add a data set",
+        "data",
+        ":material/add:",
+    )
+
+
+def no_run(info: DatasetInfo) -> None:
+    live = [run for run in state.workspace().runs.list("queued", "running") if run.config.data == info.name]
+    if live:
+        empty(
+            "A model is being trained",
+            f"{live[0].config.label} on {plain(info.name)}: its recommendations will be here when it is done.",
+            "Watch it",
+            "train",
+            ":material/monitoring:",
+        )
+    else:
+        empty(
+            f"No trained model on {plain(info.name)} yet",
+            "Train one, and its recommendations and the cascade behind each of them will be here.",
+            "Train a model",
+            "train",
+            ":material/play_arrow:",
+        )
+
+
+def pick_data(info: DatasetInfo, width: int | Literal["stretch"] = 170) -> None:
+    st.session_state["pick_data"] = info.name
+    st.selectbox(
+        "Data set",
+        state.workspace().data.names(),
+        key="pick_data",
+        on_change=lambda: state.select(data=st.session_state["pick_data"], run=None, user=None, item=None),
+        width=width,
+    )
+
+
+def run_name(run: Run) -> str:
+    return f"{run.config.label} · {run.config.protocol} · {run.id}"
+
+
+def pick_run(info: DatasetInfo, run: Run) -> None:
+    runs = {other.id: other for other in [*state.finished_runs(info)]}
+    st.session_state["pick_run"] = run.id
+    st.selectbox(
+        "Model",
+        list(runs),
+        key="pick_run",
+        format_func=lambda run_id: run_name(runs[run_id]),
+        on_change=lambda: state.select(run=st.session_state["pick_run"]),
+        width=290,
+    )
+
+
+def pick_user(info: DatasetInfo, user: str) -> None:
+    labels = state.user_labels(info)
+    st.session_state["pick_user"] = user
+    st.selectbox(
+        "Shopper",
+        labels if info.users <= state.SUGGESTIONS or user in labels else [user, *labels],
+        key="pick_user",
+        accept_new_options=info.users > state.SUGGESTIONS,
+        filter_mode="contains",
+        on_change=lambda: state.select(user=st.session_state["pick_user"], item=None),
+        width=170,
+    )
+
+
+def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> None:
+    """The cascade in ten seconds: whose and which item, the finding, the picture."""
+    with st.container(gap=None):
+        st.markdown(f"##### {plain(headline(explanation))}")
+        st.text(explanation.title or f"item {explanation.item}")
+        st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
+    cue = cues(info.behaviors)
+    st.plotly_chart(charts.cascade(explanation, cue, ink()), key=key, config=charts.CONFIG, width="stretch")
+
+
+def no_cascade(info: DatasetInfo, run: Run) -> None:
+    """Why there is no cascade, and the one button that gets to a run that has one."""
+    st.markdown(f"##### {run.config.label} has no cascade")
+    st.markdown("It scores the last step alone, so there are no stages to take apart.")
+    others = [other for other in state.finished_runs(info) if other.config.method == "nmtr"]
+    if others:
+        if st.button(f"Show it with {others[0].config.label}", icon=":material/stairs_2:", key="with_cascade"):
+            state.select(run=others[0].id)
+            st.rerun()
+    elif st.button("Train a cascade", icon=":material/play_arrow:", key="train_cascade"):
+        state.go("train", run=None)
+
+
+def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
+    """The sum as a table: what each stage inherits, adds and passes on."""
+    return [
+        {
+            "stage": stage.behavior,
+            "inherits": stage.inherited,
+            "own part": stage.own,
+            "item bias": stage.bias,
+            "log-odds": stage.logit,
+            "ŷ": stage.probability,
+            "rank": None if stage.rank is None else stage.rank + 1,
+        }
+        for stage in explanation.stages
+    ]
+
+
+def sum_in_words(explanation: Explanation) -> str:
+    """The target's score, written out."""
+    parts = [signed(part) for stage in explanation.stages for part in (stage.own, stage.bias)]
+    return f"{' '.join(parts)} = {signed(explanation.logit)}, ŷ {chance(explanation.stages[-1].probability)}"

@@ -1,0 +1,244 @@
+"""What the pages share: the selection that the address bar carries, cached loaders, and the net under every page."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+from nmtr.workspace import Workspace
+
+from dashboard.words import plain
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.data.summary import Summary, describe
+from nmtr.errors import NmtrError, RunError
+from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
+from nmtr.runs.store import Run
+
+logger = logging.getLogger("nmtr.dashboard")
+
+#: What the address bar carries: a link with these reopens the view.
+PARAMETERS = ("data", "run", "user", "item")
+SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
+
+
+# The selection
+
+
+def sync_address() -> None:
+    """Let the address bar speak first; where it is silent (a click in the navigation empties it), repeat what was
+    selected."""
+    for name in PARAMETERS:
+        if name in st.query_params:
+            st.session_state[f"selected_{name}"] = st.query_params[name]
+        elif f"selected_{name}" in st.session_state:
+            st.query_params[name] = st.session_state[f"selected_{name}"]
+
+
+def selected(name: str) -> str | None:
+    return st.session_state.get(f"selected_{name}")
+
+
+def select(**values: str | None) -> None:
+    """Select a data set, run, user or item; None takes the selection back."""
+    for name, value in values.items():
+        if value is None:
+            st.session_state.pop(f"selected_{name}", None)
+            st.query_params.pop(name, None)
+        else:
+            st.session_state[f"selected_{name}"] = value
+            if st.query_params.get(name) != value:
+                st.query_params[name] = value
+
+
+def go(page: str, **values: str | None) -> None:
+    """Open another page with a selection."""
+    select(**values)
+    kept = {name: value for name in PARAMETERS if (value := selected(name)) is not None}
+    st.switch_page(f"views/{page}.py", query_params=kept)
+
+
+# What is selected
+
+
+def current_data() -> DatasetInfo | None:
+    """The selected data set, else that of the newest finished run, else the first; None where there is none yet.
+
+    Raises NmtrError where the address names one that is not there.
+    """
+    library = workspace().data
+    run = selected("run")
+    if run is not None:
+        return library.info(workspace().runs.get(run).config.data)
+    name = selected("data")
+    if name is not None:
+        return library.info(name)
+    names = library.names()
+    for finished in workspace().runs.list("done"):
+        if finished.config.data in names:
+            return library.info(finished.config.data)
+    return library.info(names[0]) if names else None
+
+
+def finished_runs(info: DatasetInfo) -> list[Run]:
+    """The finished runs of a data set as it is now; cascades first, then the newest."""
+    runs = [
+        run
+        for run in workspace().runs.list("done")
+        if run.config.data == info.name and run.fingerprint == info.fingerprint
+    ]
+    return sorted(runs, key=lambda run: run.config.method != "nmtr")
+
+
+def current_run(info: DatasetInfo) -> Run | None:
+    """The selected finished run of the data set, else the first cascade; None where there is none yet."""
+    chosen = selected("run")
+    runs = finished_runs(info)
+    if chosen is not None:
+        run = workspace().runs.get(chosen)
+        if run.state == "done" and run not in runs:
+            raise RunError(
+                f"Run {chosen} was trained on another version of data set {info.name}, so its items no longer fit; "
+                "train it again or choose another run."
+            )
+        if run.state == "done":
+            return run
+    return runs[0] if runs else None
+
+
+# Loaders: bounded, shared by all sessions, keyed by what can change
+
+
+def home() -> str:
+    return os.environ.get("NMTR_HOME") or str(Path.home() / ".nmtr")
+
+
+def workspace() -> Workspace:
+    return _workspace(home())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _workspace(home: str) -> Workspace:
+    return Workspace(Path(home))
+
+
+def dataset(info: DatasetInfo) -> Dataset:
+    return _dataset(home(), info.name, info.fingerprint)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _dataset(home: str, name: str, fingerprint: str) -> Dataset:
+    return _workspace(home).data.load(name)
+
+
+def summary(info: DatasetInfo) -> Summary:
+    return _summary(home(), info.name, info.fingerprint)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _summary(home: str, name: str, fingerprint: str) -> Summary:
+    return describe(_dataset(home, name, fingerprint))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _fitted(home: str, run: str) -> Fitted:
+    return _workspace(home).fitted(run)
+
+
+def recommendations(run: str, user: str, k: int) -> Recommendations:
+    return _recommendations(home(), run, user, k)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _recommendations(home: str, run: str, user: str, k: int) -> Recommendations:
+    return recommend(_fitted(home, run), user, k)
+
+
+def explanation(run: str, user: str, item: str) -> Explanation:
+    return _explanation(home(), run, user, item)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
+    return explain(_fitted(home, run), user, item)
+
+
+def item_names(info: DatasetInfo) -> dict[str, str]:
+    """What the item select shows for each label: the title first, where there is one."""
+    return _item_names(home(), info.name, info.fingerprint)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _item_names(home: str, name: str, fingerprint: str) -> dict[str, str]:
+    shop = _dataset(home, name, fingerprint)
+    titles = [shop.title(item) for item in range(min(shop.num_items, SUGGESTIONS))]
+    labels = shop.items[:SUGGESTIONS].tolist()
+    return {label: f"{title} · {label}" if title else label for label, title in zip(labels, titles, strict=True)}
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _user_labels(home: str, name: str, fingerprint: str) -> list[str]:
+    return _dataset(home, name, fingerprint).users[:SUGGESTIONS].tolist()
+
+
+def user_labels(info: DatasetInfo) -> list[str]:
+    return _user_labels(home(), info.name, info.fingerprint)
+
+
+# The net under every page
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show a user's mistake as its sentence, and anything else as a reference to the log; never a traceback."""
+    try:
+        yield
+    except NmtrError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        if any(name in st.query_params for name in PARAMETERS):
+            st.button("Start from the first view", on_click=_forget, icon=":material/restart_alt:")
+    except Exception:
+        reference = secrets.token_hex(3)
+        logger.exception("reference %s", reference)
+        st.error(
+            f"Something failed here that should not have. Reload the page; if it happens again, look for reference "
+            f"**{reference}** in the server's log.",
+            icon=":material/error:",
+        )
+
+
+def attempt(action: Callable[..., object], *arguments: object) -> None:
+    """Do what a button asks for; a mistake becomes a sentence on the next run of the page."""
+    try:
+        action(*arguments)
+    except NmtrError as error:
+        st.session_state["refused"] = str(error)
+
+
+def show_refusal() -> None:
+    """The sentence that `attempt` left, once."""
+    if sentence := st.session_state.pop("refused", None):
+        st.error(plain(sentence), icon=":material/error:")
+
+
+def _forget() -> None:
+    select(**dict.fromkeys(PARAMETERS))
+
+
+def warm_up() -> None:
+    """Import torch in the background, once a process: the first paint does not wait for it, the first score hardly."""
+    _warm_up()
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> threading.Thread:
+    thread = threading.Thread(target=importlib.import_module, args=("torch",), name="import torch", daemon=True)
+    thread.start()
+    return thread

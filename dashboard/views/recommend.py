@@ -1,0 +1,184 @@
+"""What a shopper did, what they would buy next, and why: history, top items and one cascade in one screenful."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import parts, state
+from dashboard.cues import cues
+from dashboard.words import hits, past, plain
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.explain import Recommendations
+from nmtr.runs.store import Run
+
+SHOWN = 9  # items of a behavior before the rest is folded
+
+
+def page() -> None:
+    info = state.current_data()
+    if info is None:
+        parts.no_data()
+        return
+    shop = state.dataset(info)
+    run = state.current_run(info)
+    user = state.selected("user") or _first_shopper(shop)
+    row = shop.user_index(user)
+    k = _controls(info, shop, run, user)
+    with st.container(key="panes"):
+        left, middle, right = st.columns([0.85, 1.75, 1.4], gap="medium")
+    with left:
+        _history(info, shop, row)
+    if run is None:
+        with middle:
+            parts.no_run(info)
+        return
+    with middle:
+        st.markdown(f"##### {'Would ' + plain(shop.target) + ' next' if shop.target == 'buy' else 'Comes next'}")
+        with st.skeleton(height=420):
+            top = state.recommendations(run.id, user, k)
+            item = _top(info, run, top)
+    with right, st.container(border=True):
+        if item is None:
+            st.caption("Nothing is left to recommend to this shopper.")
+        else:
+            _why(info, run, user, item)
+
+
+def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> int:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        parts.pick_data(info)
+        if run is not None:
+            parts.pick_run(info, run)
+        parts.pick_user(info, user)
+        for label, kind, text in (
+            ("Sparse", "sparse", "A shopper with few purchases"),
+            ("Heavy", "heavy", "A shopper with many purchases"),
+            ("Surprise me", "any", "Any shopper"),
+        ):
+            st.button(label, key=f"shopper_{kind}", help=text, on_click=_jump, args=(shop, kind))
+        return int(st.selectbox("Top", [10, 20, 50, 100], index=1, key="top_k", width=90, persist_state="session"))
+
+
+def _purchases(shop: Dataset) -> np.ndarray:
+    """(M,) training purchases of each shopper; -1 for those without a held-out item, who cannot show a hit."""
+    counts = np.diff(shop.matrices[-1].indptr)
+    return np.where(shop.test_item >= 0, counts, -1)
+
+
+def _first_shopper(shop: Dataset) -> str:
+    """Somebody with enough behind them to look at, the same every time."""
+    touched = sum(np.diff(matrix.indptr) for matrix in shop.matrices)
+    return str(shop.users[int(np.argsort(touched, kind="stable")[int(0.8 * (shop.num_users - 1))])])
+
+
+def _jump(shop: Dataset, kind: str) -> None:
+    """Select a random shopper of a kind: the fifth with the fewest purchases, the twentieth with the most, anyone."""
+    counts = _purchases(shop)
+    pool = np.flatnonzero(counts >= 0) if (counts >= 0).any() else np.arange(shop.num_users)
+    if kind == "sparse":
+        pool = pool[counts[pool] <= np.quantile(counts[pool], 0.2)]
+    if kind == "heavy":
+        pool = pool[counts[pool] >= np.quantile(counts[pool], 0.95)]
+    state.select(user=str(shop.users[np.random.default_rng().choice(pool)]), item=None)
+
+
+def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
+    """What the shopper did, the target first; the lowest of several behaviors is folded."""
+    cue = cues(info.behaviors)
+    st.markdown("##### History")
+    held_out = int(shop.test_item[row])
+    for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
+        items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
+        heading = f"{cue[behavior].glyph} {plain(past(behavior))} **{len(items)}**"
+        if behavior == shop.behaviors[0] and shop.num_behaviors > 1 and len(items):
+            with st.expander(heading):
+                st.text(_lines(shop, items, held_out, len(items)))
+        else:
+            st.markdown(heading)
+            if len(items):
+                st.text(_lines(shop, items, held_out, SHOWN))
+    if held_out >= 0:
+        st.caption(f"★ the {plain(shop.target)} held out for the test, which the model was not shown")
+
+
+def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:
+    """One title a line, or labels in a row where there are no titles."""
+    names = [f"{shop.title(item) or shop.items[item]}{' ★' if item == held_out else ''}" for item in items.tolist()]
+    more = f"and {len(names) - most} more" if len(names) > most else ""
+    if shop.attributes is None or "title" not in shop.attributes:
+        return "items " + ", ".join(names[: 5 * most]) + (" …" if len(names) > 5 * most else "")
+    return "\n".join([*names[:most], *([more] if more else [])])
+
+
+def _top(info: DatasetInfo, run: Run, top: Recommendations) -> str | None:
+    """The list; returns the item of the selected row."""
+    if not top.items:
+        return None
+    titled = any(item.title for item in top.items)
+    columns: dict[str, list[object]] = {
+        "#": [item.rank + 1 for item in top.items],
+        "item": [f"{'★ ' if item.held_out else ''}{item.title or item.item}" for item in top.items],
+    }
+    config: dict[str, Any] = {
+        "#": st.column_config.NumberColumn(width=36),
+        "item": st.column_config.TextColumn("item", width=190 if titled else "small"),
+    }
+    cue = cues(info.behaviors)
+    stages = top.items[0].stages
+    for r, stage in enumerate(stages):
+        columns[stage.behavior] = [item.stages[r].probability for item in top.items]
+        config[stage.behavior] = st.column_config.ProgressColumn(
+            f"{cue[stage.behavior].glyph} {stage.behavior}",
+            min_value=0.0,
+            max_value=1.0,
+            format="%.2f",
+            color=cue[stage.behavior].color,
+            width=86,
+        )
+    if not stages:
+        columns["score"] = [item.logit for item in top.items]
+        config["score"] = st.column_config.NumberColumn(format="%.3f")
+    labels = [item.item for item in top.items]
+    wanted = state.selected("item")
+    event = st.dataframe(
+        pd.DataFrame(columns),
+        key=f"top-{run.id}-{top.user}-{len(labels)}",
+        hide_index=True,
+        column_config=config,
+        height=min(38 + 35 * len(labels), 460),
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [labels.index(wanted) if wanted in labels else 0]}},
+        alt=f"Top {len(labels)} items for shopper {top.user}",
+    )
+    _held_out(top)
+    st.caption(f"ranked among {top.candidates:,} items not yet bought — {parts.source(info, run)}")
+    rows = event["selection"]["rows"]
+    item = labels[rows[0]] if rows and rows[0] < len(labels) else labels[0]
+    state.select(data=info.name, run=run.id, user=top.user, item=item)
+    return item
+
+
+def _held_out(top: Recommendations) -> None:
+    if top.held_out is not None:
+        name = top.held_out.title or f"item {top.held_out.item}"
+        st.text(f"★ {name} at rank {top.held_out.rank + 1:,}: {hits(top.held_out.rank)}")
+
+
+def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:
+    with st.skeleton(height=360):
+        explanation = state.explanation(run.id, user, item)
+    if not explanation.stages:
+        parts.no_cascade(info, run)
+        return
+    parts.cascade(explanation, info, run, key="why")
+    if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
+        state.go("cascade", run=run.id, user=user, item=item)
+
+
+page()

@@ -1,0 +1,158 @@
+"""A run as it goes: one curve a behavior, validation, time left; then its metrics."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from dashboard import charts, parts, state
+from dashboard.cues import cues
+from dashboard.words import duration, metric, plain
+from nmtr.data.library import DatasetInfo
+from nmtr.evaluation.result import Result
+from nmtr.runs.store import Run
+from nmtr.training.report import EpochReport
+
+SELECTION = "HR@100"  # what validation chooses by
+HEADLINES = ("HR@50", "HR@100", "NDCG@100")
+WORDS = {
+    "queued": ("Waiting for its turn", ":material/hourglass_empty:"),
+    "running": ("Training", ":material/model_training:"),
+    "done": ("Done", ":material/check_circle:"),
+    "failed": ("Failed", ":material/error:"),
+    "cancelled": ("Cancelled", ":material/cancel:"),
+}
+
+
+def show(run: Run, info: DatasetInfo) -> None:
+    """The live view; it polls once a second while the run is live, and the whole page follows when that changes."""
+
+    @st.fragment(run_every=1.0 if run.live else None)
+    def panel() -> None:
+        with state.guarded():
+            now = state.workspace().runs.get(run.id)
+            if now.live != run.live:
+                st.rerun()
+            _draw(now, info)
+
+    panel()
+
+
+def _draw(run: Run, info: DatasetInfo) -> None:
+    reports = state.workspace().runs.reports(run.id)
+    word, icon = WORDS[run.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"### {icon} {word}: {plain(run.config.label)}")
+        st.space("stretch")
+        _buttons(run)
+    st.caption(parts.source(info, run))
+    if run.error:
+        st.error(plain(run.error), icon=":material/error:")
+    if run.result is not None:
+        result(run.result)
+    elif run.live:
+        st.progress(*_progress(run, reports))
+    if reports:
+        cue = cues(info.behaviors)
+        left, right = st.columns(2, gap="medium")
+        phase = [report for report in reports if report.phase == reports[-1].phase]
+        chosen = [report for report in reports if report.phase == "select"]
+        with left, st.container(border=True):
+            parts.figure(
+                "How wrong it still is",
+                f"mean loss an instance, by behavior{', refit' if reports[-1].phase == 'refit' else ''}",
+                charts.losses(phase, cue),
+                "live_losses",
+                parts.source(info, run),
+            )
+        with right, st.container(border=True):
+            parts.figure(
+                _finding(chosen),
+                f"{SELECTION} on the validation purchases",
+                charts.validation(chosen, SELECTION),
+                "live_validation",
+                parts.source(info, run),
+            )
+    elif run.live:
+        with st.container(horizontal=True):
+            st.skeleton(height=320)
+            st.skeleton(height=320)
+
+
+def _finding(reports: list[EpochReport]) -> str:
+    """What the validation curve says: the best epoch, and how long it is ago."""
+    scored = [report for report in reports if report.valid and SELECTION in report.valid]
+    if not scored:
+        return "No validation yet"
+    best = next((report for report in scored if report.epoch == scored[-1].best_epoch), scored[-1])
+    value = metric((best.valid or {})[SELECTION])
+    ago = reports[-1].epoch - best.epoch
+    return f"Best so far: {value} at epoch {best.epoch}" + (f", {ago} ago" if ago else "")
+
+
+def _progress(run: Run, reports: tuple[EpochReport, ...]) -> tuple[float, str]:
+    """How far it is and how long it will take at most, by its own pace."""
+    if run.state == "queued":
+        return 0.0, "waiting for a free place"
+    if not reports:
+        return 0.0, "getting ready"
+    last = reports[-1]
+    passed = time.time() - (run.started or run.created)
+    pace = passed / len(reports) if run.started else run.seconds / len(reports)
+    left = (last.epochs - last.epoch) * min(pace, 3 * max(last.seconds, 0.01) + 1)
+    stop = " at most; it stops early when validation no longer gains" if run.config.patience else ""
+    cancelling = "cancelling, at the next batch" if run.cancel_requested else f"{duration(left)} left{stop}"
+    phase = "refit, " if last.phase == "refit" else ""
+    return min(last.epoch / last.epochs, 1.0), f"{phase}epoch {last.epoch} of {last.epochs}: {cancelling}"
+
+
+def _buttons(run: Run) -> None:
+    workspace = state.workspace()
+    if run.live:
+        st.button(
+            "Cancel",
+            key="cancel",
+            icon=":material/stop_circle:",
+            disabled=run.cancel_requested,
+            on_click=state.attempt,
+            args=(workspace.cancel, run.id),
+        )
+        return
+    if run.state == "done":
+        if st.button("See what it recommends", key="to_recommend", type="primary", icon=":material/shopping_bag:"):
+            state.go("recommend", data=run.config.data, run=run.id)
+    else:
+        st.button(
+            "Resume",
+            key="resume",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=state.attempt,
+            args=(workspace.resume, run.id),
+        )
+    st.button("Train another", key="another", icon=":material/add:", on_click=_another)
+
+
+def _another() -> None:
+    st.session_state.pop("watching", None)
+    state.select(run=None)
+
+
+def result(result: Result) -> None:
+    """Test metrics with their intervals, and what the leak does to them."""
+    with st.grid(4, min_column_width=190):
+        for name in HEADLINES:
+            st.metric(f"{name}, test", metric(result.test[name], result.intervals[name]), border=True)
+        epochs = f"epoch {result.best_epoch}" if result.epochs else "nothing to train"
+        st.metric("Chosen on validation", epochs, border=True)
+    st.caption(
+        f"over {result.test_users:,} test users, ± half a 95 % interval; {duration(result.seconds)} in all"
+        + ("; refit on training + validation" if result.refit else "")
+    )
+    if result.visited.users and result.not_visited.users:
+        seen, unseen = (part.metrics["HR@100"] for part in (result.visited, result.not_visited))
+        st.caption(
+            f"HR@100 is {metric(seen)} for the {result.visited.users:,} users whose held-out item stands in their "
+            f"lower behaviors, and {metric(unseen)} for the other {result.not_visited.users:,}."
+        )

@@ -1,0 +1,287 @@
+"""Choose what to learn from, the model and λ; watch it learn in the same place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import charts, live, parts, state
+from dashboard.cues import cues
+from dashboard.triangle import triangle
+from dashboard.words import SUBSCRIPTS, duration, plain, size
+from nmtr.config import METHOD_NAMES, METHOD_OPTIONS, METHODS, PROTOCOLS, UNIT_NAMES, UNITS, RunConfig, Unit
+from nmtr.data.library import DatasetInfo
+from nmtr.errors import NmtrError
+from nmtr.runs.store import Run
+
+#: The options under "Advanced", in plain words; their help is the config's own text.
+ADVANCED = {
+    "loss": "Loss",
+    "epochs": "Most epochs",
+    "patience": "Patience, in epochs",
+    "embedding_size": "Embedding size E",
+    "layers": "Hidden layers",
+    "negatives": "Negatives ρ",
+    "dropout": "Dropout",
+    "optimizer": "Optimizer",
+    "learning_rate": "Learning rate",
+    "l2_embeddings": "L2 on embeddings",
+    "l2_towers": "L2 on units",
+    "batch_size": "Batch size",
+    "seed": "Seed",
+    "threads": "Threads",
+    "refit": "Refit on training + validation",
+}
+CHOICES = {"loss": ("exact", "sampled"), "optimizer": ("adagrad", "adam")}
+FRACTIONS = {"dropout", "learning_rate", "l2_embeddings", "l2_towers"}
+#: Table II of the paper, where it says something of this number of behaviors.
+PAPER = {2: (0.4, 0.6), 3: (1 / 3, 1 / 3, 1 / 3)}
+
+
+def page() -> None:
+    info = state.current_data()
+    if info is None:
+        parts.no_data()
+        return
+    watched = _watched()
+    if watched is not None:
+        live.show(watched, info)
+        return
+    config = _form(info)
+    _start(config)
+
+
+def _watched() -> Run | None:
+    """The run to show instead of the form: the selected one while it is live, or until another is wanted."""
+    run_id = state.selected("run")
+    if run_id is None:
+        return None
+    run = state.workspace().runs.get(run_id)
+    if run.live or st.session_state["first_run_of_session"]:
+        st.session_state["watching"] = run.id
+    return run if st.session_state.get("watching") == run.id else None
+
+
+def _form(info: DatasetInfo) -> dict[str, Any]:
+    """The three steps; returns the options as they stand."""
+    what, model, weights = st.columns([0.8, 1.15, 1.15], gap="medium")
+    options: dict[str, Any] = {"data": info.name}
+    with what.container(border=True, height="stretch"):
+        st.markdown("##### 1 · What to learn from")
+        parts.pick_data(info, width="stretch")
+        options["behaviors"] = _behaviors(info)
+        options["protocol"] = st.segmented_control(
+            "Protocol",
+            PROTOCOLS,
+            default=RunConfig.model_fields["protocol"].default,
+            required=True,
+            key="train_protocol",
+            persist_state="session",
+            help=_help("protocol"),
+        )
+        st.caption(
+            f"Held-out pairs stay in {plain(info.behaviors[0])} and the other lower behaviors, as published: "
+            "comparable with papers, but it leaks."
+            if options["protocol"] == "standard"
+            else "What is held out for the test is hidden from every behavior: what a shop would see."
+        )
+        for line in _counts(info, options["behaviors"]):
+            st.caption(line)
+    with model.container(border=True, height="stretch"):
+        st.markdown("##### 2 · Model")
+        options["method"] = st.selectbox(
+            "Method", METHODS, format_func=METHOD_NAMES.__getitem__, key="train_method", persist_state="session"
+        )
+        if "unit" in METHOD_OPTIONS[options["method"]]:
+            options["unit"] = _units(info, options["behaviors"])
+        else:
+            st.caption(_ABOUT[options["method"]])
+    with weights.container(border=True, height="stretch"):
+        st.markdown("##### 3 · Weight of each behavior (λ)")
+        if "lambdas" in METHOD_OPTIONS[options["method"]]:
+            options["lambdas"] = _lambdas(options["behaviors"])
+        else:
+            st.caption(f"{METHOD_NAMES[options['method']]} has one loss or none, so there is nothing to weigh.")
+    with st.expander("Advanced", icon=":material/tune:"):
+        options |= _advanced(options["method"])
+    return options
+
+
+_ABOUT = {
+    "bpr": "Matrix factorization on the target alone, learned from pairs: bought before not bought.",
+    "popularity": "The most bought items first, the same for everyone. Nothing to train.",
+    "last-behavior": "What the shopper touched in the step before the target and did not buy. Nothing to train.",
+}
+
+
+def _help(option: str) -> str:
+    return plain(RunConfig.model_fields[option].description or "")
+
+
+def _behaviors(info: DatasetInfo) -> tuple[str, ...]:
+    """The chosen behaviors in the data set's order; the target is always among them."""
+    *lower, target = info.behaviors
+    if not lower:
+        return (target,)
+    chosen = st.pills(
+        f"Behaviors before {plain(target)}",
+        lower,
+        selection_mode="multi",
+        default=lower,
+        format_func=plain,
+        key=f"train_behaviors_{info.fingerprint}",
+        persist_state="session",
+    )
+    return (*(behavior for behavior in lower if behavior in (chosen or ())), target)
+
+
+def _counts(info: DatasetInfo, behaviors: tuple[str, ...]) -> list[str]:
+    cue = cues(info.behaviors)
+    pairs = " · ".join(f"{cue[b].glyph} {plain(b)} {info.interactions[b]:,}" for b in behaviors)
+    return [f"{info.users:,} shoppers, {info.items:,} items", pairs]
+
+
+def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Unit]:
+    chosen: dict[str, Unit] = {}
+    for column, behavior in zip(st.columns(len(behaviors)), behaviors, strict=True):
+        chosen[behavior] = column.selectbox(
+            f"Unit of {plain(behavior)}",
+            UNITS,
+            format_func=UNIT_NAMES.__getitem__,
+            key=f"train_unit_{behavior}",
+            persist_state="session",
+            help=_help("unit"),
+        )
+    names = [UNIT_NAMES[chosen[behavior]] for behavior in behaviors]
+    drawing = charts.sketch(behaviors, names, cues(info.behaviors), parts.ink())
+    st.plotly_chart(drawing, key="sketch", config=charts.CONFIG, width="stretch")
+    st.caption("Each behavior starts from the score of the one before and adds its own part.")
+    return chosen[behaviors[0]] if len(set(chosen.values())) == 1 else chosen
+
+
+def _lambdas(behaviors: tuple[str, ...]) -> tuple[float, ...]:
+    """λ as one object: whatever is moved, the weights sum to 1."""
+    count = len(behaviors)
+    weights: list[float] = st.session_state.setdefault("weights", [])
+    if len(weights) != count:
+        weights = st.session_state["weights"] = [1 / count] * count
+    if count == 1:
+        st.caption(f"{plain(behaviors[0])} is the only behavior, so its weight is 1.")
+        return (1.0,)
+    with st.container(horizontal=True, gap="small"):
+        for name, values in _presets(count).items():
+            st.button(name, key=f"preset_{name}", on_click=_weigh, args=(list(values),))
+    if count == 2:
+        _slider(behaviors, weights)
+    elif count == 3:
+        picture, fields = st.columns([1.7, 1], vertical_alignment="center")
+        with picture:
+            triangle(behaviors, weights, _weigh, key="triangle")
+        with fields:
+            _fields(behaviors, weights)
+    else:
+        _fields(behaviors, weights, sliders=True)
+    return tuple(weights)
+
+
+def _presets(count: int) -> dict[str, tuple[float, ...]]:
+    paper = {"paper": PAPER[count]} if count in PAPER else {}
+    return {**paper, "equal": (1 / count,) * count, "target only": (0.0,) * (count - 1) + (1.0,)}
+
+
+def _weigh(weights: list[float]) -> None:
+    st.session_state["weights"] = weights
+
+
+def _slider(behaviors: tuple[str, ...], weights: list[float]) -> None:
+    lower, target = (plain(behavior) for behavior in behaviors)
+    st.session_state["weight_slider"] = round(weights[1], 2)
+    st.slider(
+        f"{lower} {weights[0]:.2f} ← → {target} {weights[1]:.2f}",
+        0.0,
+        1.0,
+        step=0.01,
+        key="weight_slider",
+        on_change=lambda: _weigh([1 - st.session_state["weight_slider"], st.session_state["weight_slider"]]),
+    )
+
+
+def _fields(behaviors: tuple[str, ...], weights: list[float], sliders: bool = False) -> None:
+    for r, (behavior, weight) in enumerate(zip(behaviors, weights, strict=True)):
+        key = f"weight_{r}"
+        label = f"{plain(behavior)} (λ{str(r + 1).translate(SUBSCRIPTS)})"
+        st.session_state[key] = round(weight, 2)
+        draw = st.slider if sliders else st.number_input
+        draw(label, 0.0, 1.0, step=0.01, key=key, on_change=_rebalance, args=(r,))
+
+
+def _rebalance(moved: int) -> None:
+    """Keep what was entered; the others share the rest in the proportions that they had."""
+    weights = list(st.session_state["weights"])
+    entered = min(max(float(st.session_state[f"weight_{moved}"]), 0.0), 1.0)
+    rest = sum(weights) - weights[moved]
+    for r in range(len(weights)):
+        if r != moved:
+            weights[r] = (1 - entered) * (weights[r] / rest if rest > 0 else 1 / (len(weights) - 1))
+    weights[moved] = entered
+    st.session_state["weights"] = weights
+
+
+def _advanced(method: str) -> dict[str, Any]:
+    """Every other option that the method reads; left out where it is left as it is."""
+    options: dict[str, Any] = {}
+    readable = {name for name in ADVANCED if RunConfig.parse({"method": method}).uses(name)}
+    with st.grid(5, min_column_width=170):
+        for name, label in ADVANCED.items():
+            if name not in readable:
+                continue
+            default = RunConfig.model_fields[name].get_default(call_default_factory=True)
+            shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
+            value: Any
+            if name in CHOICES:
+                value = st.selectbox(label, CHOICES[name], **shared)
+            elif isinstance(default, bool):
+                value = st.checkbox(label, default, **shared)
+            elif name in FRACTIONS:
+                value = st.number_input(
+                    label, value=default, step=0.01, format="%g", placeholder="default for this loss", **shared
+                )
+            else:
+                value = st.number_input(label, value=default, step=1, placeholder="default for this loss", **shared)
+            if value is not None and value != default:
+                options[name] = value
+    return options
+
+
+def _start(options: dict[str, Any]) -> None:
+    """What it will take, and the button; or why it cannot start."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        try:
+            config = RunConfig.parse(options)
+            estimate = state.workspace().estimate(config)
+        except NmtrError as error:
+            st.button("Start", type="primary", icon=":material/play_arrow:", disabled=True, key="start")
+            st.warning(plain(str(error)))
+            return
+        st.button(
+            "Start",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="start",
+            on_click=state.attempt,
+            args=(_submit, config),
+        )
+        st.markdown(
+            f"**{plain(config.label)}** on {plain(config.data)}, {config.protocol}: "
+            f"about {duration(estimate.seconds)}, {size(estimate.bytes)}"
+        )
+
+
+def _submit(config: RunConfig) -> None:
+    run = state.workspace().submit(config)
+    st.session_state["watching"] = run.id
+    state.select(data=config.data, run=run.id)
+
+
+page()

@@ -1,0 +1,182 @@
+"""The supervisor of a home: starts queued runs, each in a child process of its own, and tidies up after them.
+
+There is one supervisor a home, held by a file lock that the system drops with the process. It needs no memory of its
+own: what it has to know is in the store, so it can be killed at any time. Its children go on without it, and the next
+supervisor watches them as if they were its own. A run whose process is gone is queued again (a foreground run fails,
+to be resumed by its user), and fails when that happens MOST_DEATHS times without an epoch being finished. Of a
+cancelled run the process is asked to end, and killed after PATIENCE seconds. SIGTERM to the supervisor ends its
+children too and gives their runs back to the queue, for the next supervisor to go on with.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nmtr.errors import ConfigError, RunError
+from nmtr.runs import process
+from nmtr.runs.job import LOG
+from nmtr.runs.store import Run, RunStore
+
+MOST_DEATHS = 3
+PATIENCE = 5.0  # seconds between asking a process to end and killing it
+IDLE = 30.0  # seconds without work after which a supervisor ends
+_TICK = 0.2  # seconds between two looks at the store
+
+
+def ensure_running(home: Path) -> None:
+    """Start a supervisor for this home, in a process of its own that outlives this one, unless there is one."""
+    try:
+        with _lock(home).acquire(timeout=0):
+            pass
+    except Timeout:
+        return
+    with (home / "worker.log").open("ab") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "nmtr.runs.supervisor", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    threading.Thread(target=worker.wait, daemon=True).start()  # or it stays a zombie once it ends
+
+
+class Supervisor:
+    """Runs what is queued in one home, `slots` at a time ($NMTR_JOBS, else 1)."""
+
+    def __init__(
+        self,
+        home: Path,
+        slots: int | None = None,
+        job: Sequence[str] = (sys.executable, "-m", "nmtr.runs.job"),
+    ) -> None:
+        """`job` is the command of a child, to be followed by the home and the run's id."""
+        self._home, self._job = home, job
+        self._slots = slots or _slots()
+        self._store = RunStore(home)
+        self._children: dict[str, subprocess.Popen[bytes]] = {}  # by run
+        self._asked: dict[str, float] = {}  # run -> when its process was asked to end
+
+    def run(self, idle: float = IDLE) -> bool:
+        """Work until there was nothing to do for `idle` seconds; False if another supervisor has the home."""
+        while True:
+            try:
+                with _lock(self._home).acquire(timeout=1):  # ensure_running may hold it for a moment
+                    self._work(idle)
+            except Timeout:
+                return False
+            # Who queued a run after the last look saw the lock held, and relies on this supervisor.
+            if not self._store.list("queued"):
+                return True
+
+    def _work(self, idle: float) -> None:
+        last_work = time.monotonic()
+        try:
+            while True:
+                if self._tick():
+                    last_work = time.monotonic()
+                elif time.monotonic() - last_work >= idle:
+                    return
+                time.sleep(_TICK)
+        finally:
+            self._end_children()
+
+    def _tick(self) -> bool:
+        """Look at every run once; whether there is any work."""
+        self._children = {run_id: child for run_id, child in self._children.items() if child.poll() is None}
+        running = self._store.list("running")
+        for run in running:
+            if not self._is_alive(run):
+                self._settle(run)
+            elif run.cancel_requested and not run.foreground:
+                self._end(run)
+        while claimed := self._store.claim(self._slots):
+            self._spawn(claimed)
+        return bool(running or self._children)
+
+    def _spawn(self, run: Run) -> None:
+        self._asked.pop(run.id, None)
+        try:
+            with (self._store.folder(run.id) / LOG).open("ab") as log:
+                self._children[run.id] = subprocess.Popen(
+                    [*self._job, str(self._home), run.id],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self._store.fail(run.id, f"The run's process could not be started ({error.strerror}); resume it later.")
+
+    def _is_alive(self, run: Run) -> bool:
+        if run.id in self._children:
+            return True
+        return run.pid is not None and process.is_alive(run.pid, run.process_started or 0.0)
+
+    def _settle(self, run: Run, *, died: bool = True) -> None:
+        """Decide what becomes of a run whose process is gone."""
+        with suppress(RunError):  # it has ended since it was read
+            if run.cancel_requested:
+                self._store.cancelled(run.id)
+            elif run.foreground:
+                self._store.fail(run.id, f"Its process ended after epoch {run.epoch}; resume it to go on from there.")
+            elif died and run.deaths + 1 >= MOST_DEATHS:
+                self._store.fail(
+                    run.id,
+                    f"Its process ended {MOST_DEATHS} times without finishing an epoch, as when memory runs out; "
+                    "see the log.",
+                )
+            else:
+                self._store.release(run, died=died)
+
+    def _end(self, run: Run) -> None:
+        """Ask the run's process to end, and kill it when it was asked long enough ago."""
+        pid = self._children[run.id].pid if run.id in self._children else run.pid
+        assert pid is not None, "it was found alive"
+        asked = self._asked.setdefault(run.id, time.monotonic())
+        process.end(pid, kill=time.monotonic() - asked > PATIENCE)
+
+    def _end_children(self) -> None:
+        for child in self._children.values():
+            process.end(child.pid, kill=False)
+        deadline = time.monotonic() + PATIENCE
+        for child in self._children.values():
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.end(child.pid, kill=True)
+                child.wait()
+        for run in self._store.list("running"):
+            if run.id in self._children:
+                self._settle(run, died=False)
+        self._children.clear()
+
+
+def _lock(home: Path) -> FileLock:
+    home.mkdir(parents=True, exist_ok=True)
+    return FileLock(home / "supervisor.lock")
+
+
+def _slots() -> int:
+    given = os.environ.get("NMTR_JOBS", "1")
+    if not given.isdecimal() or int(given) < 1:
+        raise ConfigError(f"NMTR_JOBS must be a number of at least 1: how many runs train at once; got {given}.")
+    return int(given)
+
+
+def main() -> None:
+    process.exit_on_sigterm()
+    Supervisor(Path(sys.argv[1])).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""A real training, killed and taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import torch
+
+from nmtr.config import RunConfig
+from nmtr.data.demo import generate
+from nmtr.data.library import Library
+from nmtr.runs import checkpoint
+from nmtr.runs.store import Run, RunStore
+from nmtr.runs.supervisor import Supervisor
+from tests.runs.fakes import eventually
+
+CLOCKED = {"seconds", "seconds_per_epoch", "peak_memory_mb"}
+
+
+def kill_after(store: RunStore, run: Run, reports: int) -> None:
+    """SIGKILL its process in the epoch that follows so many."""
+    eventually(lambda: len(store.reports(run.id)) == reports and store.get(run.id).pid, timeout=60)
+    pid = store.get(run.id).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def figures(store: RunStore, run: Run) -> Any:
+    """Everything that a finished run says, but how long it took."""
+    done = store.get(run.id)
+    assert done.result is not None, done.error
+    series = [report.model_dump(exclude=CLOCKED) for report in store.reports(run.id)]
+    return done.result.model_dump(exclude=CLOCKED), series
+
+
+def test_training_killed_in_both_phases_ends_in_the_same_figures_to_the_last_digit(store: RunStore) -> None:
+    dataset = generate()
+    Library(store.root / "data").save(dataset)
+    options = {"loss": "sampled", "optimizer": "adam", "embedding_size": 8, "dropout": 0.2, "batch_size": 1024}
+    training = {"epochs": 2, "refit": True, "threads": 1}
+    config = RunConfig.parse(options | training).resolve(dataset.behaviors)
+    disturbed, undisturbed = (store.create(config, dataset.fingerprint) for _ in range(2))
+
+    thread = Thread(target=Supervisor(store.root).run, kwargs={"idle": 0}, daemon=True)
+    thread.start()
+    kill_after(store, disturbed, reports=1)
+    kill_after(store, disturbed, reports=3)
+    thread.join(120)
+
+    assert figures(store, disturbed) == figures(store, undisturbed)
+    ranks, weights = (
+        [load(store.folder(run.id)) for run in (disturbed, undisturbed)]
+        for load in (checkpoint.load_ranks, checkpoint.load_weights)
+    )
+    for name, values in ranks[0].items():
+        np.testing.assert_array_equal(values, ranks[1][name], strict=True)
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+    assert [report.phase for report in store.reports(disturbed.id)] == ["select", "select", "refit", "refit"]

@@ -60,12 +60,9 @@ def cascade(explanation: Explanation, cue: Cues, ink: str = INK) -> go.Figure:
                 opacity=0.32,
                 hovertemplate=f"inherits {signed(stage.inherited)}<extra></extra>",
             )
-            figure.add_scatter(
-                x=[stage.inherited] * 2,
-                y=[rows[r - 1], row],
-                mode="lines",
-                hoverinfo="skip",
-                line={"color": before.edge, "width": 1.5, "dash": "dot"},
+            step = {"x0": stage.inherited, "x1": stage.inherited, "y0": rows[r - 1], "y1": row}
+            figure.add_shape(
+                type="line", layer="below", line={"color": before.edge, "width": 1.5, "dash": "dot"}, **step
             )
         figure.add_bar(
             x=[stage.logit - stage.inherited],
@@ -156,10 +153,10 @@ def waterfall(explanation: Explanation, cue: Cues) -> go.Figure:
 def losses(reports: Sequence[EpochReport], cue: Cues) -> go.Figure:
     """Mean loss an instance by epoch, one curve a behavior, its name at the end of its curve."""
     figure = _figure(270)
-    epochs = list(range(1, len(reports) + 1))
+    epochs = _thinned(range(1, len(reports) + 1))
     for behavior in reports[-1].loss if reports else ():
         look, name = cue[behavior], unmarked(behavior)
-        values = [report.loss[behavior] for report in reports]
+        values = [reports[epoch - 1].loss[behavior] for epoch in epochs]
         figure.add_scatter(
             x=epochs,
             y=values,
@@ -176,7 +173,12 @@ def losses(reports: Sequence[EpochReport], cue: Cues) -> go.Figure:
             figure.add_annotation(
                 x=epochs[-1], y=end, text=text, showarrow=False, xanchor="left", xshift=8, font_size=13
             )
-    return _epochs(figure, len(epochs), "loss")
+    return _epochs(figure, len(reports), "loss")
+
+
+def _thinned(places: Sequence[int], most: int = 1000) -> list[int]:
+    """Every so many of the places, and the last."""
+    return [*places[: -1 : len(places) // most + 1], *places[-1:]]
 
 
 def _apart(ends: Mapping[str, float], values: Sequence[float]) -> dict[str, float]:
@@ -192,11 +194,11 @@ def _apart(ends: Mapping[str, float], values: Sequence[float]) -> dict[str, floa
 def validation(reports: Sequence[EpochReport], metric: str) -> go.Figure:
     """The validation metric by epoch, its best epoch marked."""
     figure = _figure(270)
-    shown = [(place, report) for place, report in enumerate(reports, 1) if report.valid and metric in report.valid]
-    if shown:
-        places = [place for place, _ in shown]
-        values = [report.valid[metric] for _, report in shown if report.valid]
-        best = max(range(len(values)), key=values.__getitem__)
+    scored = {place: report.valid[metric] for place, report in enumerate(reports, 1) if report.valid}
+    if scored:
+        best = max(scored, key=scored.__getitem__)
+        places = _thinned(list(scored))
+        values = [scored[place] for place in places]
         figure.add_scatter(
             x=places,
             y=values,
@@ -205,12 +207,12 @@ def validation(reports: Sequence[EpochReport], metric: str) -> go.Figure:
             hovertemplate=f"{metric} %{{y:.4f}}<extra>epoch %{{x}}</extra>",
         )
         figure.add_scatter(
-            x=[places[best]],
-            y=[values[best]],
+            x=[best],
+            y=[scored[best]],
             mode="markers+text",
             hoverinfo="skip",
             textposition="middle right",
-            text=[f" {values[best]:.3f}".replace("0.", ".")],
+            text=[f" {scored[best]:.3f}".replace("0.", ".")],
             marker={"size": 11, "color": "#6A7FA6", "line": {"color": "#3F4F6E", "width": 2}},
         )
     return _epochs(figure, len(reports), metric)

@@ -95,7 +95,7 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
     for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
         items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
         heading = f"{cue[behavior].glyph} {plain(past(behavior))} **{len(items)}**"
-        if behavior == shop.behaviors[0] and shop.num_behaviors > 1 and len(items):
+        if behavior == shop.behaviors[0] and shop.num_behaviors > 2 and len(items):
             with st.expander(heading):
                 st.text(_lines(shop, items, held_out, len(items)))
         else:
@@ -103,7 +103,8 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
             if len(items):
                 st.text(_lines(shop, items, held_out, SHOWN))
     if held_out >= 0:
-        st.caption(f"★ the {plain(shop.target)} held out for the test, which the model was not shown")
+        st.text(f"★ {shop.title(held_out) or f'item {shop.items[held_out]}'}")
+        st.caption(f"the {plain(shop.target)} held out for the test; it may stand among the earlier steps")
 
 
 def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:

@@ -81,8 +81,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
             help=_help("protocol"),
         )
         st.caption(
-            f"Held-out pairs stay in {plain(info.behaviors[0])} and the other lower behaviors, as published: "
-            "comparable with papers, but it leaks."
+            "Held-out pairs stay in the lower behaviors, as published: comparable with papers, but it leaks."
             if options["protocol"] == "standard"
             else "What is held out for the test is hidden from every behavior: what a shop would see."
         )

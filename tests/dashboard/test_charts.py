@@ -51,14 +51,11 @@ def test_a_behavior_keeps_its_cue_in_a_run_with_fewer_behaviors() -> None:
 
 def test_losses_draw_one_curve_a_behavior_with_names_apart() -> None:
     reports = [
-        EpochReport(
-            epoch=epoch, epochs=9, phase="select", loss={"view": 1 / epoch, "buy": 1.001 / epoch}, valid={"HR@100": 0.2},
-            best_epoch=1, seconds=1.0,
-        )
-        for epoch in (1, 2, 3)
-    ]  # fmt: skip
+        EpochReport(epoch=e, epochs=9, phase="select", loss=loss, valid=None, best_epoch=1, seconds=1.0)
+        for e, loss in enumerate(({"view": 1, "buy": 1.001}, {"view": 0.5, "buy": 0.6}, {"view": 0.4, "buy": 0.401}), 1)
+    ]
     figure = charts.losses(reports, cues(("view", "buy")))
-    assert [list(curve.y) for curve in figure.data] == [[1, 1 / 2, 1 / 3], [1.001, 1.001 / 2, 1.001 / 3]]
+    assert [list(curve.y) for curve in figure.data] == [[1, 0.5, 0.4], [1.001, 0.6, 0.401]]
     low, high = sorted(note.y for note in figure.layout.annotations)
     assert high - low > 0.04
 

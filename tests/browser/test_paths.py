@@ -1,0 +1,127 @@
+"""The paths that people take through the product, in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from nmtr.workspace import Workspace
+from playwright.sync_api import Page, expect
+
+from nmtr.config import RunConfig
+from nmtr.data.catalogue import add
+from tests.browser.conftest import PATIENCE, Visit, settled
+from tests.dashboard.conftest import events
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A finished run on a small data set."""
+    path = tmp_path_factory.mktemp("shop") / "events.csv"
+    events(("view", "cart", "buy")).to_csv(path, index=False)
+    workspace = Workspace(home)
+    add(workspace.data, "shop", path)
+    config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
+    return workspace.train(config, lambda report: None).id
+
+
+def enter(page: Page, key: str, value: str) -> None:
+    field = page.locator(f".st-key-{key} input")
+    field.fill(value)
+    field.press("Enter")
+    settled(page)
+    expect(field).to_have_value(value)
+
+
+def start(page: Page, epochs: str) -> None:
+    """Start a training that does not stop early."""
+    page.get_by_text("Advanced").click()
+    enter(page, "train_epochs", epochs)
+    enter(page, "train_patience", "0")
+    page.locator(".st-key-start button").click()
+
+
+def test_from_an_upload_over_a_training_watched_live_to_a_cascade(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "Little shop.csv"
+    events(("view", "cart", "buy"), users=300, items=120).to_csv(path, index=False)
+    page = visit("/data")
+    page.locator('input[type="file"]').first.set_input_files(path)
+    page.locator(".st-key-upload_add button").click()
+    expect(page.get_by_text("of what was viewed was bought too")).to_be_visible()
+    page.locator(".st-key-train_on_it button").click()
+    expect(page.locator(".st-key-start button")).to_be_enabled()
+    start(page, "60")
+    expect(page.get_by_role("heading", name="Training")).to_be_visible()
+    expect(page.locator(".st-key-live_losses .scatterlayer .trace")).to_have_count(3)
+    page.reload()
+    expect(page.locator(".st-key-live_losses .scatterlayer .trace")).to_have_count(3)
+    page.locator(".st-key-to_recommend button").click()
+    expect(page.get_by_text("Rank 1 of")).to_be_visible()
+    expect(page.locator(".st-key-why .bars").first).to_be_visible()
+    page.locator(".st-key-whole_sum button").click()
+    expect(page.locator(".st-key-waterfall .bars").first).to_be_visible()
+    finding = page.locator("h5").first.inner_text()
+
+    address = urlsplit(page.url)
+    assert {word.split("=")[0] for word in address.query.split("&")} == {"data", "run", "user", "item"}
+    other = visit(f"{address.path}?{address.query}")
+    expect(other.locator(".st-key-cascade .bars").first).to_be_visible()
+    expect(other.locator("h5").first).to_have_text(finding)
+
+
+def test_a_running_training_is_seen_by_a_second_browser_and_can_be_cancelled(visit: Visit, shop: str) -> None:
+    page = visit("/train?data=shop")
+    start(page, "10000")
+    expect(page.get_by_role("heading", name="Training")).to_be_visible()
+    address = urlsplit(page.url)
+    other = visit(f"{address.path}?{address.query}")
+    expect(other.locator(".st-key-live_validation .scatterlayer .trace")).to_have_count(2)
+    other.locator(".st-key-cancel button").click()
+    for seen in (other, page):
+        expect(seen.get_by_role("heading", name="Cancelled")).to_be_visible()
+        expect(seen.locator(".st-key-resume button")).to_be_visible()
+
+
+def test_a_click_on_a_row_opens_its_cascade_and_the_address_follows(visit: Visit, shop: str) -> None:
+    page = visit(f"/?run={shop}&user=u3")
+    expect(page.get_by_text("Rank 1 of")).to_be_visible()
+    settled(page)
+    first = page.url
+    grid = page.locator('[data-testid="stDataFrame"]').first.bounding_box()
+    assert grid is not None
+    page.mouse.click(grid["x"] + 22, grid["y"] + 35 * 3.5)
+    expect(page.get_by_text("Rank 3 of")).to_be_visible()
+    assert page.url != first and "item=" in page.url
+
+
+def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit, shop: str) -> None:
+    page = visit("/train?data=shop")
+    point = page.locator("circle.point")
+    target = page.locator(".st-key-weight_2 input")
+    expect(target).to_have_value("0.33")
+    point.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowUp")
+    expect(target).to_have_value("0.46")
+    area = page.locator("polygon.area").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.6)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.999, steps=5)
+    page.mouse.up()
+    expect(target).to_have_value("0.00")
+    settled(page)
+    enter(page, "weight_2", "0.50")
+    expect(point).to_have_attribute("aria-valuetext", "view 0.25, cart 0.25, buy 0.50")
+
+
+@pytest.mark.parametrize("path", ["/", "/cascade", "/train", "/runs", "/data"])
+def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
+    page = visit(f"{path}?data=shop", width=390, height=844)
+    settled(page)
+    expect(page.locator("h5").first).to_be_visible()
+    widths = page.evaluate("() => [...document.querySelectorAll('body, [data-testid=stMain]')].map(e => e.scrollWidth)")
+    assert max(widths) <= 390

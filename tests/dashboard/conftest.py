@@ -1,0 +1,94 @@
+"""A home with small real data and real runs, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from nmtr.workspace import Workspace
+from streamlit.testing.v1 import AppTest
+
+from nmtr.config import RunConfig
+from nmtr.data.catalogue import add
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+HOSTILE = "<b>**bold**</b> ![x](https://example.org/x.png) $a$"
+
+Open = Callable[..., AppTest]
+
+
+def events(behaviors: tuple[str, ...], users: int = 60, items: int = 40, seed: int = 3) -> pd.DataFrame:
+    """A funnel: whoever does a step did the ones before it too."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for user in range(users):
+        for item in random.choice(items, 14, replace=False):
+            reached = 1 + random.binomial(len(behaviors) - 1, 0.6) if len(behaviors) > 1 else 1
+            rows += [(f"u{user}", f"i{item}", behavior, f"Thing {item}") for behavior in behaviors[:reached]]
+    table = pd.DataFrame(rows, columns=["user", "item", "behavior", "title"])
+    table.loc[table["item"] == "i7", "title"] = HOSTILE
+    return table
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data sets shop (3 behaviors), one (R = 1) and five (R = 5), each with runs."""
+    root = tmp_path_factory.mktemp("home")
+    workspace = Workspace(root)
+    five = ("seen", "view", "like", "cart", "buy")
+    for name, behaviors in (("shop", ("view", "cart", "buy")), ("one", ("buy",)), ("five", five)):
+        path = root / "events.csv"
+        events(behaviors).to_csv(path, index=False)
+        add(workspace.data, name, path, behaviors)
+    path.unlink()
+    small = {"method": "nmtr", "epochs": 2, "embedding_size": 4, "threads": 1}
+    for options in (
+        {"data": "shop", "method": "popularity"},
+        {"data": "shop", "protocol": "clean", **small},
+        {"data": "shop", "lambdas": (0.2, 0.3, 0.5), **small},
+        {"data": "one", **small},
+        {"data": "five", **small},
+    ):
+        workspace.train(RunConfig.parse(options), lambda report: None)
+    return root
+
+
+@pytest.fixture
+def runs(home: Path) -> dict[str, str]:
+    """The id of each run by data set, protocol and method."""
+    return {
+        f"{run.config.data} {run.config.protocol} {run.config.method}": run.id
+        for run in Workspace(home).runs.list("done")
+    }
+
+
+@pytest.fixture
+def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Open a page of the app with these words in the address."""
+    monkeypatch.setenv("NMTR_HOME", str(home))
+
+    def visit(page: str = "recommend", **address: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        if page != "recommend":
+            app.query_params["data"] = "one"  # the first run only registers the pages
+            app.run()
+            for name in ("data", "run", "user", "item"):
+                if f"selected_{name}" in app.session_state:
+                    del app.session_state[f"selected_{name}"]
+            app.query_params.clear()
+            del app.session_state["first_run_of_session"]
+            app.switch_page(f"views/{page}.py")
+        for name, value in address.items():
+            app.query_params[name] = value
+        return app.run()
+
+    yield visit
+
+
+def words(app: AppTest) -> str:
+    """Everything that the page says, one element a line."""
+    kinds = (app.markdown, app.caption, app.text, app.error, app.warning, app.title)
+    return "\n".join(str(element.value).replace("\\", "") for kind in kinds for element in kind)

@@ -158,28 +158,23 @@ def _adding() -> None:
         _upload()
     with catalogue:
         there = state.workspace().data.names()
-        for entry in CATALOGUE.values():
-            _entry(entry, entry.name in there)
+        with st.grid(2, min_column_width=320):
+            for entry in CATALOGUE.values():
+                _entry(entry, entry.name in there)
 
 
 def _entry(entry: Entry, there: bool) -> None:
-    with st.container(border=True, gap="xsmall"):
-        shape = f"{entry.users:,} shoppers · {entry.items:,} items · {', '.join(entry.behaviors)}"
+    shape = f"{entry.users:,} shoppers · {entry.items:,} items · {', '.join(entry.behaviors)}"
+    with st.container(border=True, gap="xsmall", height="stretch"):
         st.markdown(f"**{entry.title}** · {shape}")
         st.caption(plain(entry.description))
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            folder = ""
-            if entry.files and not there:
-                folder = st.text_input(
-                    "Folder on the server",
-                    key=f"folder_{entry.name}",
-                    placeholder="empty: fetch it",
-                    disabled=there,
-                    width=240,
-                )
-            label = "Added" if there else ("Fetch" if entry.files and not folder else "Add")
-            if st.button(label, key=f"add_{entry.name}", icon=":material/download:", disabled=there):
-                _add(entry.name, folder or None)
+        if entry.files and entry.repository is None:
+            # A folder of the server is named on the server, never from a browser.
+            st.code(f"nmtr data add {entry.name} --from FOLDER", language=None)
+            return
+        label = "Added" if there else "Fetch" if entry.files else "Add"
+        if st.button(label, key=f"add_{entry.name}", icon=":material/download:", disabled=there):
+            _add(entry.name, None)
 
 
 def _upload() -> None:
@@ -226,7 +221,7 @@ def _upload() -> None:
 
 def _add(
     name: str,
-    source: str | Path | None,
+    source: Path | None,
     behaviors: list[str] | None = None,
     columns: dict[str, str] | None = None,
     label: str | None = None,

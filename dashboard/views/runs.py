@@ -51,8 +51,9 @@ def _tables(runs: Sequence[Run]) -> None:
     for run in runs:
         groups.setdefault((run.config.data, run.fingerprint, run.config.protocol), []).append(run)
     for (data, fingerprint, protocol), members in groups.items():
-        st.markdown(f"##### {_finding(members)}")
-        st.caption(f"{plain(data)} · {protocol} · data version {fingerprint[:8]}")
+        with st.container(gap=None):
+            st.markdown(f"##### {_finding(members)}")
+            st.caption(f"{plain(data)} · {protocol} · data version {fingerprint[:8]}")
         _table(members, f"runs-{data}-{fingerprint}-{protocol}")
 
 
@@ -74,7 +75,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
             "model": run.config.label,
             "differs in": differences(run, runs),
             **{
-                name: metric(run.result.test[name], run.result.intervals[name]) if run.result else None
+                name: metric(run.result.test[name], run.result.intervals[name]) if run.result else ""
                 for name in live.HEADLINES
             },
             "epochs": run.result.epochs if run.result else None,
@@ -89,7 +90,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
         hide_index=True,
         column_config={
             "run": st.column_config.TextColumn(width="small", pinned=True),
-            "differs in": st.column_config.TextColumn(width="medium"),
+            "differs in": st.column_config.TextColumn(width=330),
             **dict.fromkeys(live.HEADLINES, st.column_config.TextColumn(help="on test, ± half a 95 % interval")),
             "created": st.column_config.DatetimeColumn(format="distance"),
         },
@@ -107,14 +108,12 @@ def differences(run: Run, others: Sequence[Run]) -> str:
     options = [other.config.to_json() for other in others]
     shown = []
     for name, value in run.config.to_json().items():
-        if name in ("data", "protocol", "method", "threads"):
+        if name in ("data", "protocol", "method", "unit", "threads"):
             continue
         if all(other.get(name, value) == value for other in options):
             continue
         if name == "lambdas":
             value = "/".join(f"{weight:.2f}".removeprefix("0") for weight in value)
-        elif isinstance(value, dict):
-            value = " ".join(f"{behavior}={unit}" for behavior, unit in value.items())
         elif isinstance(value, list):
             value = "+".join(value)
         shown.append(f"{'λ' if name == 'lambdas' else name} {value}")

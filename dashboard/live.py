@@ -40,7 +40,7 @@ def show(run: Run, info: DatasetInfo) -> None:
 
 
 def _draw(run: Run, info: DatasetInfo) -> None:
-    reports = state.workspace().runs.reports(run.id)
+    reports = state.reports(run)
     word, icon = WORDS[run.state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"### {icon} {word}: {plain(run.config.label)}")
@@ -91,7 +91,7 @@ def _finding(reports: list[EpochReport]) -> str:
     return f"Best so far: {value} at epoch {best.epoch}" + (f", {ago} ago" if ago else "")
 
 
-def _progress(run: Run, reports: tuple[EpochReport, ...]) -> tuple[float, str]:
+def _progress(run: Run, reports: list[EpochReport]) -> tuple[float, str]:
     """How far it is and how long it will take at most, by its own pace."""
     if run.state == "queued":
         return 0.0, "waiting for a free place"

@@ -21,6 +21,7 @@ from nmtr.data.summary import Summary, describe
 from nmtr.errors import NmtrError, RunError
 from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
 from nmtr.runs.store import Run
+from nmtr.training.report import EpochReport
 
 logger = logging.getLogger("nmtr.dashboard")
 
@@ -168,6 +169,16 @@ def explanation(run: str, user: str, item: str) -> Explanation:
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
     return explain(_fitted(home, run), user, item)
+
+
+def reports(run: Run) -> list[EpochReport]:
+    """The run's reports; of those that this session has read, none is read again while the same process trains."""
+    kept, read = st.session_state.get("reports", (None, []))
+    if kept != (run.id, run.process_started):
+        read = []
+    read = [*read, *workspace().runs.reports(run.id, since=len(read))]
+    st.session_state["reports"] = ((run.id, run.process_started), read)
+    return read
 
 
 def item_names(info: DatasetInfo) -> dict[str, str]:

@@ -38,7 +38,7 @@ def page() -> None:
             parts.no_run(info)
         return
     with middle:
-        st.markdown(f"##### {'Would ' + plain(shop.target) + ' next' if shop.target == 'buy' else 'Comes next'}")
+        st.markdown(f"##### Would {plain(shop.target)} next")
         with st.skeleton(height=420):
             top = state.recommendations(run.id, user, k)
             item = _top(info, run, top)

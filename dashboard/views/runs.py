@@ -91,7 +91,9 @@ def _table(runs: Sequence[Run], key: str) -> None:
         column_config={
             "run": st.column_config.TextColumn(width="small", pinned=True),
             "differs in": st.column_config.TextColumn(width=330),
-            **dict.fromkeys(live.HEADLINES, st.column_config.TextColumn(help="on test, ± half a 95 % interval")),
+            **dict.fromkeys(
+                live.HEADLINES, st.column_config.TextColumn(help="on test, ± half a 95 % interval", alignment="right")
+            ),
             "created": st.column_config.DatetimeColumn(format="distance"),
         },
         on_select="rerun",

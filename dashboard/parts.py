@@ -35,7 +35,7 @@ def figure(title: str, measure: str, drawing: go.Figure, key: str, where: str) -
     with st.container(gap=None):
         st.markdown(f"##### {title}")
         st.caption(f"{measure} — {where}")
-    st.plotly_chart(drawing, key=key, config=charts.CONFIG, width="stretch")
+    st.plotly_chart(drawing, key=key, config=charts.CONFIG, alt=f"{title}: {measure}".replace("\\", ""))
 
 
 def empty(title: str, text: str, button: str, page: str, icon: str) -> None:
@@ -128,7 +128,7 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> 
         st.text(explanation.title or f"item {explanation.item}")
         st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
     cue = cues(info.behaviors)
-    st.plotly_chart(charts.cascade(explanation, cue, ink()), key=key, config=charts.CONFIG, width="stretch")
+    st.plotly_chart(charts.cascade(explanation, cue, ink()), key=key, config=charts.CONFIG, alt=headline(explanation))
 
 
 def no_cascade(info: DatasetInfo, run: Run) -> None:

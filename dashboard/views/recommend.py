@@ -16,7 +16,7 @@ from nmtr.data.library import DatasetInfo
 from nmtr.explain import Recommendations
 from nmtr.runs.store import Run
 
-SHOWN = 9  # items of a behavior before the rest is folded
+SHOWN = 7  # items of a behavior before the rest is folded
 
 
 def page() -> None:
@@ -92,6 +92,10 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
     cue = cues(info.behaviors)
     st.markdown("##### History")
     held_out = int(shop.test_item[row])
+    if held_out >= 0:
+        with st.container(gap=None):
+            st.text(f"★ {shop.title(held_out) or f'item {shop.items[held_out]}'}")
+            st.caption(f"the {plain(shop.target)} held out for the test")
     for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
         items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
         heading = f"{cue[behavior].glyph} {plain(past(behavior))} **{len(items)}**"
@@ -102,9 +106,6 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
             st.markdown(heading)
             if len(items):
                 st.text(_lines(shop, items, held_out, SHOWN))
-    if held_out >= 0:
-        st.text(f"★ {shop.title(held_out) or f'item {shop.items[held_out]}'}")
-        st.caption(f"the {plain(shop.target)} held out for the test; it may stand among the earlier steps")
 
 
 def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:

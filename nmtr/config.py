@@ -39,14 +39,14 @@ _TRAINED = frozenset(
 #: The options that each method reads, beside those that every run has.
 METHOD_OPTIONS: dict[Method, frozenset[str]] = {
     "nmtr": _TRAINED | {"unit", "lambdas", "loss", "layers", "l2_towers"},
-    "bpr": _TRAINED - {"negatives"},
+    "bpr": _TRAINED,
     "popularity": frozenset(),
     "last-behavior": frozenset(),
 }
 _DROPOUT: dict[Loss, float] = {"sampled": 0.0, "exact": 0.5}
 _LEARNING_RATE: dict[tuple[Optimizer, Loss], float] = {
     ("adagrad", "sampled"): 0.05,
-    ("adagrad", "exact"): 0.1,
+    ("adagrad", "exact"): 0.2,
     ("adam", "sampled"): 0.001,
     ("adam", "exact"): 0.005,
 }
@@ -73,28 +73,36 @@ class RunConfig(BaseModel):
     )
     method: Method = Field("nmtr", description="What learns: " + ", ".join(METHODS) + ".")
     unit: Unit | dict[str, Unit] = Field(
-        "gmf", description="Interaction unit, one for all behaviors or one for each: view=gmf,buy=mlp (Eq. 6-8)."
+        "gmf",
+        description="Interaction unit, one for all behaviors or one for each: view=gmf,buy=mlp (Eq. 6-8).",
     )
     lambdas: tuple[float, ...] | None = Field(
         None, description="Loss weights λ, one per behavior, summing to 1 (Eq. 12); equal if not given."
     )
-    loss: Loss = Field(
-        "exact",
+    loss: Loss | None = Field(
+        None,
         description="sampled: the paper's mini-batches with ρ negatives for each positive. "
-        "exact: the expectation of the same loss, over every user-item pair.",
+        "exact: the expectation of the same loss, over every user-item pair. "
+        "If not given: exact where every unit is GMF, which makes it the cheaper one, else sampled.",
     )
-    epochs: int = Field(100, ge=1, le=10_000, description="Most epochs to train.")
+    epochs: int = Field(60, ge=1, le=10_000, description="Most epochs to train.")
     patience: int = Field(
-        8, ge=0, description="Stop after this many epochs without a better validation HR@100; 0 never stops early."
+        8,
+        ge=0,
+        description="Stop after this many epochs without a better validation HR@100; 0 never stops early.",
     )
     refit: bool = Field(
-        False, description="Train once more on training + validation for the number of epochs that validation chose."
+        False,
+        description="Train once more on training + validation for the number of epochs that validation chose.",
     )
     embedding_size: int = Field(64, ge=1, le=1024, description="Embedding size E.")
     layers: int = Field(3, ge=1, le=5, description="Hidden layers of an MLP or NeuMF unit's tower.")
     negatives: int = Field(4, ge=1, le=100, description="Negatives for each positive, ρ.")
     dropout: float | None = Field(
-        None, ge=0.0, lt=1.0, description="Share of the user vector's entries dropped in training; by loss if not given."
+        None,
+        ge=0.0,
+        lt=1.0,
+        description="Share of the user vector's entries dropped in training; by loss if not given.",
     )
     optimizer: Optimizer = Field("adagrad", description="adagrad or adam.")
     learning_rate: float | None = Field(
@@ -118,6 +126,8 @@ class RunConfig(BaseModel):
             raise ValueError(f"lambdas must be numbers of at least 0; got {shown}.")
         if abs(sum(lambdas) - 1) > 1e-3:
             raise ValueError(f"lambdas must sum to 1; got {shown}, which sum to {sum(lambdas):g}.")
+        if abs(sum(lambdas) - 1) < 1e-9:
+            return lambdas
         # Thirds arrive as .333: within the tolerance they are meant to sum to 1, so make them.
         return tuple(weight / sum(lambdas) for weight in lambdas)
 
@@ -173,29 +183,40 @@ class RunConfig(BaseModel):
             )
         if self.method == "last-behavior" and len(chosen) < 2:
             raise ConfigError(
-                f"last-behavior ranks by the behavior before the target, so it needs two or more; got {chosen[-1]} alone."
+                f"last-behavior ranks by the behavior before the target, so it needs two or more behaviors; "
+                f"got {chosen[-1]} alone."
             )
         filled: dict[str, Any] = {"behaviors": chosen}
-        if self.uses("lambdas"):
-            lambdas = self.lambdas or (1 / len(chosen),) * len(chosen)
-            if len(lambdas) != len(chosen):
-                raise ConfigError(
-                    f"lambdas must have one weight per behavior ({len(chosen)}: {', '.join(chosen)}); got {len(lambdas)}."
-                )
-            filled["lambdas"] = lambdas
-            if not isinstance(self.unit, str):
-                if set(self.unit) != set(chosen):
-                    raise ConfigError(
-                        f"unit must name each behavior once ({', '.join(chosen)}); got {', '.join(self.unit) or 'none'}."
-                    )
-                units = {behavior: self.unit[behavior] for behavior in chosen}
-                filled["unit"] = units if len(set(units.values())) > 1 else units[chosen[0]]
+        loss: Loss = "sampled"
+        if self.method == "nmtr":
+            filled["lambdas"] = self._one_lambda_each(chosen)
+            filled["unit"] = unit = self._one_unit_each(chosen)
+            loss = filled["loss"] = self.loss or ("exact" if unit == "gmf" else "sampled")
         if self.uses("epochs"):
-            loss: Loss = self.loss if self.uses("loss") else "sampled"
             filled["dropout"] = _DROPOUT[loss] if self.dropout is None else self.dropout
             filled["learning_rate"] = self.learning_rate or _LEARNING_RATE[self.optimizer, loss]
             filled["batch_size"] = self.batch_size or _BATCH_SIZE[loss]
         return self.model_copy(update=filled)
+
+    def _one_lambda_each(self, behaviors: tuple[str, ...]) -> tuple[float, ...]:
+        lambdas = self.lambdas or (1 / len(behaviors),) * len(behaviors)
+        if len(lambdas) != len(behaviors):
+            raise ConfigError(
+                f"lambdas must have one weight per behavior ({len(behaviors)}: {', '.join(behaviors)}); "
+                f"got {len(lambdas)}."
+            )
+        return lambdas
+
+    def _one_unit_each(self, behaviors: tuple[str, ...]) -> Unit | dict[str, Unit]:
+        """One unit for all where they are the same."""
+        if isinstance(self.unit, str):
+            return self.unit
+        if set(self.unit) != set(behaviors):
+            raise ConfigError(
+                f"unit must name each behavior once ({', '.join(behaviors)}); got {', '.join(self.unit) or 'none'}."
+            )
+        units = {behavior: self.unit[behavior] for behavior in behaviors}
+        return units if len(set(units.values())) > 1 else units[behaviors[0]]
 
     def to_json(self) -> dict[str, Any]:
         """The options that the method reads, as plain JSON values in the order of the fields."""

@@ -51,7 +51,13 @@ class Recommendation:
 
     def to_json(self) -> dict[str, Any]:
         stages = [
-            {"behavior": s.behavior, "own": s.own, "bias": s.bias, "logit": s.logit, "probability": s.probability}
+            {
+                "behavior": s.behavior,
+                "own": s.own,
+                "bias": s.bias,
+                "logit": s.logit,
+                "probability": s.probability,
+            }
             for s in self.stages
         ]
         title = {} if self.title is None else {"title": self.title}
@@ -171,7 +177,10 @@ def _rank(scores: FloatArray, candidates: np.ndarray[tuple[int], np.dtype[np.boo
 
 
 def _stages(
-    fitted: Fitted, row: int, items: np.ndarray[tuple[int], np.dtype[np.integer]], ranks: list[int | None] | None = None
+    fitted: Fitted,
+    row: int,
+    items: np.ndarray[tuple[int], np.dtype[np.integer]],
+    ranks: list[int | None] | None = None,
 ) -> list[tuple[Stage, ...]]:
     """The stages of each item; empty tuples where the method has no cascade."""
     if not isinstance(fitted.scorer, CascadeScorer) or len(items) == 0:

@@ -21,3 +21,7 @@ class EpochReport(BaseModel):
     valid: dict[str, float] | None  # "HR@100" -> value; None in a refit and where no purchase is held out
     best_epoch: int  # the best epoch of the select phase so far
     seconds: float  # this epoch's training, without its validation
+
+
+class Stopped(Exception):
+    """Raised at a batch boundary by a training that was asked to stop."""

@@ -1,0 +1,240 @@
+"""The one place that composes: config -> data -> model -> train -> evaluate. Writes nothing."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nmtr.config import RunConfig
+from nmtr.data.dataset import Dataset
+from nmtr.data.split import Split, split, stands_in
+from nmtr.errors import RunError
+from nmtr.evaluation.metrics import SELECTION, intervals, summarize
+from nmtr.evaluation.ranking import Ranks, rank_held_out
+from nmtr.evaluation.result import Result, Slice
+from nmtr.evaluation.scorer import Scorer
+from nmtr.models.bpr import BPR
+from nmtr.models.nmtr import NMTR
+from nmtr.models.rules import LastBehavior, Popularity
+from nmtr.training.loop import Trainer
+from nmtr.training.objectives import ExactLoss, Objective, PairwiseLoss, SampledLoss
+from nmtr.training.report import EpochReport, Phase
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an experiment ends in."""
+
+    result: Result
+    ranks: dict[str, Ranks]  # "valid", "test": (M,) of each user's held-out item; NaN = none
+    weights: dict[str, Tensor]  # the tested model's, for `load_scorer`; empty for rules
+
+
+class Experiment:
+    """One run: chooses the number of epochs on validation, tests once.
+
+    The *select* phase trains on the split with validation purchases held out and keeps the weights of the epoch with
+    the best validation HR@100. With `refit`, a second phase trains a new model on training + validation for that many
+    epochs, and that one is tested.
+    """
+
+    def __init__(self, config: RunConfig, dataset: Dataset) -> None:
+        torch.set_num_threads(config.threads)
+        self.config, self.dataset = config, dataset.select(config.behaviors)
+        self._phase: Phase = "select"
+        self._epoch = 0  # of the phase
+        self._seconds: list[float] = []  # of every epoch so far
+        self._evaluating = 0.0
+        self._best_epoch, self._best_value = 0, -1.0
+        self._best: dict[str, Tensor] = {}
+        self._valid_ranks: Ranks = np.full(dataset.num_users, np.nan)
+        self._begin("select")
+
+    def _begin(self, phase: Phase) -> None:
+        self._phase, self._epoch = phase, 0
+        self._split = split(self.dataset, self.config.protocol, self.config.seed, validation=phase == "select")
+        self._trainer: Trainer | None = None
+        if self.config.uses("epochs"):
+            torch.manual_seed(self.config.seed)
+            model = _model(self.config, self.dataset)
+            self._trainer = Trainer(model, _objective(model, self.config, self._split), self.config)
+
+    def epochs(self, stop: Callable[[], bool] = lambda: False) -> Iterator[EpochReport]:
+        """Trains, yielding a report after every epoch; `state()` may be taken after each.
+
+        Raises Stopped at the first batch boundary where stop() is true.
+        """
+        if self._trainer is None:
+            return
+        while self._phase == "select" and not self._selected():
+            yield self._train_epoch(self.config.epochs, stop)
+        if self.config.refit and self._phase == "select":
+            self._begin("refit")
+        while self._phase == "refit" and self._epoch < self._best_epoch:
+            yield self._train_epoch(self._best_epoch, stop)
+
+    def _selected(self) -> bool:
+        waited = self._epoch - self._best_epoch
+        return self._epoch >= self.config.epochs or 0 < self.config.patience <= waited
+
+    def _train_epoch(self, most: int, stop: Callable[[], bool]) -> EpochReport:
+        assert self._trainer is not None
+        losses, seconds = self._trainer.epoch(self._epoch + 1, stop)
+        self._epoch += 1
+        self._seconds.append(seconds)
+        valid = self._validate() if self._phase == "select" else None
+        learned = self.config.behaviors if self.config.uses("lambdas") else self.config.behaviors[-1:]
+        return EpochReport(
+            epoch=self._epoch,
+            epochs=most,
+            phase=self._phase,
+            loss=dict(zip(learned, losses.tolist(), strict=True)),
+            valid=valid,
+            best_epoch=self._best_epoch,
+            seconds=seconds,
+        )
+
+    def _validate(self) -> dict[str, float] | None:
+        """Ranks the validation purchases and keeps the weights if no epoch before was better."""
+        assert self._trainer is not None
+        started = time.perf_counter()
+        ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
+        valid = summarize(ranks)
+        # Where no purchase can be held out for validation, the last epoch is the one to test.
+        value = valid.get(SELECTION, float(self._epoch))
+        if value > self._best_value:
+            self._best_epoch, self._best_value, self._valid_ranks = self._epoch, value, ranks
+            self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
+        self._evaluating += time.perf_counter() - started
+        return valid or None
+
+    def _scorer(self) -> Scorer:
+        model: Any = self._trainer.model if self._trainer else _rule(self.config, self._split)
+        scorer: Scorer = model
+        return scorer
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on from here: tensors and plain values."""
+        assert self._trainer is not None
+        return {
+            "phase": self._phase,
+            "epoch": self._epoch,
+            "seconds": list(self._seconds),
+            "evaluating": self._evaluating,
+            "best_epoch": self._best_epoch,
+            "best_value": self._best_value,
+            "best": self._best,
+            "valid_ranks": torch.from_numpy(self._valid_ranks),
+            **self._trainer.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of the same config and data set."""
+        if state["phase"] == "refit":
+            self._begin("refit")
+        assert self._trainer is not None
+        self._epoch = state["epoch"]
+        self._seconds, self._evaluating = list(state["seconds"]), state["evaluating"]
+        self._best_epoch, self._best_value = state["best_epoch"], state["best_value"]
+        self._best = dict(state["best"])
+        self._valid_ranks = state["valid_ranks"].numpy()
+        self._trainer.restore(dict(state))
+
+    def finish(self) -> Outcome:
+        """Tests the chosen model, once."""
+        started = time.perf_counter()
+        weights: dict[str, Tensor] = {}
+        if self._trainer is None:
+            self._valid_ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
+        else:
+            if self._phase == "select":
+                self._trainer.model.load_state_dict(self._best)
+            weights = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
+        test_ranks = rank_held_out(self._scorer(), self._split.test_item, self._split.known)
+        visited = np.zeros(self.dataset.num_users, np.bool_)
+        for lower in self._split.train[:-1]:
+            visited |= stands_in(lower, self._split.test_item)
+        tested = ~np.isnan(test_ranks)
+        result = Result(
+            epochs=len(self._seconds),
+            best_epoch=self._best_epoch,
+            refit=self._phase == "refit",
+            seconds_per_epoch=statistics.median(self._seconds) if self._seconds else None,
+            seconds=sum(self._seconds) + self._evaluating + time.perf_counter() - started,
+            valid=summarize(self._valid_ranks),
+            test=summarize(test_ranks),
+            intervals=intervals(test_ranks),
+            test_users=int(tested.sum()),
+            visited=_slice(test_ranks[tested & visited]),
+            not_visited=_slice(test_ranks[tested & ~visited]),
+            peak_memory_mb=_peak_memory_mb(),
+        )
+        return Outcome(result, {"valid": self._valid_ranks, "test": test_ranks}, weights)
+
+
+def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tensor]) -> tuple[Scorer, Split]:
+    """The tested model of a finished run, ready to score, with the split that it was trained and tested on.
+
+    Raises RunError where the weights are not this config's and data set's.
+    """
+    chosen = dataset.select(config.behaviors)
+    parts = split(chosen, config.protocol, config.seed, validation=not config.refit)
+    if not config.uses("epochs"):
+        return _rule(config, parts), parts
+    with torch.device("meta"):  # shapes only: the weights replace what would be drawn
+        model = _model(config, chosen)
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    if expected != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
+        raise RunError(
+            f"the run's weights must fit data set {dataset.name} and its config, and do not: train it again."
+        )
+    model.load_state_dict(weights, assign=True)
+    scorer: Any = model.eval()
+    return scorer, parts
+
+
+def _model(config: RunConfig, dataset: Dataset) -> nn.Module:
+    sizes = dataset.num_users, dataset.num_items
+    if config.method == "nmtr":
+        return NMTR(*sizes, config.units, embedding_size=config.embedding_size, layers=config.layers)
+    return BPR(*sizes, embedding_size=config.embedding_size)
+
+
+def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
+    assert config.batch_size is not None and config.dropout is not None, "the config is resolved"
+    options: dict[str, Any] = {
+        "negatives": config.negatives,
+        "batch_size": config.batch_size,
+        "dropout": config.dropout,
+    }
+    if isinstance(model, BPR):
+        return PairwiseLoss(model, parts.train, **options)
+    assert isinstance(model, NMTR) and config.lambdas is not None
+    loss = ExactLoss if config.loss == "exact" else SampledLoss
+    return loss(model, parts.train, config.lambdas, **options)
+
+
+def _rule(config: RunConfig, parts: Split) -> Scorer:
+    return LastBehavior(parts.train) if config.method == "last-behavior" else Popularity(parts.train)
+
+
+def _slice(ranks: Ranks) -> Slice:
+    return Slice(users=len(ranks), metrics=summarize(ranks))
+
+
+def _peak_memory_mb() -> float | None:
+    """The most memory that this process has held; None where the system does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

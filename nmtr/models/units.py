@@ -1,0 +1,78 @@
+"""Interaction units: the functions f(p, q) of Eq. 6-8, of which NMTR learns one for each behavior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nmtr.config import Unit
+
+
+class Tower(nn.Module):
+    """The MLP of Eq. 7: hidden layers that halve in width from 2E, then a projection to one number.
+
+    The first layer acts on [p; q] as ``W_1 [p; q] = W_user p + W_item q``, so it is kept as two halves: a block of
+    users x items costs each half once a user and once an item, not once a pair.
+    """
+
+    def __init__(self, embedding_size: int, layers: int) -> None:
+        super().__init__()
+        widths = [max(1, 2 * embedding_size >> layer) for layer in range(1, layers + 1)]
+        self.user_half = nn.Linear(embedding_size, widths[0], bias=False)
+        self.item_half = nn.Linear(embedding_size, widths[0])  # its bias is b_1
+        hidden = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(widths))
+        self.hidden = cast(Sequence[nn.Linear], hidden)  # a ModuleList does not say what it holds
+        self.project = nn.Linear(widths[-1], 1, bias=False)  # its part of h
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        """He initialization, with the first layer's fan-in that of the whole [p; q]."""
+        first = self.user_half.weight
+        for half in (self.user_half, self.item_half):
+            half.weight.normal_(0.0, (2.0 / (2 * first.shape[1])) ** 0.5)
+        for layer in self.hidden:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.kaiming_normal_(self.project.weight, nonlinearity="linear")
+        for layer in (self.item_half, *self.hidden):
+            layer.bias.zero_()
+
+    def forward(self, p: Tensor, q: Tensor) -> Tensor:
+        """(..., E), (..., E) -> (...); the leading dimensions broadcast: (B, 1, E) and (N, E) give (B, N)."""
+        z = (self.user_half(p) + self.item_half(q)).relu_()
+        for layer in self.hidden:
+            z = layer(z).relu_()
+        out: Tensor = self.project(z)
+        return out.squeeze(-1)
+
+
+class InteractionUnit(nn.Module):
+    """f(p, q) = h_gmf . (p * q) + h_mlp . z_L(p, q): GMF has the first part, MLP the second, NeuMF both.
+
+    NeuMF's h (Eq. 8) is the two h side by side; both parts read the same embeddings, as in the paper.
+    """
+
+    def __init__(self, kind: Unit, embedding_size: int, layers: int) -> None:
+        super().__init__()
+        self.kind = kind
+        self.gmf = nn.Parameter(torch.empty(embedding_size)) if kind in ("gmf", "neumf") else None
+        self.tower = Tower(embedding_size, layers) if kind in ("mlp", "neumf") else None
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        if self.gmf is not None:
+            self.gmf.fill_(1.0)  # starts as the inner product of matrix factorization
+        if self.tower is not None:
+            self.tower.initialize()
+
+    def forward(self, p: Tensor, q: Tensor) -> Tensor:
+        """(B, E), (B, E) -> (B,): one logit a pair."""
+        parts = []
+        if self.gmf is not None:
+            parts.append((p * q) @ self.gmf)
+        if self.tower is not None:
+            parts.append(self.tower(p, q))
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]

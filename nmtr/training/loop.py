@@ -1,0 +1,76 @@
+"""One phase of training: epochs of an objective's batches, each reproducible by its number alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nmtr.config import RunConfig
+from nmtr.errors import NmtrError
+from nmtr.training.objectives import Objective
+from nmtr.training.report import Stopped
+
+
+class Trainer:
+    """Trains a model epoch by epoch.
+
+    Each epoch seeds its own generators from (seed, epoch), so a training that goes on from a checkpoint draws what
+    an undisturbed one draws, and a checkpoint holds no generator's state.
+    """
+
+    def __init__(self, model: nn.Module, objective: Objective, config: RunConfig) -> None:
+        self.model, self.objective, self.seed = model, objective, config.seed
+        self.optimizer = _optimizer(model, config)
+
+    def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
+        """Trains one epoch: ((R,) mean loss an instance of each behavior, seconds).
+
+        Raises Stopped where stop() says so at a batch boundary, NmtrError where the loss is no longer a number.
+        """
+        started = time.perf_counter()
+        rng = np.random.default_rng([self.seed, number])
+        losses = np.zeros(len(self.objective.instances))
+        self.model.train()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**62)))
+            for batch in self.objective.batches(rng):
+                if stop():
+                    raise Stopped
+                self.optimizer.zero_grad()
+                losses += self.objective.backward(batch)
+                self.optimizer.step()
+        self.model.eval()
+        if not np.isfinite(losses).all():
+            raise NmtrError(f"the loss is no longer a number after epoch {number}: train with a lower learning rate.")
+        return losses / np.maximum(self.objective.instances, 1), time.perf_counter() - started
+
+    def state(self) -> dict[str, Any]:
+        """The model's and the optimizer's tensors."""
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
+    """Adagrad or Adam, with an L2 penalty of its own for embeddings (and item biases) and for towers."""
+    tables: list[nn.Parameter] = []
+    units: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        (units if name.startswith("units.") else tables).append(parameter)
+    groups = [
+        {"params": tables, "weight_decay": config.l2_embeddings},
+        {"params": units, "weight_decay": config.l2_towers},
+    ]
+    groups = [group for group in groups if group["params"]]
+    assert config.learning_rate is not None, "the config is resolved"
+    if config.optimizer == "adagrad":
+        return torch.optim.Adagrad(groups, lr=config.learning_rate, fused=True)
+    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)

@@ -1,0 +1,108 @@
+"""The paper's mini-batches: observed pairs, and negatives drawn under each behavior of the pair, vectorised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+#: The largest bitmap of observed pairs, a behavior; larger data sets look pairs up in a sorted list, more slowly.
+_BITMAP_BYTES = 512 << 20
+
+Ints = NDArray[np.int64]
+
+
+class NegativeSampler:
+    """Draws items uniformly from those that a user did not touch under one behavior, by exact rejection."""
+
+    def __init__(self, matrix: csr_array) -> None:
+        num_users, self.num_items = matrix.shape
+        counts = np.diff(matrix.indptr)
+        self.possible: NDArray[np.bool_] = counts < self.num_items  # (M,) users with something left to draw
+        self.keys = np.repeat(np.arange(num_users, dtype=np.int64), counts) * self.num_items + matrix.indices
+        self._bitmap: NDArray[np.uint8] | None = None
+        size = (num_users * self.num_items >> 3) + 1
+        if size <= _BITMAP_BYTES:
+            self._bitmap = np.zeros(size, np.uint8)
+            np.bitwise_or.at(self._bitmap, self.keys >> 3, (1 << (self.keys & 7)).astype(np.uint8))
+
+    def observed(self, users: Ints, items: Ints) -> NDArray[np.bool_]:
+        """Whether each pair was observed."""
+        keys = users * self.num_items + items
+        found: NDArray[np.bool_]
+        if self._bitmap is not None:
+            found = (self._bitmap[keys >> 3] >> (keys & 7).astype(np.uint8) & 1).astype(np.bool_)
+        elif not len(self.keys):
+            found = np.zeros(len(keys), np.bool_)
+        else:
+            position = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+            found = self.keys[position] == keys
+        return found
+
+    def draw(self, users: Ints, rng: np.random.Generator) -> Ints:
+        """One unobserved item for each user; the users must have one (`possible`)."""
+        items = rng.integers(0, self.num_items, len(users))
+        again = np.flatnonzero(self.observed(users, items))
+        while len(again):
+            items[again] = rng.integers(0, self.num_items, len(again))
+            again = again[self.observed(users[again], items[again])]
+        return items
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The instances of one step, lowest behavior first: for each, its positives and then its negatives."""
+
+    users: list[Ints]
+    items: list[Ints]
+    positives: list[int]
+
+
+class PairSampler:
+    """Batches by the paper's rule (its section III-D, "Training").
+
+    An epoch goes once, in random order, over the pairs that were observed under any behavior. Each behavior of a pair
+    gives one positive instance and ρ negatives from the items that the user did not touch under *that* behavior.
+    """
+
+    def __init__(self, train: Sequence[csr_array], negatives: int, batch_size: int) -> None:
+        self.negatives, self.batch_size = negatives, batch_size
+        self.samplers = [NegativeSampler(matrix) for matrix in train]
+        keys = [sampler.keys for sampler in self.samplers]
+        union = np.unique(np.concatenate(keys))
+        self.users, self.items = np.divmod(union, train[-1].shape[1])
+        self.observed = np.zeros((len(train), len(union)), np.bool_)  # (R, pairs)
+        for r, own in enumerate(keys):
+            self.observed[r, np.searchsorted(union, own)] = True
+
+    @property
+    def steps(self) -> int:
+        return -(-len(self.users) // self.batch_size)
+
+    def instances(self) -> NDArray[np.float64]:
+        """(R,) how many instances an epoch has of each behavior, positives and negatives."""
+        return np.array(
+            [
+                observed.sum() + self.negatives * sampler.possible[self.users[observed]].sum()
+                for sampler, observed in zip(self.samplers, self.observed, strict=True)
+            ],
+            dtype=np.float64,
+        )
+
+    def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        order = rng.permutation(len(self.users))
+        for start in range(0, len(order), self.batch_size):
+            pairs = order[start : start + self.batch_size]
+            users: list[Ints] = []
+            items: list[Ints] = []
+            positives: list[int] = []
+            for sampler, observed in zip(self.samplers, self.observed, strict=True):
+                own = pairs[observed[pairs]]
+                drawing = np.repeat(self.users[own[sampler.possible[self.users[own]]]], self.negatives)
+                users.append(np.concatenate([self.users[own], drawing]))
+                items.append(np.concatenate([self.items[own], sampler.draw(drawing, rng)]))
+                positives.append(len(own))
+            yield Batch(users, items, positives)

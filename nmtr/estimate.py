@@ -1,0 +1,98 @@
+"""What a run will take, said before it starts: from its sizes, and from how fast this home's runs were."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from nmtr.config import RunConfig, Unit
+from nmtr.data.library import DatasetInfo
+from nmtr.errors import CapacityError
+
+#: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
+_RATE = {"exact": 5e10, "sampled": 2e10}
+_BASE_MEMORY = 350 << 20  # the process with torch, before any data
+_BLOCK_MEMORY = 150 << 20  # the blocks of scores and activations that a step holds
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take; both are upper bounds that an early stop undercuts."""
+
+    seconds: float
+    bytes: int
+    measured: bool  # whether finished runs of the same kind stand behind the seconds
+
+
+def estimate(
+    config: RunConfig, info: DatasetInfo, finished: Iterable[tuple[RunConfig, DatasetInfo, float]]
+) -> Estimate:
+    """What a resolved config will take on a data set.
+
+    finished: config, data set and seconds an epoch of the runs that this machine has finished.
+    """
+    if not config.uses("epochs"):
+        return Estimate(info.users * info.items / 2e8 + 2, _BASE_MEMORY, measured=False)
+    rates = [work(past, its) / seconds for past, its, seconds in finished if _kind(past) == _kind(config)]
+    rate = statistics.median(rates) if rates else _RATE[_loss(config)]
+    epochs = config.epochs * (2 if config.refit else 1)
+    tables = 4 * (info.users + info.items) * (config.embedding_size + len(config.behaviors))
+    pairs = sum(info.interactions[behavior] for behavior in config.behaviors)
+    # Weights, gradients, the optimizer's sums and the best weights so far; keys and matrices of the pairs.
+    memory = _BASE_MEMORY + _BLOCK_MEMORY + 5 * tables + 60 * pairs
+    if _loss(config) == "sampled":
+        memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
+    # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
+    ranking = _pair_operations(config) / 3 * info.users * info.items / _RATE["exact"]
+    return Estimate(epochs * (work(config, info) / rate + ranking) + 3, memory, measured=bool(rates))
+
+
+def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
+    """Raises CapacityError where the run cannot fit this machine's memory."""
+    needed, there = estimate(config, info, ()).bytes, psutil.virtual_memory().total
+    if needed > there:
+        raise CapacityError(
+            f"the run needs about {needed / 2**30:.1f} GiB of memory and this machine has {there / 2**30:.1f} GiB: "
+            f"take a smaller embedding size than {config.embedding_size}, or a smaller data set."
+        )
+
+
+def work(config: RunConfig, info: DatasetInfo) -> float:
+    """Floating-point operations of one epoch, up to a factor that is the same for all runs of a kind."""
+    if config.method == "bpr":
+        return 6.0 * config.embedding_size * info.interactions[config.target] * config.negatives
+    if config.loss == "exact":
+        return _pair_operations(config) * info.users * info.items
+    instances = [info.interactions[behavior] * (1 + config.negatives) for behavior in config.behaviors]
+    # An instance of behavior r goes through the stages up to r.
+    costs = [_unit_operations(config, unit) for unit in config.units]
+    return sum(count * sum(costs[: r + 1]) for r, count in enumerate(instances))
+
+
+def _pair_operations(config: RunConfig) -> float:
+    """Forward and backward for one user-item pair, all stages."""
+    if config.method == "bpr":
+        return 6.0 * config.embedding_size
+    return sum(_unit_operations(config, unit) for unit in config.units)
+
+
+def _unit_operations(config: RunConfig, unit: Unit) -> float:
+    """Forward and backward for one pair: three products, each two operations a weight; 40 for what is elementwise."""
+    size, weights = config.embedding_size, 0.0
+    if unit != "mlp":
+        weights += size
+    if unit != "gmf":
+        widths = [max(1, 2 * size >> layer) for layer in range(1, config.layers + 1)]
+        weights += sum(i * o for i, o in zip(widths, [*widths[1:], 1], strict=True)) + 10 * sum(widths)
+    return 6.0 * weights + 40
+
+
+def _kind(config: RunConfig) -> tuple[str, str, tuple[Unit, ...], int]:
+    return config.method, _loss(config), tuple(sorted(set(config.units))), config.threads
+
+
+def _loss(config: RunConfig) -> str:
+    return config.loss or "sampled"

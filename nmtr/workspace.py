@@ -1,0 +1,155 @@
+"""Everything under one home: its data sets, its runs, and what is asked of them.
+
+Pages, commands and Python programs all come through here. Importing this module imports no torch; only `fitted` and
+`train` do, when they are called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmtr.config import RunConfig
+from nmtr.data.library import DatasetInfo, Library
+from nmtr.errors import DataError, RunError
+from nmtr.estimate import Estimate, check_capacity, estimate
+from nmtr.runs.store import Run, RunStore
+from nmtr.training.report import EpochReport
+
+if TYPE_CHECKING:
+    from nmtr.evaluation.result import Result
+    from nmtr.explain import Fitted
+
+
+def default_home() -> Path:
+    """$NMTR_HOME, else ~/.nmtr."""
+    return Path(os.environ.get("NMTR_HOME") or Path.home() / ".nmtr").expanduser().absolute()
+
+
+class Workspace:
+    """One home: `data` is its library of data sets, `runs` its store of runs."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        """Opens or makes the home; DataError where that is not possible."""
+        self.home = home or default_home()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            (self.home / "data").mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataError(
+                f"NMTR_HOME must be a folder that can be written; {self.home} is not ({error.strerror}): name another."
+            ) from None
+        self.data = Library(self.home / "data")
+        self.runs = RunStore(self.home)
+
+    def prepare(self, config: RunConfig) -> tuple[RunConfig, DatasetInfo]:
+        """The config as it would be run, and its data set; raises where they fit neither each other nor the machine."""
+        info = self.data.info(config.data)
+        resolved = config.resolve(info.behaviors)
+        check_capacity(resolved, info)
+        return resolved, info
+
+    def estimate(self, config: RunConfig) -> Estimate:
+        """What a run of this config will take; raises as `submit` would."""
+        resolved, info = self.prepare(config)
+        known = {name: self.data.info(name) for name in self.data.names()}
+        finished = [
+            (run.config, known[run.config.data], run.result.seconds_per_epoch)
+            for run in self.runs.list("done")
+            if run.config.data in known and run.result is not None and run.result.seconds_per_epoch
+        ]
+        return estimate(resolved, info, finished)
+
+    def submit(self, config: RunConfig) -> Run:
+        """Queue a run; a supervisor trains it in a process of its own."""
+        resolved, info = self.prepare(config)
+        run = self.runs.create(resolved, info.fingerprint)
+        self.start_worker()
+        return run
+
+    def train(self, config: RunConfig, on_report: Callable[[EpochReport], None] | None = None) -> Run:
+        """Train a run in this process, to its end; raises NmtrError where it fails."""
+        resolved, info = self.prepare(config)
+        return self.continue_training(self.runs.create(resolved, info.fingerprint, foreground=True), on_report)
+
+    def continue_training(self, run: Run, on_report: Callable[[EpochReport], None] | None = None) -> Run:
+        """Train a run that is running in this process."""
+        from nmtr.runs.job import execute
+
+        run = execute(self.runs, self.data, run.id, on_report)
+        if run.state == "failed":
+            raise RunError(run.error or "The run failed; see its log.")
+        return run
+
+    def cancel(self, run_id: str) -> Run:
+        """Ask a queued or running run to stop; it keeps its last checkpoint."""
+        return self.runs.request_cancel(run_id)
+
+    def resume(self, run_id: str) -> Run:
+        """Queue a failed or cancelled run again; it goes on from its last checkpoint."""
+        run = self.runs.requeue(run_id)
+        self.start_worker()
+        return run
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run that is not running, with everything it left."""
+        self.runs.delete(run_id)
+
+    def remove_data(self, name: str) -> None:
+        """Remove a data set; refused while a run needs it."""
+        live = [run.id for run in self.runs.list("queued", "running") if run.config.data == name]
+        if live:
+            raise DataError(f"data set {name} is needed by run {live[0]}: cancel that first.")
+        self.data.remove(name)
+
+    def start_worker(self) -> None:
+        """Make sure that a supervisor looks after what is queued or running here."""
+        from nmtr.runs.supervisor import ensure_running
+
+        if self.runs.list("queued", "running"):
+            ensure_running(self.home)
+
+    def fitted(self, run_id: str) -> Fitted:
+        """A finished run, ready to recommend and explain; RunError where it is not finished or its data set changed."""
+        from nmtr.experiment import load_scorer
+        from nmtr.explain import Fitted
+        from nmtr.runs.checkpoint import load_weights
+
+        run = self._done(run_id)
+        dataset = self.data.load(run.config.data)
+        if dataset.fingerprint != run.fingerprint:
+            raise RunError(
+                f"run {run_id} was trained on another version of data set {run.config.data}; "
+                f"bring that one back or train again."
+            )
+        weights = load_weights(self.runs.folder(run_id)) if run.config.uses("epochs") else {}
+        scorer, parts = load_scorer(run.config, dataset, weights)
+        return Fitted(run_id, run.config, dataset.select(run.config.behaviors), parts, scorer)
+
+    def evaluate(self, run_id: str) -> Result:
+        """The figures of a finished run, computed again from its weights by ranking all items.
+
+        Raises RunError where they are not the ones that the run recorded: its files were changed.
+        """
+        from nmtr.evaluation.metrics import summarize
+        from nmtr.evaluation.ranking import rank_held_out
+
+        run = self._done(run_id)
+        fitted = self.fitted(run_id)
+        test = summarize(rank_held_out(fitted.scorer, fitted.split.test_item, fitted.split.known))
+        assert run.result is not None, "a run that is done has a result"
+        differing = [name for name, value in test.items() if abs(value - run.result.test[name]) > 1e-3]
+        if differing:
+            raise RunError(
+                f"run {run_id} recorded {differing[0]} {run.result.test[differing[0]]:.4f}, "
+                f"but its weights give {test[differing[0]]:.4f}: its files were changed, so train it again."
+            )
+        return run.result.model_copy(update={"test": test})
+
+    def _done(self, run_id: str) -> Run:
+        run = self.runs.get(run_id)
+        if run.state != "done":
+            raise RunError(f"run {run_id} must be done for this; it is {run.state}: wait for it, or resume it.")
+        return run

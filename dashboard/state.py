@@ -196,7 +196,8 @@ def _item_names(home: str, name: str, fingerprint: str) -> dict[str, str]:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _user_labels(home: str, name: str, fingerprint: str) -> list[str]:
-    return _dataset(home, name, fingerprint).users[:SUGGESTIONS].tolist()
+    labels: list[str] = _dataset(home, name, fingerprint).users[:SUGGESTIONS].tolist()
+    return labels
 
 
 def user_labels(info: DatasetInfo) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -245,8 +246,8 @@ class RunConfig(BaseModel):
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first of pydantic's complaints, as one sentence."""
-    first = error.errors()[0]
+    """One of pydantic's complaints as a sentence: the deepest, which is of the alternative that fits best."""
+    first = max(error.errors(), key=lambda complaint: len(complaint["loc"]))
     name = str(first["loc"][0]) if first["loc"] else ""
     given = first.get("input")
     match first["type"]:
@@ -256,4 +257,5 @@ def _sentence(error: ValidationError) -> str:
             return str(first["ctx"]["error"])
         case "literal_error":
             return f"{name} must be one of {first['ctx']['expected'].replace(chr(39), '')}; got {given}."
-    return f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}; got {given!r}."
+    required = re.sub(r"^\w+ should", "must", first["msg"]).partition(", ")[0]
+    return f"{name} {required}; got {given}."

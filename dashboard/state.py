@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
-from nmtr.workspace import Workspace
 
 from dashboard.words import plain
 from nmtr.data.dataset import Dataset
@@ -22,6 +20,7 @@ from nmtr.errors import NmtrError, RunError
 from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
+from nmtr.workspace import Workspace, default_home
 
 logger = logging.getLogger("nmtr.dashboard")
 
@@ -118,7 +117,7 @@ def current_run(info: DatasetInfo) -> Run | None:
 
 
 def home() -> str:
-    return os.environ.get("NMTR_HOME") or str(Path.home() / ".nmtr")
+    return str(default_home())
 
 
 def workspace() -> Workspace:
@@ -127,7 +126,10 @@ def workspace() -> Workspace:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _workspace(home: str) -> Workspace:
-    return Workspace(Path(home))
+    """The home's workspace; what a reboot left in its queue goes on, whoever opens a page first."""
+    opened = Workspace(Path(home))
+    opened.start_worker()
+    return opened
 
 
 def dataset(info: DatasetInfo) -> Dataset:

@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, live, parts, state
+from dashboard import charts, live, parts, state, weights
 from dashboard.cues import cues
-from dashboard.triangle import triangle
-from dashboard.words import SUBSCRIPTS, duration, plain, size
+from dashboard.words import duration, plain, size
 from nmtr.config import METHOD_NAMES, METHOD_OPTIONS, METHODS, PROTOCOLS, UNIT_NAMES, UNITS, RunConfig, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -33,10 +32,8 @@ ADVANCED = {
     "threads": "Threads",
     "refit": "Refit on training + validation",
 }
-CHOICES = {"loss": ("exact", "sampled"), "optimizer": ("adagrad", "adam")}
+CHOICES: dict[str, tuple[str | None, ...]] = {"loss": (None, "exact", "sampled"), "optimizer": ("adagrad", "adam")}
 FRACTIONS = {"dropout", "learning_rate", "l2_embeddings", "l2_towers"}
-#: Table II of the paper, where it says something of this number of behaviors.
-PAPER = {2: (0.4, 0.6), 3: (1 / 3, 1 / 3, 1 / 3)}
 
 
 def page() -> None:
@@ -65,7 +62,7 @@ def _watched() -> Run | None:
 
 def _form(info: DatasetInfo) -> dict[str, Any]:
     """The three steps; returns the options as they stand."""
-    what, model, weights = st.columns([0.8, 1.15, 1.15], gap="medium")
+    what, model, weighing = st.columns([0.8, 1.15, 1.15], gap="medium")
     options: dict[str, Any] = {"data": info.name}
     with what.container(border=True, height="stretch"):
         st.markdown("##### 1 · What to learn from")
@@ -96,10 +93,10 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
             options["unit"] = _units(info, options["behaviors"])
         else:
             st.caption(_ABOUT[options["method"]])
-    with weights.container(border=True, height="stretch"):
+    with weighing.container(border=True, height="stretch"):
         st.markdown("##### 3 · Weight of each behavior (λ)")
         if "lambdas" in METHOD_OPTIONS[options["method"]]:
-            options["lambdas"] = _lambdas(options["behaviors"])
+            options["lambdas"] = weights.choose(options["behaviors"], options["unit"])
         else:
             st.caption(f"{METHOD_NAMES[options['method']]} has one loss or none, so there is nothing to weigh.")
     with st.expander("Advanced", icon=":material/tune:"):
@@ -160,74 +157,6 @@ def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Un
     return chosen[behaviors[0]] if len(set(chosen.values())) == 1 else chosen
 
 
-def _lambdas(behaviors: tuple[str, ...]) -> tuple[float, ...]:
-    """λ as one object: whatever is moved, the weights sum to 1."""
-    count = len(behaviors)
-    weights: list[float] = st.session_state.setdefault("weights", [])
-    if len(weights) != count:
-        weights = st.session_state["weights"] = [1 / count] * count
-    if count == 1:
-        st.caption(f"{plain(behaviors[0])} is the only behavior, so its weight is 1.")
-        return (1.0,)
-    with st.container(horizontal=True, gap="small"):
-        for name, values in _presets(count).items():
-            st.button(name, key=f"preset_{name}", on_click=_weigh, args=(list(values),))
-    if count == 2:
-        _slider(behaviors, weights)
-    elif count == 3:
-        picture, fields = st.columns([1.7, 1], vertical_alignment="center")
-        with picture:
-            triangle(behaviors, weights, _weigh, key="triangle")
-        with fields:
-            _fields(behaviors, weights)
-    else:
-        _fields(behaviors, weights, sliders=True)
-    return tuple(weights)
-
-
-def _presets(count: int) -> dict[str, tuple[float, ...]]:
-    paper = {"paper": PAPER[count]} if count in PAPER else {}
-    return {**paper, "equal": (1 / count,) * count, "target only": (0.0,) * (count - 1) + (1.0,)}
-
-
-def _weigh(weights: list[float]) -> None:
-    st.session_state["weights"] = weights
-
-
-def _slider(behaviors: tuple[str, ...], weights: list[float]) -> None:
-    lower, target = (plain(behavior) for behavior in behaviors)
-    st.session_state["weight_slider"] = round(weights[1], 2)
-    st.slider(
-        f"{lower} {weights[0]:.2f} ← → {target} {weights[1]:.2f}",
-        0.0,
-        1.0,
-        step=0.01,
-        key="weight_slider",
-        on_change=lambda: _weigh([1 - st.session_state["weight_slider"], st.session_state["weight_slider"]]),
-    )
-
-
-def _fields(behaviors: tuple[str, ...], weights: list[float], sliders: bool = False) -> None:
-    for r, (behavior, weight) in enumerate(zip(behaviors, weights, strict=True)):
-        key = f"weight_{r}"
-        label = f"{plain(behavior)} (λ{str(r + 1).translate(SUBSCRIPTS)})"
-        st.session_state[key] = round(weight, 2)
-        draw = st.slider if sliders else st.number_input
-        draw(label, 0.0, 1.0, step=0.01, key=key, on_change=_rebalance, args=(r,))
-
-
-def _rebalance(moved: int) -> None:
-    """Keep what was entered; the others share the rest in the proportions that they had."""
-    weights = list(st.session_state["weights"])
-    entered = min(max(float(st.session_state[f"weight_{moved}"]), 0.0), 1.0)
-    rest = sum(weights) - weights[moved]
-    for r in range(len(weights)):
-        if r != moved:
-            weights[r] = (1 - entered) * (weights[r] / rest if rest > 0 else 1 / (len(weights) - 1))
-    weights[moved] = entered
-    st.session_state["weights"] = weights
-
-
 def _advanced(method: str) -> dict[str, Any]:
     """Every other option that the method reads; left out where it is left as it is."""
     options: dict[str, Any] = {}
@@ -240,7 +169,7 @@ def _advanced(method: str) -> dict[str, Any]:
             shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
             value: Any
             if name in CHOICES:
-                value = st.selectbox(label, CHOICES[name], **shared)
+                value = st.selectbox(label, CHOICES[name], format_func=lambda choice: choice or "default", **shared)
             elif isinstance(default, bool):
                 value = st.checkbox(label, default, **shared)
             elif name in FRACTIONS:
@@ -272,10 +201,16 @@ def _start(options: dict[str, Any]) -> None:
             on_click=state.attempt,
             args=(_submit, config),
         )
-        st.markdown(
-            f"**{plain(config.label)}** on {plain(config.data)}, {config.protocol}: "
-            f"about {duration(estimate.seconds)}, {size(estimate.bytes)}"
-        )
+        with st.container(gap=None):
+            st.markdown(
+                f"**{plain(config.label)}** on {plain(config.data)}, {config.protocol}: "
+                f"about {duration(estimate.seconds)}, {size(estimate.bytes)}"
+            )
+            known = (
+                "from earlier runs here" if estimate.measured else "a first guess: no such run has finished here yet"
+            )
+            early = "; less where validation stops it early" if config.uses("patience") and config.patience else ""
+            st.caption(known + early)
 
 
 def _submit(config: RunConfig) -> None:

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from nmtr.workspace import Workspace
 from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
+from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, HOSTILE, Open, words
 
 Runs = dict[str, str]
@@ -69,7 +69,8 @@ def test_recommend_of_a_method_without_cascade_leads_to_one_that_has_it(open_pag
     assert "Popularity has no cascade" in words(app)
     assert list(table(app).columns) == ["#", "item", "score"]
     app.button(key="with_cascade").click().run()
-    assert "Rank 1 of" in words(app)
+    assert app.query_params["run"] == runs["shop standard nmtr"]
+    assert "no cascade" not in words(app) and " of 37: " in words(app)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +115,12 @@ def test_titles_from_outside_are_never_markdown(open_page: Open, runs: Runs) -> 
 def test_first_paint_does_not_wait_for_torch(home: Path, tmp_path: Path) -> None:
     script = f"""
 import sys
+from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from dashboard import state
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
-add(Workspace({str(tmp_path)!r}).data, "demo")
+add(Workspace(Path({str(tmp_path)!r})).data, "demo")
 state.warm_up = lambda: print("loaded before the first paint was over:", "torch" in sys.modules)
 app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()
 assert any("History" in element.value for element in app.markdown), app
@@ -213,12 +215,46 @@ def test_presets_set_the_weights(weights: AppTest) -> None:
     assert weights.session_state["weights"] == pytest.approx([1 / 3] * 3)
 
 
-def test_two_behaviors_have_one_slider_and_the_papers_weights(weights: AppTest) -> None:
+@pytest.mark.parametrize(("unit", "expected"), [("gmf", [0.4, 0.6]), ("mlp", [0.5, 0.5]), ("neumf", [0.4, 0.6])])
+def test_two_behaviors_have_the_papers_weights_by_unit(weights: AppTest, unit: str, expected: list[float]) -> None:
     weights.pills[0].set_value(["cart"]).run()
+    for behavior in ("cart", "buy"):
+        weights.selectbox(key=f"train_unit_{behavior}").set_value(unit).run()
     weights.button(key="preset_paper").click().run()
-    assert weights.session_state["weights"] == [0.4, 0.6]
+    assert weights.session_state["weights"] == expected
+
+
+def test_papers_weights_are_not_offered_where_the_paper_has_none(weights: AppTest, open_page: Open) -> None:
+    weights.pills[0].set_value(["cart"]).run()
+    weights.selectbox(key="train_unit_cart").set_value("mlp").run()
+    assert weights.button(key="preset_paper").disabled and "same unit" in weights.button(key="preset_paper").help
+    five = open_page("train", data="five")
+    assert five.button(key="preset_paper").disabled and "these are 5" in five.button(key="preset_paper").help
+
+
+def test_two_behaviors_have_one_slider(weights: AppTest) -> None:
+    weights.pills[0].set_value(["cart"]).run()
     weights.slider(key="weight_slider").set_value(0.25).run()
     assert weights.session_state["weights"] == pytest.approx([0.75, 0.25])
+
+
+def test_four_and_more_behaviors_have_sliders_that_keep_the_sum(open_page: Open) -> None:
+    app = open_page("train", data="five")
+    app.slider(key="weight_4").set_value(0.6).run()
+    assert app.session_state["weights"] == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.6])
+    assert [round(app.slider(key=f"weight_{r}").value, 2) for r in range(5)] == [0.1, 0.1, 0.1, 0.1, 0.6]
+
+
+def test_the_loss_is_left_to_the_core_unless_one_is_chosen(weights: AppTest) -> None:
+    loss = weights.selectbox(key="train_loss")
+    assert loss.value is None and loss.options[0] == "default"
+
+
+def test_estimate_says_whether_it_was_measured_here(weights: AppTest) -> None:
+    weights.number_input(key="train_threads").set_value(1).run()
+    assert "from earlier runs here" in words(weights)
+    weights.number_input(key="train_threads").set_value(2).run()
+    assert "a first guess" in words(weights)
 
 
 def test_an_impossible_option_gives_the_cores_sentence_and_stays_entered(weights: AppTest) -> None:

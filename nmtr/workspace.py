@@ -71,11 +71,16 @@ class Workspace:
 
     def train(self, config: RunConfig, on_report: Callable[[EpochReport], None] | None = None) -> Run:
         """Train a run in this process, to its end; raises NmtrError where it fails."""
+        return self.continue_training(self.start(config), on_report)
+
+    def start(self, config: RunConfig) -> Run:
+        """A new run that is running in this process, to be trained with `continue_training`."""
         resolved, info = self.prepare(config)
-        return self.continue_training(self.runs.create(resolved, info.fingerprint, foreground=True), on_report)
+        self.data.load(config.data)  # where it is damaged, there is to be no run
+        return self.runs.create(resolved, info.fingerprint, foreground=True)
 
     def continue_training(self, run: Run, on_report: Callable[[EpochReport], None] | None = None) -> Run:
-        """Train a run that is running in this process."""
+        """Train a run that is running in this process, until it is done or cancelled; raises NmtrError if it fails."""
         from nmtr.runs.job import execute
 
         run = execute(self.runs, self.data, run.id, on_report)

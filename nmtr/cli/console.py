@@ -1,8 +1,9 @@
-"""What the commands share: where output goes, how a mistake ends, how progress is shown."""
+"""What the commands share: where output goes, and how progress is shown."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,93 +14,104 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nmtr.errors import NmtrError
 from nmtr.training.report import EpochReport
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Titles and labels come from uploads: rich must read neither markup nor emoji codes in them.
+_out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+_err = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, stderr=True)
+_PIPE_WIDTH = 1000  # characters a line where there is no terminal: what reads it wants each row on one
 
 
-def say(value: Any, as_json: bool, show: Callable[[], object]) -> None:
+def show(value: Any, as_json: bool, for_people: Callable[[], object]) -> None:
     """Print the result: as one JSON value, or for people."""
     if as_json:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     else:
-        show()
+        for_people()
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table; numbers stand on the right."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def say(sentence: str) -> None:
+    """Print a line of the result."""
+    _out.print(_plain(sentence))
+
+
+def note(sentence: str) -> None:
+    """Print a line beside the result, to stderr."""
+    _err.print(_plain(sentence))
+
+
+def table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
+    """Print a table, with a header where the columns have names; numbers stand on the right."""
+    shown = Table(
+        title=title and _plain(title),
+        title_justify="left",
+        title_style="",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        show_header=any(columns),
+    )
     for position, column in enumerate(columns):
         values = [row[position] for row in rows]
-        numeric = bool(values) and all(value[:1].isdigit() or value[:1] in ".-–" for value in values)
-        shown.add_column(column, justify="right" if numeric else "left")
+        numeric = bool(values) and all(value[:1].isdigit() or value[:1] in ("-", ".", "–") for value in values)
+        shown.add_column(_plain(column), justify="right" if numeric else "left")
     for row in rows:
-        # Titles and labels come from uploads: rich must not read them as markup.
-        shown.add_row(*(value.replace("[", r"\[") for value in row))
-    out.print(shown)
+        shown.add_row(*map(_plain, row))
+    if not _out.is_terminal:
+        _out.width = _PIPE_WIDTH
+    _out.print(shown)
 
 
-def fail(sentence: str) -> typer.Exit:
-    """Say the sentence; raise what this returns."""
-    err.print(sentence, markup=False)
-    return typer.Exit(2)
-
-
-@contextmanager
-def mistakes() -> Iterator[None]:
-    """A user's mistake ends the command with its sentence and exit code 2."""
-    try:
-        yield
-    except NmtrError as error:
-        raise fail(str(error)) from None
+def _plain(text: str) -> str:
+    """On one line, and nothing in it that a terminal obeys."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 @contextmanager
 def training_progress(what: str) -> Iterator[Callable[[EpochReport], None]]:
     """Shows epoch reports as they come: a bar with the time left, plain lines where there is no terminal."""
-    if not err.is_terminal:
-
-        def line(report: EpochReport) -> None:
-            err.print(f"{what} {_described(report)}", markup=False)
-
-        yield line
+    if not _err.is_terminal:
+        yield lambda report: note(f"{what} {_described(report)}")
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}", markup=False))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err) as progress:
+    # An epoch may take minutes: the time left is told from all of them, not from the last 30 seconds.
+    columns = (TextColumn("{task.description}"), BarColumn(16), TextColumn("{task.fields[now]}"))
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, *times, console=_err, speed_estimate_period=math.inf) as progress:
         bars = {"select": progress.add_task(what, total=None, now="loading")}
 
         def advance(report: EpochReport) -> None:
             if report.phase not in bars:
-                bars[report.phase] = progress.add_task(f"{what} (refit)", now="")
-            progress.update(bars[report.phase], total=report.epochs, completed=report.epoch, now=_described(report))
+                # The first phase may have stopped early: it is done all the same.
+                progress.update(bars["select"], total=1, completed=1)
+                bars[report.phase] = progress.add_task("refit", now="")
+            now = f"{report.epoch}/{report.epochs}"
+            if report.valid:
+                now += f" HR@100 {report.valid['HR@100']:.4f}, best {report.best_epoch}"
+            progress.update(bars[report.phase], total=report.epochs, completed=report.epoch, now=now)
 
         yield advance
 
 
 @contextmanager
 def loading_progress() -> Iterator[Callable[[str, float], None]]:
-    """Shows what is read or fetched, and how much of it is done."""
-    if not err.is_terminal:
+    """Shows what is read or fetched, and how much of it is done; a line for what takes long, without a terminal."""
+    if not _err.is_terminal:
         said: set[str] = set()
 
         def line(what: str, share: float) -> None:
-            if what not in said:
+            if share < 1 and what not in said:
                 said.add(what)
-                err.print(what, markup=False)
+                note(what)
 
         yield line
         return
-    with Progress(TextColumn("{task.description}", markup=False), BarColumn(), console=err, transient=True) as progress:
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), console=_err, transient=True
+    ) as progress:
         bar = progress.add_task("", total=1.0)
-
-        def advance(what: str, share: float) -> None:
-            progress.update(bar, description=what, completed=share)
-
-        yield advance
+        yield lambda what, share: progress.update(bar, description=_plain(what), completed=share)
 
 
 def _described(report: EpochReport) -> str:

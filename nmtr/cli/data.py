@@ -2,82 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from nmtr.cli.console import Json, loading_progress, mistakes, out, say, table
+from nmtr.cli.console import Json, loading_progress, say, show, table
+from nmtr.cli.options import names, pairs
 from nmtr.data.catalogue import CATALOGUE
 from nmtr.data.catalogue import add as add_to_library
+from nmtr.data.library import Library
 from nmtr.data.summary import describe
-from nmtr.errors import ConfigError
+from nmtr.errors import DataError
 from nmtr.workspace import Workspace
 
-commands = typer.Typer(no_args_is_help=True, help="The data sets: what is here, and how to add one.")
+commands = typer.Typer(rich_markup_mode=None, help="The data sets: what is here, and how to add one.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The data set's name.")]
 
 
 @commands.command("list")
 def list_data(as_json: Json = False) -> None:
-    """The data sets that are here, and those that the catalogue can add."""
-    with mistakes():
-        library = Workspace().data
-        infos = [library.info(name) for name in library.names()]
-        value = [
-            {
-                "name": info.name,
-                "users": info.users,
-                "items": info.items,
-                "behaviors": list(info.behaviors),
-                "interactions": info.interactions,
-                "fingerprint": info.fingerprint,
-                "synthetic": info.synthetic,
-            }
-            for info in infos
-        ]
-        rows = [
-            [
-                i.name,
-                f"{i.users:,}",
-                f"{i.items:,}",
-                ", ".join(f"{b} {n:,}" for b, n in i.interactions.items()),
-                i.source,
-            ]
-            for i in infos
-        ]
-        rows += [
-            [
-                name,
-                f"{entry.users:,}",
-                f"{entry.items:,}",
-                ", ".join(entry.behaviors),
-                f"not here: nmtr data add {name}",
-            ]
-            for name, entry in CATALOGUE.items()
-            if name not in library.names()
-        ]
-        say(value, as_json, lambda: table("Data sets", ["name", "users", "items", "interactions", "from"], rows))
+    """The data sets that are here or can be added by name."""
+    library = Workspace().data
+    here = library.names()
+    listed = [_listed(library, name) for name in here]
+    rows = [row for _, row in listed]
+    rows += [
+        [name, f"{entry.users:,}", f"{entry.items:,}", ", ".join(entry.behaviors), f"to be had: nmtr data add {name}"]
+        for name, entry in CATALOGUE.items()
+        if name not in here
+    ]
+    columns = ["name", "users", "items", "interactions", "from"]
+    show([value for value, _ in listed], as_json, lambda: table(columns, rows))
 
 
-@commands.command()
-def show(name: Name, as_json: Json = False) -> None:
-    """What is in a data set: sizes, behaviors, a few labels, and how far its lower behaviors leak the test purchase."""
-    with mistakes():
-        summary = describe(Workspace().data.load(name))
-        value = summary.to_json()
+@commands.command("show")
+def show_data(name: Name, as_json: Json = False) -> None:
+    """What is in a data set.
 
-    def for_people() -> None:
-        rows = [[key, _shown(content)] for key, content in value.items()]
-        rows.append(["from", f"{summary.origin.source} (licence {summary.origin.licence})"])
-        rows.append(["made", summary.origin.made])
-        table("", ["", ""], rows)
+    Its sizes and behaviors, a few labels, and the leak: how many of the held-out purchases stand in a lower behavior.
+    """
+    summary = describe(Workspace().data.load(name))
+    value = summary.to_json()
+    rows = [[key.replace("_", " "), _shown(content)] for key, content in value.items() if key != "sample"]
+    rows += [[f"some {kind}", _shown(labels)] for kind, labels in value["sample"].items()]
+    rows.append(["from", f"{summary.origin.source} (licence {summary.origin.licence})"])
+    rows.append(["made", summary.origin.made])
+    show(value, as_json, lambda: table(["", ""], rows))
 
-    say(value, as_json, for_people)
 
-
-@commands.command()
-def add(
+@commands.command("add")
+def add_data(
     name: Name,
     source: Annotated[
         str | None,
@@ -89,50 +64,54 @@ def add(
     columns: Annotated[
         str | None,
         typer.Option(
-            metavar="user=U,item=I,…", help="Which column is what: user, item, behavior, time, split, title, …"
+            metavar="user=U,item=I,…",
+            help="Which column is what: user, item, behavior, time, split, title, category, price, image.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Add a data set: from the catalogue (demo, beibei, tmall, beibei_1k), or a file of your own."""
-    with mistakes():
-        workspace = Workspace()
-        mapping = pairs(columns, "--columns") if columns else None
-        with loading_progress() as progress:
-            added = add_to_library(workspace.data, name, source, names(behaviors), mapping, progress)
-        value = describe(added).to_json()
-    say(value, as_json, lambda: out.print(f"added {added.name}: {added.origin.made}", markup=False))
+    """Add a data set by name, or from files of your own.
+
+    By name: demo, beibei, tmall. From files: events (CSV, TSV, Parquet) or a line a user, as a file, folder, zip or gz.
+    """
+    chosen = None if behaviors is None else names(behaviors, "--behaviors")
+    mapping = None if columns is None else pairs(columns, "--columns")
+    library = Workspace().data
+    with loading_progress() as progress:
+        added = add_to_library(library, name, source, chosen, mapping, progress)
+    show(describe(added).to_json(), as_json, lambda: say(f"added {added.name}: {added.origin.made}"))
 
 
-@commands.command()
-def remove(name: Name, as_json: Json = False) -> None:
-    """Remove a data set; its runs stay, but cannot be explored without it."""
-    with mistakes():
-        Workspace().remove_data(name)
-    say({"removed": name}, as_json, lambda: out.print(f"removed {name}", markup=False))
+@commands.command("remove")
+def remove_data(name: Name, as_json: Json = False) -> None:
+    """Remove a data set.
+
+    Its runs stay, but cannot be explored without it.
+    """
+    Workspace().remove_data(name)
+    show({"removed": name}, as_json, lambda: say(f"removed {name}"))
 
 
-def names(text: str | None) -> tuple[str, ...] | None:
-    """``view,cart,buy`` as a tuple; None where nothing was given."""
-    return None if text is None else tuple(part.strip() for part in text.split(","))
+def _listed(library: Library, name: str) -> tuple[dict[str, Any], list[str]]:
+    """A data set as JSON and as a row; a damaged one, which can still be removed, with what is wrong."""
+    try:
+        info = library.info(name)
+    except DataError as error:
+        return {"name": name, "error": str(error)}, [name, "–", "–", "damaged", f"nmtr data remove {name}"]
+    value = info.model_dump(mode="json", include=_IN_LIST)
+    counts = ", ".join(f"{behavior} {pairs:,}" for behavior, pairs in info.interactions.items())
+    return value, [name, f"{info.users:,}", f"{info.items:,}", counts, info.source]
 
 
-def pairs(text: str, option: str) -> dict[str, str]:
-    """``a=x,b=y`` as a dictionary; ConfigError where it is none."""
-    found: dict[str, str] = {}
-    for part in text.split(","):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (key and equals and value) or key in found:
-            raise ConfigError(f"{option} must look like name=value,name=value with each name once; got {text}.")
-        found[key] = value
-    return found
+_IN_LIST = {"name", "users", "items", "behaviors", "interactions", "fingerprint", "synthetic"}
 
 
 def _shown(content: object) -> str:
+    """A value of the summary, for people."""
     if isinstance(content, dict):
-        return ", ".join(f"{key} {_shown(value)}" for key, value in content.items())
-    if isinstance(content, list | tuple):
+        return ", ".join(f"{key} {_shown(value)}" for key, value in content.items()) or "–"
+    if isinstance(content, list):
         return ", ".join(map(str, content))
     if isinstance(content, float):
-        return f"{content:.3f}"
+        return f"{content:.1%}"
     return f"{content:,}" if isinstance(content, int) else str(content)

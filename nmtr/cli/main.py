@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import typer
-from typer._click.exceptions import ClickException  # typer ships its own click
+from typer.exceptions import TyperException
 
 from nmtr.cli import data, runs, services, training
-from nmtr.cli.console import err
+from nmtr.cli.console import note
+from nmtr.errors import NmtrError
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Learn recommenders from views, carts and purchases. Everything lives under NMTR_HOME (default ~/.nmtr).",
 )
 app.add_typer(data.commands, name="data")
-app.command()(training.train)
+app.command("train")(training.train)
 app.command("runs")(runs.list_runs)
-app.command()(runs.show)
-app.command()(runs.cancel)
-app.command()(runs.resume)
-app.command()(runs.delete)
-app.command()(runs.evaluate)
+app.command("show")(runs.show_run)
+app.command("cancel")(runs.cancel)
+app.command("resume")(runs.resume)
+app.command("delete")(runs.delete)
+app.command("evaluate")(runs.evaluate)
 app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
-app.command()(services.worker)
-app.command()(services.dashboard)
+app.command("worker")(services.worker)
+app.command("dashboard")(services.dashboard)
 
 
 def main() -> None:
-    """Run the command; a mistake in the command line itself is one sentence and exit code 2, like any other."""
+    """Run the command; a user's mistake, in the command line or elsewhere, is one sentence and exit code 2."""
     try:
-        status = app(standalone_mode=False)
-    except ClickException as error:
-        err.print(error.format_message(), markup=False)
-        sys.exit(2)
-    except typer.Abort:
-        sys.exit(130)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except NmtrError as error:
+        note(str(error))
+        status = 2
+    except TyperException as error:
+        note(_sentence(error))
+        status = 2
     sys.exit(status or 0)
+
+
+def _sentence(error: TyperException) -> str:
+    """What typer says of a command line, and where to look it up if typer says at which command."""
+    said = re.sub(r"\. Did you mean (.*)\?$", r" (did you mean \1?)", error.format_message()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{said}; see {context.command_path} --help." if context else f"{said}."

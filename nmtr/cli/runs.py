@@ -7,113 +7,107 @@ from typing import Annotated, Any
 
 import typer
 
-from nmtr.cli.console import Json, err, mistakes, out, say, table
+from nmtr.cli.console import Json, note, say, show, table
+from nmtr.cli.options import whole_number
 from nmtr.cli.training import show_result, summary
 from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
+from nmtr.runs.job import LOG
 from nmtr.runs.store import Run
 from nmtr.workspace import Workspace
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `nmtr runs` shows it.")]
+User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 
 
 def list_runs(as_json: Json = False) -> None:
     """All runs, newest first."""
-    with mistakes():
-        workspace = Workspace()
-        workspace.start_worker()
-        runs = workspace.runs.list()
-    rows = [
-        [
-            run.id,
-            run.state,
-            run.config.data,
-            run.config.protocol,
-            run.config.label,
-            f"{run.epoch}/{run.epochs}" if run.epochs else "–",
-            f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test else "–",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
-        ]
-        for run in runs
-    ]
+    workspace = Workspace()
+    workspace.start_worker()
+    runs = workspace.runs.list()
     columns = ["run", "state", "data", "protocol", "method", "epoch", "test HR@100", "created"]
-    say([described(run) for run in runs], as_json, lambda: table("Runs", columns, rows))
+    show([described(run) for run in runs], as_json, lambda: table(columns, [_listed(run) for run in runs]))
 
 
-def show(run_id: RunId, as_json: Json = False) -> None:
+def show_run(run_id: RunId, as_json: Json = False) -> None:
     """One run: its config, state, epochs and figures."""
-    with mistakes():
-        runs = Workspace().runs
-        run, reports = runs.get(run_id), runs.reports(run_id)
+    runs = Workspace().runs
+    run, reports = runs.get(run_id), runs.reports(run_id)
     value = {**described(run), "reports": [report.model_dump(mode="json") for report in reports]}
 
     def for_people() -> None:
-        options = ", ".join(f"{key} {content}" for key, content in run.config.to_json().items())
-        out.print(f"run {run.id} is {run.state}: {options}", markup=False)
+        progress = f", epoch {run.epoch} of {run.epochs}" if run.epochs and run.state != "done" else ""
+        say(f"run {run.id} is {run.state}{progress}")
+        table(["", ""], [[key.replace("_", " "), _written(content)] for key, content in run.config.to_json().items()])
         if run.error:
-            out.print(run.error, markup=False)
+            say(run.error)
+            say(f"log: {runs.folder(run.id) / LOG}")
         if run.result:
             show_result(run)
 
-    say(value, as_json, for_people)
+    show(value, as_json, for_people)
 
 
 def cancel(run_id: RunId, as_json: Json = False) -> None:
     """Stop a run; it keeps its last checkpoint and can be resumed."""
-    with mistakes():
-        run = Workspace().cancel(run_id)
+    run = Workspace().cancel(run_id)
     done = "cancelled" if run.state == "cancelled" else "asked to stop"
-    say(described(run), as_json, lambda: out.print(f"run {run.id} is {done}", markup=False))
+    show(described(run), as_json, lambda: say(f"run {run.id} is {done}"))
 
 
 def resume(run_id: RunId, as_json: Json = False) -> None:
-    """Queue a failed or cancelled run again; it goes on in the background from its last checkpoint."""
-    with mistakes():
-        run = Workspace().resume(run_id)
-    say(described(run), as_json, lambda: out.print(f"run {run.id} is queued from epoch {run.epoch}", markup=False))
+    """Go on with a failed or cancelled run, in the background.
+
+    It is queued again, and goes on from its last checkpoint.
+    """
+    run = Workspace().resume(run_id)
+    show(described(run), as_json, lambda: say(f"run {run.id} is queued, to go on after epoch {run.epoch}"))
 
 
 def delete(run_id: RunId, as_json: Json = False) -> None:
-    """Delete a run that is not running, with its weights, ranks and log."""
-    with mistakes():
-        Workspace().delete(run_id)
-    say({"deleted": run_id}, as_json, lambda: out.print(f"run {run_id} is deleted", markup=False))
+    """Delete a run with its weights, ranks and log.
+
+    One that is running has to be cancelled first.
+    """
+    Workspace().delete(run_id)
+    show({"deleted": run_id}, as_json, lambda: say(f"run {run_id} is deleted"))
 
 
 def evaluate(run_id: RunId, as_json: Json = False) -> None:
-    """Rank all items again with a finished run's weights, and check the figures that it recorded."""
-    with mistakes():
-        workspace = Workspace()
-        result = workspace.evaluate(run_id)
-        run = workspace.runs.get(run_id)
-    say(
-        {**summary(run), "test": result.test},
-        as_json,
-        lambda: show_result(run),
-    )
+    """Rank all items again with a finished run's weights.
+
+    The figures have to be those that the run recorded.
+    """
+    workspace = Workspace()
+    result = workspace.evaluate(run_id)
+    run = workspace.runs.get(run_id)
+    show({**summary(run), "test": result.test}, as_json, lambda: show_result(run))
 
 
 def recommend_items(
     run_id: RunId,
-    user: Annotated[str, typer.Option(help="The user's label.")],
-    top: Annotated[int, typer.Option(help="How many items.")] = 10,
+    user: User,
+    top: Annotated[
+        int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="How many items.")
+    ] = 10,
     as_json: Json = False,
 ) -> None:
     """A user's top items, with the stages of the cascade."""
-    with mistakes():
-        found = recommend(Workspace().fitted(run_id), user, top)
-    say(found.to_json(), as_json, lambda: _show_recommendations(found))
+    found = recommend(Workspace().fitted(run_id), user, top)
+    show(found.to_json(), as_json, lambda: _show_recommendations(found))
 
 
 def explain_item(
     run_id: RunId,
-    user: Annotated[str, typer.Option(help="The user's label.")],
-    item: Annotated[str, typer.Option(help="The item's label.")],
+    user: User,
+    item: Annotated[str, typer.Option(metavar="I", help="The item's label.")],
     as_json: Json = False,
 ) -> None:
-    """One score taken apart along the cascade, with the item's rank at every stage."""
-    with mistakes():
-        found = explain(Workspace().fitted(run_id), user, item)
-    say(found.to_json(), as_json, lambda: _show_explanation(found))
+    """One score taken apart along the cascade.
+
+    For each stage: what it inherits, its own part, the item's bias, and the item's rank.
+    """
+    found = explain(Workspace().fitted(run_id), user, item)
+    show(found.to_json(), as_json, lambda: _show_explanation(found))
 
 
 def described(run: Run) -> dict[str, Any]:
@@ -135,6 +129,28 @@ def described(run: Run) -> dict[str, Any]:
     }
 
 
+def _listed(run: Run) -> list[str]:
+    return [
+        run.id,
+        run.state,
+        run.config.data,
+        run.config.protocol,
+        run.config.label,
+        f"{run.epoch}/{run.epochs}" if run.epochs else "–",
+        f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test else "–",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+    ]
+
+
+def _written(option: object) -> str:
+    """An option's value as its flag takes it."""
+    if isinstance(option, dict):
+        return ",".join(f"{key}={value}" for key, value in option.items())
+    if isinstance(option, list):
+        return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in option)
+    return str(option)
+
+
 def _show_recommendations(found: Recommendations) -> None:
     behaviors = [stage.behavior for stage in found.items[0].stages] if found.items else []
     rows = [
@@ -147,19 +163,21 @@ def _show_recommendations(found: Recommendations) -> None:
         ]
         for item in found.items
     ]
-    table(f"User {found.user}: top of {found.candidates:,}", ["place", "item", "title", *behaviors, "score"], rows)
+    columns = ["place", "item", "title", *behaviors, "score"]
+    table(columns, rows, title=f"User {found.user}: the first {len(rows)} of {found.candidates:,} items")
     if found.held_out:
-        err.print(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}", markup=False)
+        note(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}")
 
 
 def _show_explanation(found: Explanation) -> None:
     title = f" ({found.title})" if found.title else ""
-    out.print(
-        f"item {found.item}{title} for user {found.user}: place {found.rank + 1:,} of {found.candidates:,}, "
-        f"score {found.logit:.3f}",
-        markup=False,
+    bought = ", if it were not bought already" if found.bought else ""
+    say(
+        f"item {found.item}{title} for user {found.user}: place {found.rank + 1:,} of {found.candidates:,}{bought}, "
+        f"score {found.logit:.3f}"
     )
-    table("", ["stage", "inherits", "own", "item bias", "logit", "chance", "place"], [_row(s) for s in found.stages])
+    if found.stages:
+        table(["stage", "inherits", "own", "item bias", "logit", "chance", "place"], [_row(s) for s in found.stages])
 
 
 def _row(stage: Stage) -> list[str]:

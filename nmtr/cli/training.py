@@ -7,82 +7,46 @@ from typing import Annotated, Any
 
 import typer
 
-from nmtr.cli.console import Json, fail, mistakes, out, say, table, training_progress
-from nmtr.cli.data import names, pairs
+from nmtr.cli.console import Json, note, say, show, table, training_progress
+from nmtr.cli.options import parsed, takes_config
 from nmtr.config import RunConfig
-from nmtr.errors import ConfigError
+from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.workspace import Workspace
 
 
-def _option(name: str, metavar: str | None = None) -> Any:
-    """A command-line option whose help is the config's own description of it."""
-    flag = "--" + name.replace("_", "-")
-    return typer.Option(flag, metavar=metavar, help=RunConfig.model_fields[name].description, show_default=False)
-
-
+@takes_config
 def train(
-    data: Annotated[str | None, _option("data")] = None,
-    behaviors: Annotated[str | None, _option("behaviors", "B,B,…")] = None,
-    protocol: Annotated[str | None, _option("protocol", "standard|clean")] = None,
-    method: Annotated[str | None, _option("method")] = None,
-    unit: Annotated[str | None, _option("unit", "gmf|mlp|neumf or B=U,B=U,…")] = None,
-    lambdas: Annotated[str | None, _option("lambdas", "W,W,…")] = None,
-    loss: Annotated[str | None, _option("loss", "sampled|exact")] = None,
-    epochs: Annotated[str | None, _option("epochs", "N")] = None,
-    patience: Annotated[str | None, _option("patience", "N")] = None,
-    refit: Annotated[
-        bool | None, typer.Option("--refit/--no-refit", help=RunConfig.model_fields["refit"].description)
-    ] = None,
-    embedding_size: Annotated[str | None, _option("embedding_size", "E")] = None,
-    layers: Annotated[str | None, _option("layers", "L")] = None,
-    negatives: Annotated[str | None, _option("negatives", "N")] = None,
-    dropout: Annotated[str | None, _option("dropout", "SHARE")] = None,
-    optimizer: Annotated[str | None, _option("optimizer", "adagrad|adam")] = None,
-    learning_rate: Annotated[str | None, _option("learning_rate", "RATE")] = None,
-    l2_embeddings: Annotated[str | None, _option("l2_embeddings", "L2")] = None,
-    l2_towers: Annotated[str | None, _option("l2_towers", "L2")] = None,
-    batch_size: Annotated[str | None, _option("batch_size", "B")] = None,
-    seed: Annotated[str | None, _option("seed", "S")] = None,
-    threads: Annotated[str | None, _option("threads", "T")] = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE.json", help="Take options from a JSON file; those given here come before it."),
     ] = None,
     as_json: Json = False,
+    **options: Any,
 ) -> None:
-    """Train a run in the foreground: choose the epoch on validation, test once. It is seen live on the Runs page."""
-    given = {name: value for name, value in locals().items() if name in RunConfig.model_fields and value is not None}
-    with mistakes():
-        options = {**(RunConfig.read(config) if config else {}), **_parsed(given)}
-        workspace = Workspace()
-        parsed = RunConfig.parse(options)
-        try:
-            with training_progress(parsed.label) as on_report:
-                run = workspace.train(parsed, on_report)
-        except KeyboardInterrupt:
-            raise fail("stopped; see nmtr runs for the run, and nmtr resume to go on from its last epoch.") from None
-    say(summary(run), as_json, lambda: show_result(run))
+    """Train a run in the foreground and print its figures.
 
-
-def _parsed(given: dict[str, Any]) -> dict[str, Any]:
-    """Lists and mappings from their written form; everything else is left to the config to read."""
-    if "behaviors" in given:
-        given["behaviors"] = names(given["behaviors"])
-    if "lambdas" in given:
-        given["lambdas"] = tuple(_number(part) for part in given["lambdas"].split(","))
-    if "=" in given.get("unit", ""):
-        given["unit"] = pairs(given["unit"], "--unit")
-    return given
-
-
-def _number(text: str) -> float:
-    """A number, or a fraction such as 1/3."""
+    The epoch is chosen on validation and tested once. The run is seen live on the Runs page. Ctrl-C or `nmtr cancel`
+    stops it, and `nmtr resume` goes on from its last epoch.
+    """
+    from_file = RunConfig.read(config) if config else {}
+    chosen = RunConfig.parse({**from_file, **parsed(options)})
+    workspace = Workspace()
+    run = workspace.start(chosen)
+    process.exit_on_sigterm()
+    status = 2
     try:
-        above, slash, below = text.partition("/")
-        return float(above) / float(below) if slash else float(above)
-    except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"--lambdas must be numbers or fractions such as 0.4,0.6 or 1/3,2/3; got {text}.") from None
+        with training_progress(chosen.label) as on_report:
+            run = workspace.continue_training(run, on_report)
+    except KeyboardInterrupt:
+        status = 130
+    except SystemExit:
+        status = process.TERMINATED
+    run = workspace.runs.get(run.id)
+    if run.state != "done":
+        note(f"run {run.id} was stopped after epoch {run.epoch}; nmtr resume {run.id} goes on from there.")
+        raise typer.Exit(status)
+    show(summary(run), as_json, lambda: show_result(run))
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -111,11 +75,9 @@ def show_result(run: Run) -> None:
     how = f"{config.data} ({', '.join(config.behaviors)}), {config.protocol}, seed {config.seed}"
     epoch = f", epoch {result.best_epoch} chosen on validation" if result.best_epoch else ""
     refit = ", refitted on training + validation" if result.refit else ""
-    out.print(f"run {run.id}: {config.label} on {how}{epoch}{refit}, {result.seconds:.1f} s", markup=False)
-    rows = [
-        [name, f"{value:.4f}", f"± {result.intervals[name]:.4f}" if name in result.intervals else ""]
-        for name, value in result.test.items()
-    ]
-    table("", ["test", "value", "95 % interval"], rows)
-    if not rows:
-        out.print("no purchase could be held out for testing: no user has two or more.")
+    say(f"run {run.id}: {config.label} on {how}{epoch}{refit}, {result.seconds:.1f} s")
+    if not result.test:
+        say("no purchase could be held out for testing: no user has two or more.")
+        return
+    rows = [[name, f"{value:.4f}", f"± {result.intervals[name]:.4f}"] for name, value in result.test.items()]
+    table(["test", "value", "95 % interval"], rows)

@@ -1,0 +1,109 @@
+"""Options in their written form: each of a run's as a flag, and lists and mappings as text."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from nmtr.config import RunConfig
+from nmtr.errors import ConfigError
+
+#: How the options look whose form their type does not tell.
+_FORMS = {"data": "NAME", "behaviors": "B,B,…", "unit": "UNIT|B=UNIT,B=UNIT,…", "lambdas": "W,W,…"}
+
+
+def takes_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command with `**options` a flag for each of RunConfig's fields; `options` has None where it is not given.
+
+    What is given stays text, for `parsed` and the config to read: the config says what is wrong with it.
+    """
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    flags = [_flag(name, field) for name, field in RunConfig.model_fields.items()]
+    parameters = [*flags, *(parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD)]
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    return command
+
+
+def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+    word = name.replace("_", "-")
+    is_switch = field.annotation is bool
+    default = field.get_default(call_default_factory=True)
+    shown = f" [default: {default}]" if not is_switch and default not in (None, ()) else ""
+    option = typer.Option(
+        f"--{word}/--no-{word}" if is_switch else f"--{word}",
+        metavar=None if is_switch else _FORMS.get(name) or _form(field.annotation),
+        help=f"{field.description}{shown}",
+        show_default=False,
+    )
+    annotation = Annotated[bool | None, option] if is_switch else Annotated[str | None, option]
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+
+
+def _form(annotation: Any) -> str:
+    """`a|b` for a choice, N for a whole number, else X; of the type, or of what stands beside None in it."""
+    if get_origin(annotation) is Literal:
+        return "|".join(get_args(annotation))
+    if kinds := [kind for kind in get_args(annotation) if kind is not type(None)]:
+        return _form(kinds[0])
+    return "N" if annotation is int else "X"
+
+
+def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, lists and mappings read from their text; ConfigError where they look otherwise."""
+    found = {name: value for name, value in options.items() if value is not None}
+    if "behaviors" in found:
+        found["behaviors"] = names(found["behaviors"], "--behaviors")
+    if "lambdas" in found:
+        found["lambdas"] = tuple(_number(part) for part in found["lambdas"].split(","))
+    if "=" in found.get("unit", ""):
+        found["unit"] = pairs(found["unit"], "--unit")
+    return found
+
+
+def names(text: str, option: str) -> tuple[str, ...]:
+    """``view,cart,buy`` as a tuple; ConfigError where a name is empty."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise ConfigError(f"{option} must be names with commas between them, such as view,buy; got {text!r}.")
+    return found
+
+
+def pairs(text: str, option: str) -> dict[str, str]:
+    """``a=x,b=y`` as a dictionary; ConfigError where it is none."""
+    found: dict[str, str] = {}
+    for part in text.split(","):
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if not (key and value) or key in found:
+            raise ConfigError(f"{option} must look like name=value,name=value with each name once; got {text!r}.")
+        found[key] = value
+    return found
+
+
+def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
+    """Reads a flag's whole number, or takes its default; ConfigError where it is none, or out of range."""
+
+    def read(given: Any) -> int:
+        try:
+            number = int(given)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise ConfigError(f"{option} must be a whole number from {low} to {high}; got {given}.")
+        return number
+
+    return read
+
+
+def _number(text: str) -> float:
+    """A number, or a fraction such as 1/3."""
+    above, slash, below = text.partition("/")
+    try:
+        return float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(
+            f"--lambdas must be numbers or fractions, such as 0.4,0.6 or 1/3,2/3; got {text.strip()!r}."
+        ) from None

@@ -62,7 +62,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
             parts.figure(
                 "How wrong it still is",
                 f"mean loss an instance, by behavior{', refit' if reports[-1].phase == 'refit' else ''}",
-                charts.losses(phase, cue),
+                charts.losses(phase, cue, parts.theme()),
                 "live_losses",
                 parts.source(info, run),
             )
@@ -70,7 +70,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
             parts.figure(
                 _finding(chosen),
                 f"{SELECTION} on the validation purchases",
-                charts.validation(chosen, SELECTION),
+                charts.validation(chosen, SELECTION, parts.theme()),
                 "live_validation",
                 parts.source(info, run),
             )

@@ -15,9 +15,9 @@ from nmtr.explain import Explanation
 from nmtr.runs.store import Run
 
 
-def ink() -> str:
-    """The text color of the theme that the browser shows."""
-    return "#E6E8EB" if st.context.theme.type == "dark" else charts.INK
+def theme() -> charts.Theme:
+    """The colors that the browser shows."""
+    return charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
 
 
 def source(info: DatasetInfo, run: Run | None = None) -> str:
@@ -128,7 +128,7 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> 
         st.text(explanation.title or f"item {explanation.item}")
         st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
     cue = cues(info.behaviors)
-    st.plotly_chart(charts.cascade(explanation, cue, ink()), key=key, config=charts.CONFIG, alt=headline(explanation))
+    st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
 
 
 def no_cascade(info: DatasetInfo, run: Run) -> None:

@@ -69,7 +69,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
         parts.figure(
             f"{plain(parts.sum_in_words(explanation))}",
             "the same score, part by part, in log-odds; hatched: item bias",
-            charts.waterfall(explanation, cues(info.behaviors)),
+            charts.waterfall(explanation, cues(info.behaviors), parts.theme()),
             "waterfall",
             parts.source(info, run),
         )

@@ -57,7 +57,7 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
     where = parts.source(info)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True):
-        pairs = charts.funnel(facts.interactions, cue)
+        pairs = charts.funnel(facts.interactions, cue, parts.theme())
         parts.figure(_funnel_finding(facts), "distinct shopper-item pairs", pairs, "funnel", where)
     before = {step.behavior: step.of_purchases for step in facts.funnel[:-1]}
     if before:
@@ -65,7 +65,7 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
             parts.figure(
                 _before_finding(facts),
                 f"share of what was {target} that stands in the step too",
-                charts.shares(before, cue),
+                charts.shares(before, cue, parts.theme()),
                 "before",
                 where,
             )
@@ -100,7 +100,7 @@ def _leak(info: DatasetInfo, facts: Summary) -> None:
     parts.figure(
         f"The standard protocol shows the model {share(facts.leak[worst])} of its test answers",
         "share of held-out pairs that stand in a lower behavior",
-        charts.shares(facts.leak, cues(facts.behaviors)),
+        charts.shares(facts.leak, cues(facts.behaviors), parts.theme()),
         "leak",
         parts.source(info),
     )
@@ -126,11 +126,12 @@ def _per_user(facts: Summary, where: str) -> None:
     if behavior not in facts.per_user:
         return
     spread = facts.per_user[behavior]
+    look = cues(facts.behaviors)[behavior]
     labels = [f"{b.low:,}" if b.low == b.high else f"{b.low:,}–{b.high:,}" for b in spread.bins]
     parts.figure(
         f"Half of the shoppers {plain(past(behavior))} {spread.quantiles['0.5']:.0f} items or fewer",
         f"on average {spread.mean:.1f}, at most {spread.most:,}",
-        charts.histogram(labels, [b.users for b in spread.bins], cues(facts.behaviors)[behavior], behavior),
+        charts.histogram(labels, [b.users for b in spread.bins], look, behavior, parts.theme()),
         "per_user",
         where,
     )

@@ -150,7 +150,7 @@ def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Un
             help=_help("unit"),
         )
     names = [UNIT_NAMES[chosen[behavior]] for behavior in behaviors]
-    drawing = charts.sketch(behaviors, names, cues(info.behaviors), parts.ink())
+    drawing = charts.sketch(behaviors, names, cues(info.behaviors), parts.theme())
     said = ", then ".join(f"{behavior} by {name}" for behavior, name in zip(behaviors, names, strict=True))
     st.plotly_chart(drawing, key="sketch", config=charts.CONFIG, alt=f"The cascade: {said}")
     st.caption("Each behavior starts from the score of the one before and adds its own part.")

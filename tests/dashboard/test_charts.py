@@ -19,14 +19,14 @@ def explanation(count: int) -> Explanation:
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_cascade_bars_grow_from_what_the_stage_before_left(count: int) -> None:
     shown = explanation(count)
-    figure = charts.cascade(shown, cues(BEHAVIORS[-count:]))
+    figure = charts.cascade(shown, cues(BEHAVIORS[-count:]), charts.LIGHT)
     grown = [bar for bar in figure.data if bar.type == "bar" and bar.base is not None]
     assert [bar.base[0] for bar in grown] == pytest.approx([stage.inherited for stage in shown.stages])
     assert [bar.base[0] + bar.x[0] for bar in grown] == pytest.approx([stage.logit for stage in shown.stages])
 
 
 def test_cascade_says_the_rank_at_each_stage_counting_from_1() -> None:
-    figure = charts.cascade(explanation(3), cues(BEHAVIORS[-3:]))
+    figure = charts.cascade(explanation(3), cues(BEHAVIORS[-3:]), charts.LIGHT)
     said = [note.text for note in figure.layout.annotations]
     assert [text for text in said if text in ("<b>41</b>", "<b>32</b>", "<b>23</b>")] == [
         "<b>41</b>",
@@ -37,7 +37,7 @@ def test_cascade_says_the_rank_at_each_stage_counting_from_1() -> None:
 
 def test_waterfall_ends_at_the_score() -> None:
     shown = explanation(3)
-    figure = charts.waterfall(shown, cues(BEHAVIORS[-3:]))
+    figure = charts.waterfall(shown, cues(BEHAVIORS[-3:]), charts.LIGHT)
     bars = [bar for bar in figure.data if bar.type == "bar"]
     assert sum(bar.y[0] for bar in bars) == pytest.approx(shown.logit)
     assert bars[-1].base[0] + bars[-1].y[0] == pytest.approx(shown.logit)
@@ -54,7 +54,7 @@ def test_losses_draw_one_curve_a_behavior_with_names_apart() -> None:
         EpochReport(epoch=e, epochs=9, phase="select", loss=loss, valid=None, best_epoch=1, seconds=1.0)
         for e, loss in enumerate(({"view": 1, "buy": 1.001}, {"view": 0.5, "buy": 0.6}, {"view": 0.4, "buy": 0.401}), 1)
     ]
-    figure = charts.losses(reports, cues(("view", "buy")))
+    figure = charts.losses(reports, cues(("view", "buy")), charts.LIGHT)
     assert [list(curve.y) for curve in figure.data] == [[1, 0.5, 0.4], [1.001, 0.6, 0.401]]
     low, high = sorted(note.y for note in figure.layout.annotations)
     assert high - low > 0.04
@@ -67,5 +67,31 @@ def test_validation_marks_the_best_epoch() -> None:
         )
         for e, v in ((1, 0.2), (2, 0.4), (3, 0.3))
     ]
-    figure = charts.validation(reports, "HR@100")
+    figure = charts.validation(reports, "HR@100", charts.LIGHT)
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (2, 0.4)
+
+
+def _contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colors, as WCAG 2 defines it."""
+
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [charts.LIGHT, charts.DARK])
+def test_text_has_a_contrast_of_4_5_and_lines_of_3(theme: charts.Theme) -> None:
+    assert min(_contrast(color, theme.paper) for color in (theme.ink, theme.soft)) >= 4.5
+    assert min(_contrast(theme.line(cue), theme.paper) for cue in cues(BEHAVIORS).values()) >= 3
+
+
+def test_intervals_stand_best_first_with_baselines_apart() -> None:
+    runs = [charts.Measured("BPR-MF", 0.2, 0.02, True), charts.Measured("NMTR-GMF", 0.5, 0.03, False)]
+    figure = charts.intervals(runs, charts.LIGHT)
+    assert [text.strip() for text in figure.layout.yaxis.ticktext] == ["NMTR-GMF", "BPR-MF"]
+    assert [point.error_x.array[0] for point in figure.data] == [0.03, 0.02]
+    assert figure.data[0].marker.symbol != figure.data[1].marker.symbol

@@ -1,0 +1,56 @@
+"""What every figure shares: its frame, its notes, and the colors of the theme that the browser shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from dashboard.cues import Cue
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+FAINT = "rgba(122,135,148,.25)"
+#: Runs are told from behaviors by a family of their own; what they are held against is grey.
+RUN, RUN_EDGE = "#6A7FA6", "#3F4F6E"
+REFERENCE = "#7A8794"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colors of light or dark; text in them has 4.5:1 on paper, marks 3:1."""
+
+    ink: str
+    soft: str  # text that stands back
+    paper: str
+    dark: bool
+
+    def line(self, cue: Cue) -> str:
+        """The color of a behavior's line: the light ones of Okabe and Ito are too pale for a line on white."""
+        return cue.color if self.dark else cue.edge
+
+
+LIGHT = Theme("#1F2933", "#5A6672", "#FFFFFF", dark=False)
+DARK = Theme("#E6E8EB", "#A3AFBB", "#0E1117", dark=True)
+
+
+def frame(height: int, theme: Theme, **layout: object) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
+        dragmode=False,
+        bargap=0.35,
+        font={"family": "Source Sans, sans-serif", "size": 14, "color": theme.ink},
+        hoverlabel={"font_size": 13},
+    )
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(fixedrange=True, tickfont_color=theme.soft, title_font_color=theme.soft, gridcolor=FAINT)
+    figure.update_layout(**layout)
+    return figure
+
+
+def note(figure: go.Figure, x: float, y: float, text: str, **options: object) -> None:
+    figure.add_annotation(
+        x=x, y=y, text=text, **{"showarrow": False, "xref": "paper", "xanchor": "left", "yanchor": "middle", **options}
+    )

@@ -236,8 +236,10 @@ class RunConfig(BaseModel):
         """The options in a JSON file, to be overridden and parsed; ConfigError where it holds no JSON object."""
         try:
             options = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--config needs a readable JSON file; {path} cannot be read ({error}).") from None
+        except OSError as error:
+            raise ConfigError(f"--config needs a JSON file; {path} cannot be read ({error.strerror}).") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"--config needs a JSON file in UTF-8; {path} is not.") from None
         except json.JSONDecodeError as error:
             raise ConfigError(f"--config needs a JSON file; {path} is not JSON (line {error.lineno}).") from None
         if not isinstance(options, dict):
@@ -258,4 +260,4 @@ def _sentence(error: ValidationError) -> str:
         case "literal_error":
             return f"{name} must be one of {first['ctx']['expected'].replace(chr(39), '')}; got {given}."
     required = re.sub(r"^\w+ should", "must", first["msg"]).partition(", ")[0]
-    return f"{name} {required}; got {given}."
+    return f"{name} {required}; got {str(given) or 'nothing'}."

@@ -179,7 +179,7 @@ def add(
         elif entry.files:
             dataset = _published(entry, _fetched(entry, behaviors, Path(scratch), tell), behaviors)
         else:
-            tell("generating", 0.0)
+            tell("generating", 1.0)
             dataset = generate()
             dataset = dataset.select(behaviors) if behaviors else dataset
         tell("saving", 1.0)

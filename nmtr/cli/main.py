@@ -35,7 +35,7 @@ app.command("dashboard")(services.dashboard)
 def main() -> None:
     """Run the command; a user's mistake, in the command line or elsewhere, is one sentence and exit code 2."""
     try:
-        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], prog_name="nmtr", standalone_mode=False)
     except NmtrError as error:
         note(str(error))
         status = 2

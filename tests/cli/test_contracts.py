@@ -1,0 +1,170 @@
+"""What each command prints: the JSON that others rely on, and what people read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.workspace import Workspace
+from tests.cli.conftest import SMALL, Nmtr
+
+BEHAVIORS = ["view", "cart", "buy"]
+STAGE = {"behavior", "own", "bias", "logit", "probability"}
+
+
+def test_data_list_names_what_is_here_and_for_people_what_can_be_had(nmtr: Nmtr, home: Path) -> None:
+    listed = nmtr("data", "list", "--json").json
+    assert [entry["name"] for entry in listed] == ["shop", "spare"]
+    assert listed[0]["behaviors"] == BEHAVIORS
+    shown = nmtr("data", "list").out
+    assert "nmtr data add demo" in shown
+    assert "view 60, cart 48, buy 36" in shown
+
+
+def test_data_show_keeps_its_contract(nmtr: Nmtr, home: Path) -> None:
+    value = nmtr("data", "show", "shop", "--json").json
+    assert set(value) == {
+        *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak")
+    }
+    assert (value["name"], value["users"], value["items"]) == ("shop", 12, 9)
+    assert value["behaviors"] == BEHAVIORS
+    assert value["interactions"] == {"view": 60, "cart": 48, "buy": 36}
+    assert value["test_users"] == 12
+    assert value["leak"] == {"view": 1.0, "cart": 1.0}
+    assert value["sample"]["users"] and value["sample"]["items"]
+
+
+def test_data_show_tells_people_the_same(nmtr: Nmtr, home: Path) -> None:
+    shown = nmtr("data", "show", "shop").out
+    assert "view 100.0%, cart 100.0%" in shown
+    assert "shop.csv (licence not stated)" in shown
+
+
+def test_data_add_and_remove_change_the_library(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:
+    added = nmtr("data", "add", "mine", "--from", shop_csv, "--behaviors", "view,buy", "--json").json
+    assert added == nmtr("data", "show", "mine", "--json").json
+    assert added["behaviors"] == ["view", "buy"]
+    assert nmtr("data", "remove", "mine", "--json").json == {"removed": "mine"}
+    assert nmtr("data", "list", "--json").json == []
+
+
+def test_data_add_reads_columns_by_their_names(nmtr: Nmtr, own_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("who,what,did,at\nann,cup,view,1\nann,cup,buy,2\nann,mug,buy,3\nbob,mug,buy,1\n")
+    columns = "user=who,item=what,behavior=did,time=at"
+    added = nmtr("data", "add", "log", "--from", tmp_path / "log.csv", "--columns", columns, "--json").json
+    assert added["interactions"] == {"view": 1, "buy": 3}
+
+
+def test_runs_lists_every_state(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    listed = {run["run"]: run for run in nmtr("runs", "--json").json}
+    for kind, run in runs.items():
+        state = "done" if kind == "popularity" else kind
+        assert listed[run]["state"] == state
+        assert {"run", "state", "config", "data", "protocol", "method"} <= set(listed[run])
+    shown = nmtr("runs").out
+    assert all(run in shown for run in runs.values())
+
+
+@pytest.mark.parametrize("kind", ["done", "popularity", "running", "failed", "cancelled", "queued"])
+def test_show_tells_of_a_run_in_any_state(kind: str, nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    value = nmtr("show", runs[kind], "--json").json
+    assert value["run"] == runs[kind]
+    assert len(value["reports"]) == (SMALL["epochs"] if kind == "done" else 0)
+    shown = nmtr("show", runs[kind])
+    assert shown.out.startswith(f"run {runs[kind]} is {'done' if kind == 'popularity' else kind}")
+    assert ("It ran out of luck; resume it." in shown.out) == (kind == "failed")
+
+
+def test_evaluate_gives_the_figures_of_the_run(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    recorded = nmtr("show", runs["done"], "--json").json
+    again = nmtr("evaluate", runs["done"], "--json").json
+    assert again["test"] == pytest.approx(recorded["test"])
+    assert "NDCG@100" in nmtr("evaluate", runs["done"]).out
+
+
+def test_recommend_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    value = nmtr("recommend", runs["done"], "--user", "u1", "--top", 4, "--json").json
+    assert set(value) == {"user", "items"}
+    assert value["user"] == "u1"
+    assert [item["rank"] for item in value["items"]] == [0, 1, 2, 3]
+    for item in value["items"]:
+        assert set(item) == {"item", "title", "rank", "logit", "stages"}
+        assert [stage["behavior"] for stage in item["stages"]] == BEHAVIORS
+        assert all(set(stage) == STAGE for stage in item["stages"])
+        assert item["stages"][-1]["logit"] == pytest.approx(item["logit"], abs=1e-5)
+
+
+def test_recommend_without_a_cascade_has_no_stages(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    value = nmtr("recommend", runs["popularity"], "--user", "u1", "--json").json
+    assert value["items"] and all(item["stages"] == [] for item in value["items"])
+    assert nmtr("explain", runs["popularity"], "--user", "u1", "--item", "i3").out.startswith("item i3 (Thing 3)")
+
+
+def test_explain_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    first = nmtr("recommend", runs["done"], "--user", "u1", "--top", 1, "--json").json["items"][0]
+    value = nmtr("explain", runs["done"], "--user", "u1", "--item", first["item"], "--json").json
+    assert {"user", "item", "title", "rank", "logit", "stages"} <= set(value)
+    assert (value["user"], value["rank"]) == ("u1", 0)
+    assert all(set(stage) == STAGE | {"rank"} for stage in value["stages"])
+    assert value["stages"][-1]["rank"] == value["rank"]
+    own_parts = sum(stage["own"] + stage["bias"] for stage in value["stages"])
+    assert own_parts == pytest.approx(value["logit"], abs=1e-4)
+
+
+def test_labels_are_shown_as_they_are_and_steer_nothing(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    title = "[red]a :smile: \ufffd[31m mug[/red]"
+    assert f"item i7 ({title}) for user u1" in nmtr("explain", runs["done"], "--user", "u1", "--item", "i7").out
+    listed = nmtr("recommend", runs["done"], "--user", "u0", "--top", 9)
+    assert title in listed.out
+    assert "\x1b" not in listed.out + listed.err
+
+
+def test_a_run_can_be_cancelled_resumed_and_deleted(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:
+    nmtr("data", "add", "shop", "--from", shop_csv)
+    workspace = Workspace()
+    run = workspace.submit(RunConfig.parse({"data": "shop", **SMALL})).id
+    assert nmtr("cancel", run, "--json").json["state"] == "cancelled"
+    assert nmtr("resume", run, "--json").json["state"] == "queued"
+    assert nmtr("cancel", run).out == f"run {run} is cancelled\n"
+    assert nmtr("delete", run, "--json").json == {"deleted": run}
+    assert nmtr("runs", "--json").json == []
+    workspace.runs.close()
+
+
+def test_cancel_of_a_running_run_asks_it_to_stop(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:
+    nmtr("data", "add", "shop", "--from", shop_csv)
+    workspace = Workspace()
+    run = workspace.start(RunConfig.parse({"data": "shop", **SMALL})).id
+    assert nmtr("cancel", run).out == f"run {run} is asked to stop\n"
+    assert workspace.runs.get(run).cancel_requested
+    workspace.runs.close()
+
+
+def test_worker_ends_when_there_is_nothing_to_do(nmtr: Nmtr, own_home: Path) -> None:
+    answer = nmtr("worker", "--once")
+    assert (answer.code, answer.out) == (0, "")
+
+
+def test_dashboard_serves_the_home_and_ends_as_its_server_does(
+    nmtr: Nmtr, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: dict[str, object] = {}
+
+    class Ended:
+        returncode = 0
+
+    def run(command: list[str], *, env: dict[str, str], cwd: Path, check: bool) -> Ended:
+        started.update(command=command, home=env["NMTR_HOME"], folder=cwd)
+        return Ended()
+
+    monkeypatch.setattr("subprocess.run", run)
+    answer = nmtr("dashboard", "--no-demo", "--port", 58_501)
+    assert (answer.code, answer.out) == (0, "")
+    assert "http://localhost:58501" in answer.err
+    assert started["home"] == str(own_home)
+    command = started["command"]
+    assert isinstance(command, list) and "--server.port=58501" in command and command[2:4] == ["streamlit", "run"]
+    folder = started["folder"]
+    assert isinstance(folder, Path) and (folder / ".streamlit" / "config.toml").is_file()

@@ -73,11 +73,14 @@ def show_result(run: Run) -> None:
     assert run.result is not None, "the run is done"
     result, config = run.result, run.config
     how = f"{config.data} ({', '.join(config.behaviors)}), {config.protocol}, seed {config.seed}"
-    epoch = f", epoch {result.best_epoch} chosen on validation" if result.best_epoch else ""
+    epoch = f", epoch {result.best_epoch} chosen on validation" if result.best_epoch and result.valid else ""
     refit = ", refitted on training + validation" if result.refit else ""
     say(f"run {run.id}: {config.label} on {how}{epoch}{refit}, {result.seconds:.1f} s")
     if not result.test:
         say("no purchase could be held out for testing: no user has two or more.")
         return
-    rows = [[name, f"{value:.4f}", f"± {result.intervals[name]:.4f}"] for name, value in result.test.items()]
+    rows = [
+        [name, f"{value:.4f}", f"± {result.intervals[name]:.4f}" if name in result.intervals else "–"]  # of one user
+        for name, value in result.test.items()
+    ]
     table(["test", "value", "95 % interval"], rows)

@@ -1,8 +1,87 @@
-"""The demo: synthetic data and ready-made runs, brought along so that the first page has something to show."""
+"""The demo: synthetic data and ready-made runs, so that the first page has something to show.
+
+`assets/demo` holds the data set and, a folder each, runs that were trained on it by `python -m nmtr.demo`, which makes
+them all anew. `install` brings them into a home.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from nmtr.config import PROTOCOLS, RunConfig
+from nmtr.data.catalogue import add
+from nmtr.evaluation.result import Result
+from nmtr.runs.checkpoint import RANKS, WEIGHTS
+from nmtr.runs.store import Run
+from nmtr.training.report import EpochReport
 from nmtr.workspace import Workspace
 
+ASSETS = Path(__file__).parents[1] / "assets" / "demo"
+NAME = "demo"
 
-def install(workspace: Workspace) -> None: ...
+_SMALL: dict[str, object] = {"data": NAME, "embedding_size": 32}
+_RULES: list[dict[str, object]] = [{"data": NAME, "method": "popularity"}, {"data": NAME, "method": "last-behavior"}]
+_TRAINED: list[dict[str, object]] = [
+    {**_SMALL, "method": "bpr"},
+    {**_SMALL, "unit": "neumf"},
+    {**_SMALL, "unit": "gmf"},
+]
+#: The ready-made runs; the dashboard opens on the last.
+RUNS = [{**options, "protocol": protocol} for options in _RULES + _TRAINED for protocol in PROTOCOLS]
+
+
+def install(workspace: Workspace) -> None:
+    """Bring the demo data, and its ready-made runs where the home has none on it; nothing that is there changes."""
+    if NAME not in workspace.data.names():
+        add(workspace.data, NAME)
+    info = workspace.data.info(NAME)
+    if any(run.config.data == NAME for run in workspace.runs.list()):
+        return
+    for folder in sorted(ASSETS.glob("*/run.json")):
+        _install_run(workspace, folder.parent, info.fingerprint)
+
+
+def _install_run(workspace: Workspace, folder: Path, fingerprint: str) -> None:
+    saved = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if saved["fingerprint"] != fingerprint:
+        return  # trained on another demo data set than this home's
+    run = workspace.runs.create(RunConfig.parse(saved["config"]), fingerprint, foreground=True)
+    for report in saved["reports"]:
+        workspace.runs.report(run.id, EpochReport.model_validate(report))
+    for name in (RANKS, WEIGHTS):
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, workspace.runs.folder(run.id) / name)
+    workspace.runs.finish(run.id, Result.model_validate(saved["result"]))
+
+
+def build(assets: Path = ASSETS) -> None:
+    """Make the demo's assets anew: generate the data, train the runs, and write what they left."""
+    with tempfile.TemporaryDirectory() as home:
+        workspace = Workspace(Path(home))
+        add(workspace.data, NAME)
+        runs = [workspace.train(RunConfig.parse(options)) for options in RUNS]
+        shutil.rmtree(assets, ignore_errors=True)
+        for number, run in enumerate(runs):
+            _save_run(workspace, run, assets / f"{number:02d}-{run.config.method}-{run.config.protocol}")
+
+
+def _save_run(workspace: Workspace, run: Run, folder: Path) -> None:
+    assert run.result is not None, "the run is done"
+    folder.mkdir(parents=True)
+    saved = {
+        "config": run.config.to_json(),
+        "fingerprint": run.fingerprint,
+        "result": run.result.model_dump(mode="json"),
+        "reports": [report.model_dump(mode="json") for report in workspace.runs.reports(run.id)],
+    }
+    (folder / "run.json").write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    for name in (RANKS, WEIGHTS):
+        if (workspace.runs.folder(run.id) / name).exists():
+            shutil.copyfile(workspace.runs.folder(run.id) / name, folder / name)
+
+
+if __name__ == "__main__":
+    build()

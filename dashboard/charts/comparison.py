@@ -11,20 +11,20 @@ from dashboard.charts.base import REFERENCE, RUN, Theme, frame, note
 from dashboard.words import metric, unmarked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Measured:
-    """One run's metric with half of its 95 % interval."""
+    """One run's metric with half of its 95 % interval; ordered by the metric."""
 
-    name: str
     value: float
     half_width: float
+    name: str
     baseline: bool
 
 
 def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
     """One row a run, the best on top: the metric as a point on its interval; baselines in grey."""
-    figure = frame(30 + 30 * len(runs), theme)
-    ranked = sorted(runs, key=lambda run: -run.value)
+    figure = frame(30 + 30 * len(runs), theme, margin={"l": 8, "r": 92, "t": 8, "b": 8})
+    ranked = sorted(runs, reverse=True)
     for row, run in enumerate(ranked):
         color = REFERENCE if run.baseline else RUN
         figure.add_scatter(
@@ -35,13 +35,14 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
             marker={"symbol": "square" if run.baseline else "circle", "size": 12, "color": color},
             hovertemplate=f"{unmarked(run.name)}: {metric(run.value, run.half_width)}<extra></extra>",
         )
-        note(figure, run.value + run.half_width, row, f"  {metric(run.value, run.half_width)}", xref="x", yref="y")
+        note(figure, 1, row, metric(run.value, run.half_width), yref="y", xshift=8)
     top = max((run.value + run.half_width for run in runs), default=1.0)
-    figure.update_xaxes(range=[0, 1.25 * top], zeroline=True, zerolinecolor=theme.soft, tickformat=".1f", nticks=5)
+    figure.update_xaxes(range=[0, 1.05 * top], zeroline=True, zerolinecolor=theme.soft, tickformat=".1f", nticks=5)
     return figure.update_yaxes(
         tickvals=[*range(len(ranked))],
         ticktext=[f"{unmarked(run.name)}  " for run in ranked],
         tickfont={"size": 14, "color": theme.ink},
         range=[len(ranked) - 0.5, -0.5],
         showgrid=False,
+        zeroline=False,
     )

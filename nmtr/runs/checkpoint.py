@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor  # torch takes seconds to import: only inside the functions that need it
 
 _CHECKPOINT, _PREVIOUS = "checkpoint.pt", "checkpoint.prev.pt"
-_WEIGHTS, _RANKS = "weights.pt", "ranks.npz"
+WEIGHTS, RANKS = "weights.pt", "ranks.npz"
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
@@ -53,31 +53,31 @@ def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write the fitted model's tensors by name."""
     import torch
 
-    with _whole(folder / _WEIGHTS) as file:
+    with _whole(folder / WEIGHTS) as file:
         torch.save(dict(weights), file)
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
     """The fitted model's tensors by name, on the CPU; RunError where they are missing or damaged."""
     try:
-        return _load(folder / _WEIGHTS)
+        return _load(folder / WEIGHTS)
     except Exception as error:
-        raise _unreadable(folder / _WEIGHTS) from error
+        raise _unreadable(folder / WEIGHTS) from error
 
 
 def save_ranks(folder: Path, ranks: Mapping[str, NDArray[Any]]) -> None:
     """Write each user's ranks by name ("valid", "test")."""
-    with _whole(folder / _RANKS) as file:
+    with _whole(folder / RANKS) as file:
         np.savez_compressed(file, allow_pickle=False, **ranks)
 
 
 def load_ranks(folder: Path) -> dict[str, NDArray[Any]]:
     """Each user's ranks by name; RunError where they are missing or damaged."""
     try:
-        with (folder / _RANKS).open("rb") as file, np.load(file, allow_pickle=False) as ranks:
+        with (folder / RANKS).open("rb") as file, np.load(file, allow_pickle=False) as ranks:
             return dict(ranks)
     except Exception as error:
-        raise _unreadable(folder / _RANKS) from error
+        raise _unreadable(folder / RANKS) from error
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from nmtr.training.report import EpochReport
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 # Titles and labels come from uploads: rich must read neither markup nor emoji codes in them.
-_out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-_err = Console(markup=False, emoji=False, highlight=False, soft_wrap=True, stderr=True)
+_out = Console(markup=False, emoji=False, highlight=False)
+_err = Console(markup=False, emoji=False, highlight=False, stderr=True)
 _PIPE_WIDTH = 1000  # characters a line where there is no terminal: what reads it wants each row on one
 
 
@@ -34,12 +34,12 @@ def show(value: Any, as_json: bool, for_people: Callable[[], object]) -> None:
 
 def say(sentence: str) -> None:
     """Print a line of the result."""
-    _out.print(_plain(sentence))
+    _print(_out, sentence)
 
 
 def note(sentence: str) -> None:
     """Print a line beside the result, to stderr."""
-    _err.print(_plain(sentence))
+    _print(_err, sentence)
 
 
 def table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
@@ -64,8 +64,13 @@ def table(columns: list[str], rows: list[list[str]], title: str | None = None) -
     _out.print(shown)
 
 
+def _print(console: Console, sentence: str) -> None:
+    """On one line, but wrapped between words in a terminal."""
+    console.print(_plain(sentence), soft_wrap=not console.is_terminal)
+
+
 def _plain(text: str) -> str:
-    """On one line, and nothing in it that a terminal obeys."""
+    """Without line ends or anything else that a terminal obeys."""
     return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 

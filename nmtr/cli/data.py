@@ -22,17 +22,20 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The data set's name."
 
 @commands.command("list")
 def list_data(as_json: Json = False) -> None:
-    """The data sets that are here or can be added by name."""
+    """The data sets that are here or can be added by name.
+
+    A damaged one can only be removed.
+    """
     library = Workspace().data
     here = library.names()
     listed = [_listed(library, name) for name in here]
     rows = [row for _, row in listed]
     rows += [
-        [name, f"{entry.users:,}", f"{entry.items:,}", ", ".join(entry.behaviors), f"to be had: nmtr data add {name}"]
+        [name, f"{entry.users:,}", f"{entry.items:,}", ", ".join(entry.behaviors), "can be added"]
         for name, entry in CATALOGUE.items()
         if name not in here
     ]
-    columns = ["name", "users", "items", "interactions", "from"]
+    columns = ["name", "users", "items", "interactions", "state"]
     show([value for value, _ in listed], as_json, lambda: table(columns, rows))
 
 
@@ -97,10 +100,10 @@ def _listed(library: Library, name: str) -> tuple[dict[str, Any], list[str]]:
     try:
         info = library.info(name)
     except DataError as error:
-        return {"name": name, "error": str(error)}, [name, "–", "–", "damaged", f"nmtr data remove {name}"]
+        return {"name": name, "error": str(error)}, [name, "–", "–", "–", "damaged"]
     value = info.model_dump(mode="json", include=_IN_LIST)
     counts = ", ".join(f"{behavior} {pairs:,}" for behavior, pairs in info.interactions.items())
-    return value, [name, f"{info.users:,}", f"{info.items:,}", counts, info.source]
+    return value, [name, f"{info.users:,}", f"{info.items:,}", counts, "here"]
 
 
 _IN_LIST = {"name", "users", "items", "behaviors", "interactions", "fingerprint", "synthetic"}

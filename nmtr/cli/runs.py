@@ -20,11 +20,11 @@ User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 
 
 def list_runs(as_json: Json = False) -> None:
-    """All runs, newest first."""
+    """All runs, newest first, with their HR@100 on test."""
     workspace = Workspace()
     workspace.start_worker()
     runs = workspace.runs.list()
-    columns = ["run", "state", "data", "protocol", "method", "epoch", "test HR@100", "created"]
+    columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     show([described(run) for run in runs], as_json, lambda: table(columns, [_listed(run) for run in runs]))
 
 
@@ -138,7 +138,7 @@ def _listed(run: Run) -> list[str]:
         run.config.label,
         f"{run.epoch}/{run.epochs}" if run.epochs else "–",
         f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test else "–",
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
+        time.strftime("%d %b %H:%M", time.localtime(run.created)),
     ]
 
 

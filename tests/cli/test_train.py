@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import io
 import itertools
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from nmtr.cli import console
 from nmtr.cli.training import train
 from nmtr.config import METHODS, UNITS, RunConfig
 from nmtr.data.catalogue import add
@@ -118,6 +122,18 @@ def test_progress_is_plain_lines_on_stderr_without_a_terminal(nmtr: Nmtr, shop: 
     first, second = answer.err.splitlines()
     assert first.startswith("NMTR-GMF epoch 1/2 loss view ")
     assert second.startswith("NMTR-GMF epoch 2/2 ") and " valid HR@100 " in second
+
+
+def test_progress_is_a_bar_with_the_time_left_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None, _environ={})
+    monkeypatch.setattr(console, "_err", screen)
+    with console.training_progress("NMTR-GMF") as on_report:
+        for phase, epoch in [("select", 1), ("select", 2), ("refit", 1)]:
+            on_report(report(epoch, phase=phase))
+    lines = re.sub(r"\x1b\[[0-9?]*[A-Za-z]", "", screen.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    for name, epoch in (("NMTR-GMF", "2/9"), ("refit", "1/9")):
+        last = [line for line in lines if line.startswith(name)][-1]
+        assert epoch in last and re.search(r" \d:\d\d:\d\d (\d:\d\d:\d\d|-:--:--)$", last.rstrip())
 
 
 class Interrupted:

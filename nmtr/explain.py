@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
@@ -27,7 +30,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the cascade for one user-item pair (Eq. 9): ``logit = inherited + own + bias``."""
+    """One stage of the cascade for one user-item pair (Eq. 9): ``logit == inherited + own + bias``, to the last bit."""
 
     behavior: str
     inherited: float  # the logit of the stage before; 0 at the first
@@ -106,29 +109,26 @@ def recommend(fitted: Fitted, user: str, k: int) -> Recommendations:
     if k < 1:
         raise ConfigError(f"the number of items must be at least 1; got {k}.")
     row = fitted.dataset.user_index(user)
-    scores, candidates = _candidate_scores(fitted, row)
+    scores, candidates = _scores(fitted, row)
     count = int(candidates.sum())
-    k = min(k, count)
-    top = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
-    top = top[np.lexsort((top, -scores[top]))][:k]
+    best = np.argsort(np.where(candidates, -scores, np.inf), kind="stable")[: min(k, count)]
     held_out = int(fitted.split.test_item[row])
-    shown = np.append(top, held_out) if held_out >= 0 else top
-    stages = _stages(fitted, row, shown)
-    ranks = [*range(k)]
+    shown, ranks = best.tolist(), [*range(len(best))]
     if held_out >= 0:
+        shown.append(held_out)
         ranks.append(_rank(scores, candidates, held_out))
     items = [
         Recommendation(
             item=str(fitted.dataset.items[item]),
             title=fitted.dataset.title(item),
             rank=rank,
-            logit=float(scores[item]),
-            stages=item_stages,
+            logit=stages[-1].logit if stages else float(scores[item]),
+            stages=stages,
             held_out=item == held_out,
         )
-        for item, rank, item_stages in zip(shown.tolist(), ranks, stages, strict=True)
+        for item, rank, stages in zip(shown, ranks, _stages(fitted, row, np.array(shown, np.int64)), strict=True)
     ]
-    return Recommendations(user, tuple(items[:k]), count, items[k] if held_out >= 0 else None)
+    return Recommendations(user, tuple(items[: len(best)]), count, items[-1] if held_out >= 0 else None)
 
 
 def explain(fitted: Fitted, user: str, item: str) -> Explanation:
@@ -137,70 +137,58 @@ def explain(fitted: Fitted, user: str, item: str) -> Explanation:
     Raises DataError for an unknown user or item.
     """
     row, column = fitted.dataset.user_index(user), fitted.dataset.item_index(item)
-    scores, candidates = _candidate_scores(fitted, row)
-    bought = not candidates[column]
-    ranks: list[int | None] = []
+    scores, candidates = _scores(fitted, row)
+    rank = _rank(scores, candidates, column)
+    (stages,) = _stages(fitted, row, np.array([column]))
     if isinstance(fitted.scorer, CascadeScorer):
         everything = np.arange(fitted.dataset.num_items)
-        logits = fitted.scorer.stages(np.full(len(everything), row), everything).logits
-        scores[column] = logits[column, -1]
-        ranks = [_rank(stage, candidates, column) for stage in logits.T]
-    else:
-        scores[column] = fitted.scorer.score(np.array([row]))[0, column]
+        lower = fitted.scorer.stages(np.full(len(everything), row), everything).logits.T[:-1]
+        # The last stage ranks as the list does, whose scores are these up to rounding.
+        ranks = [*(_rank(logits, candidates, column) for logits in lower), rank]
+        stages = tuple(replace(stage, rank=at) for stage, at in zip(stages, ranks, strict=True))
     return Explanation(
         user=user,
         item=item,
         title=fitted.dataset.title(column),
-        rank=_rank(scores, candidates, column),
+        rank=rank,
         candidates=int(candidates.sum()),
-        logit=float(scores[column]),
-        stages=_stages(fitted, row, np.array([column]), ranks)[0],
-        bought=bought,
+        logit=stages[-1].logit if stages else float(scores[column]),
+        stages=stages,
+        bought=not candidates[column],
         held_out=column == int(fitted.split.test_item[row]),
     )
 
 
-def _candidate_scores(fitted: Fitted, row: int) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """(N,) target logits, -inf where bought, and (N,) which items are candidates: those that are not."""
+def _scores(fitted: Fitted, row: int) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """(N,) target logits, and (N,) which items are candidates: those that the user has not bought."""
     scores = fitted.scorer.score(np.array([row]))[0]
-    candidates = np.ones(len(scores), dtype=np.bool_)
     known = fitted.split.known
+    candidates = np.ones(len(scores), dtype=np.bool_)
     candidates[known.indices[known.indptr[row] : known.indptr[row + 1]]] = False
-    scores[~candidates] = -np.inf
     return scores, candidates
 
 
-def _rank(scores: FloatArray, candidates: np.ndarray[tuple[int], np.dtype[np.bool_]], item: int) -> int:
+def _rank(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int:
     """How many candidates stand before the item, ties in item order: its place in the list."""
     ahead = (scores > scores[item]) | ((scores == scores[item]) & (np.arange(len(scores)) < item))
     return int((ahead & candidates).sum())
 
 
-def _stages(
-    fitted: Fitted,
-    row: int,
-    items: np.ndarray[tuple[int], np.dtype[np.integer]],
-    ranks: list[int | None] | None = None,
-) -> list[tuple[Stage, ...]]:
+def _stages(fitted: Fitted, row: int, items: NDArray[np.int64]) -> list[tuple[Stage, ...]]:
     """The stages of each item; empty tuples where the method has no cascade."""
     if not isinstance(fitted.scorer, CascadeScorer) or len(items) == 0:
         return [()] * len(items)
     parts = fitted.scorer.stages(np.full(len(items), row), items)
-    inherited = parts.logits - parts.own - parts.bias
-    probability = 1 / (1 + np.exp(-parts.logits.astype(np.float64)))
-    behaviors = fitted.dataset.behaviors
     return [
-        tuple(
-            Stage(
-                behavior=behavior,
-                inherited=0.0 if r == 0 else float(inherited[b, r]),
-                own=float(parts.own[b, r]),
-                bias=float(parts.bias[b, r]),
-                logit=float(parts.logits[b, r]),
-                probability=float(probability[b, r]),
-                rank=ranks[r] if ranks else None,
-            )
-            for r, behavior in enumerate(behaviors)
-        )
-        for b in range(len(items))
+        tuple(_cascade(fitted.dataset.behaviors, own, bias))
+        for own, bias in zip(parts.own.tolist(), parts.bias.tolist(), strict=True)
     ]
+
+
+def _cascade(behaviors: Sequence[str], own: Sequence[float], bias: Sequence[float]) -> Iterator[Stage]:
+    """Adds one pair's parts up, in double precision, so that what is shown sums exactly."""
+    inherited = 0.0
+    for behavior, f, b in zip(behaviors, own, bias, strict=True):
+        logit = inherited + f + b
+        yield Stage(behavior, inherited, f, b, logit, probability=float(expit(logit)))
+        inherited = logit

@@ -90,7 +90,9 @@ class Workspace:
 
     def cancel(self, run_id: str) -> Run:
         """Ask a queued or running run to stop; it keeps its last checkpoint."""
-        return self.runs.request_cancel(run_id)
+        run = self.runs.request_cancel(run_id)
+        self.start_worker()  # the run's process may be gone without a word
+        return run
 
     def resume(self, run_id: str) -> Run:
         """Queue a failed or cancelled run again; it goes on from its last checkpoint."""

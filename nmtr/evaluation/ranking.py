@@ -20,7 +20,7 @@ def rank_held_out(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ra
     """(M,) float64: the rank of each user's held-out item, from 0; NaN for users with none.
 
     All items are ranked except the user's pairs in `left_out` (M, N). Ties count half: a scorer that cannot tell
-    items apart gets the middle, not the top.
+    items apart gets the middle, not the top. Raises NmtrError where a score is not a finite number.
     """
     ranks = np.full(scorer.num_users, np.nan)
     users = np.flatnonzero(held_out >= 0)
@@ -29,7 +29,7 @@ def rank_held_out(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ra
         block = users[start : start + size]
         scores = scorer.score(block)
         own = scores[np.arange(len(block)), held_out[block]]
-        if not np.isfinite(own).all():
+        if not (np.isfinite(scores.min()) and np.isfinite(scores.max())):
             raise NmtrError("scores must be finite numbers; the model gives others: train with a lower learning rate.")
         ahead = np.count_nonzero(scores > own[:, None], axis=1).astype(np.float64)
         level = np.count_nonzero(scores == own[:, None], axis=1).astype(np.float64)

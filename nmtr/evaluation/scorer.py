@@ -29,14 +29,15 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Stages:
-    """Scores taken apart along the cascade (Eq. 9), for B pairs and R behaviors, lowest first.
-
-    ``logits[:, r] == logits[:, r - 1] + own[:, r] + bias[:, r]``, with nothing inherited at r = 0.
-    """
+    """Scores taken apart along the cascade (Eq. 9), for B pairs and R behaviors, lowest first."""
 
     own: FloatArray  # (B, R) each stage's own interaction f^r(p_u, q_i)
     bias: FloatArray  # (B, R) each stage's item bias b_i^r
-    logits: FloatArray  # (B, R) before the sigmoid
+
+    @property
+    def logits(self) -> FloatArray:
+        """(B, R) before the sigmoid: ``logits[:, r] == logits[:, r - 1] + (own[:, r] + bias[:, r])``, to the bit."""
+        return np.cumsum(self.own + self.bias, axis=1, dtype=np.float32)
 
 
 @runtime_checkable

@@ -119,9 +119,7 @@ class NMTR(nn.Module):
         rows, columns = _index(users), _index(items)
         p, q = self.users(rows), self.items(columns)
         own = torch.stack([unit(p, q) for unit in self.units], dim=1)  # (B, R)
-        bias = self.bias[:, columns].T  # (B, R)
-        logits = (own + bias).cumsum(1)
-        return Stages(own=own.numpy(), bias=bias.numpy().copy(), logits=logits.numpy())
+        return Stages(own=own.numpy(), bias=self.bias[:, columns].T.numpy())  # indexing copied the bias
 
     @property
     def has_towers(self) -> bool:

@@ -36,16 +36,11 @@ class _ExpectedLogLoss(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, rows: Tensor, columns: Tensor, weight: Tensor) -> Tensor:
         observed = logits[rows, columns]
         softplus = torch.nn.functional.softplus
-        chance = logits.sigmoid_()
-        # softplus(z) = -ln(1 - σ(z)); where σ(z) rounds to 1 the clamp keeps it finite: z > 16.6 counts as 16.6.
-        cost = -torch.log1p(chance.neg().clamp_(min=-1 + 6e-8)).sum(1)
-        cost = torch.dot(cost, weight)
-        on = observed.sigmoid()
-        cost += softplus(-observed).sum() - (weight[rows] * softplus(observed).clamp(max=16.6)).sum()
-        gradient = chance.mul_(weight[:, None])
-        gradient[rows, columns] = on - 1
+        cost = torch.dot(softplus(logits).sum(1), weight)
+        cost += softplus(-observed).sum() - torch.dot(weight[rows], softplus(observed))
+        gradient = logits.sigmoid_().mul_(weight[:, None])
+        gradient[rows, columns] = observed.sigmoid() - 1
         ctx.save_for_backward(gradient)
-        ctx.mark_non_differentiable(rows, columns)
         return cost
 
     @staticmethod

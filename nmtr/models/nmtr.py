@@ -96,7 +96,7 @@ class NMTR(nn.Module):
     def score(self, users: IndexArray) -> FloatArray:
         """Target logits of all items, (B, N) float32."""
         p = self.users(_index(users))
-        step = len(p) if not self.has_towers else max(1, _TOWER_PAIRS // self.num_items)
+        step = max(1, _TOWER_PAIRS // self.num_items if self.has_towers else len(p))
         scores = np.empty((len(p), self.num_items), dtype=np.float32)
         for start in range(0, len(p), step):
             block = p[start : start + step]

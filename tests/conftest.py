@@ -1,0 +1,60 @@
+"""Small data sets and configs that the core's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from nmtr.config import RunConfig
+from nmtr.data.dataset import Dataset, Origin
+
+FUNNEL = ("view", "cart", "buy")
+
+
+def random_dataset(
+    num_users: int = 40, num_items: int = 150, behaviors: Sequence[str] = FUNNEL, purchases: int = 5, seed: int = 0
+) -> Dataset:
+    """Users who each bought so many items, the last one held out; two in three were touched before."""
+    rng = np.random.default_rng(seed)
+    bought = np.stack([rng.permutation(num_items)[:purchases] for _ in range(num_users)])
+    users = np.arange(num_users)[:, None]
+    matrices = []
+    for _ in behaviors[:-1]:
+        touched = rng.random((num_users, num_items)) < 0.1
+        touched[users, bought] = rng.random(bought.shape) < 2 / 3
+        matrices.append(csr_array(touched.astype(np.uint8)))
+    target = np.zeros((num_users, num_items), np.uint8)
+    target[users, bought[:, :-1]] = 1
+    return Dataset(
+        name="shop",
+        behaviors=tuple(behaviors),
+        matrices=(*matrices, csr_array(target)),
+        test_item=bought[:, -1].astype(np.int32),
+        given_valid_item=np.full(num_users, -1, np.int32),
+        users=np.array([f"u{number}" for number in range(num_users)]),
+        items=np.array([f"i{number}" for number in range(num_items)]),
+        origin=Origin("test"),
+    )
+
+
+def resolved(dataset: Dataset, **options: Any) -> RunConfig:
+    """A quick config for the data set, on one thread."""
+    quick = {"data": dataset.name, "threads": 1}
+    if options.get("method", "nmtr") in ("nmtr", "bpr"):
+        quick |= {"embedding_size": 4, "epochs": 4}
+    return RunConfig.parse(quick | options).resolve(dataset.behaviors)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums are added in one order, so that results are the same to the bit."""
+    import torch  # which takes seconds, and not every test needs it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,144 @@
+"""What everything that can rank has in common; a new scorer is added to SCORERS and passes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import nn
+
+from nmtr.config import Unit
+from nmtr.evaluation.scorer import CascadeScorer, Scorer
+from nmtr.models.bpr import BPR
+from nmtr.models.nmtr import NMTR
+from nmtr.models.rules import LastBehavior, Popularity
+from tests.conftest import random_dataset
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Train = tuple[csr_array, ...]
+TRAIN: Train = random_dataset(num_users=6, num_items=9, purchases=3).matrices
+
+
+def nmtr(*units: Unit) -> Callable[[Train], NMTR]:
+    return lambda train: NMTR(*train[-1].shape, units, embedding_size=4, layers=2)
+
+
+SCORERS: dict[str, Callable[[Train], Scorer]] = {
+    "NMTR-GMF": nmtr("gmf", "gmf", "gmf"),
+    "NMTR-MLP": nmtr("mlp", "mlp", "mlp"),
+    "NMTR-NeuMF": nmtr("neumf", "neumf", "neumf"),
+    "NMTR-mixed": nmtr("gmf", "neumf", "mlp"),
+    "NMTR-alone": nmtr("gmf"),
+    "BPR": lambda train: BPR(*train[-1].shape, embedding_size=4),
+    "Popularity": Popularity,
+    "LastBehavior": LastBehavior,
+}
+MODELS = [name for name in SCORERS if name not in ("Popularity", "LastBehavior")]
+
+
+def build(name: str, train: Train = TRAIN, seed: int = 0) -> Scorer:
+    """With random weights, item biases included."""
+    torch.manual_seed(seed)
+    scorer = SCORERS[name](train)
+    if isinstance(scorer, nn.Module):
+        with torch.no_grad():
+            for parameter in scorer.parameters():
+                parameter.normal_()
+        scorer.eval()
+    return scorer
+
+
+@pytest.fixture(params=SCORERS)
+def name(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+def test_scorer_gives_every_item_a_finite_float32(name: str) -> None:
+    scorer = build(name)
+    assert isinstance(scorer, Scorer)
+    assert (scorer.num_users, scorer.num_items) == (6, 9)
+    scores = scorer.score(np.array([4, 0, 4, 2]))
+    assert scores.shape == (4, 9) and scores.dtype == np.float32 and np.isfinite(scores).all()
+    np.testing.assert_array_equal(scores[0], scores[2])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_scorer_scores_one_user_as_among_others(name: str, dtype: type[np.integer]) -> None:
+    scorer = build(name)
+    alone = scorer.score(np.array([3], dtype))
+    assert alone.shape == (1, 9)
+    np.testing.assert_allclose(alone, scorer.score(np.arange(6))[3:4], rtol=1e-5, atol=1e-6)
+
+
+def test_scorer_scores_nobody(name: str) -> None:
+    assert build(name).score(np.array([], np.int64)).shape == (0, 9)
+
+
+def test_scorer_gives_a_fresh_array_and_the_same_again(name: str) -> None:
+    scorer = build(name)
+    first = scorer.score(np.arange(6))
+    kept = first.copy()
+    first[:] = np.nan
+    np.testing.assert_array_equal(scorer.score(np.arange(6)), kept)
+
+
+def test_relabeling_items_permutes_scores(name: str) -> None:
+    order = np.random.default_rng(1).permutation(9)
+    scorer = build(name)
+    relabeled = build(name, tuple(csr_array(matrix[:, order]) for matrix in TRAIN))
+    if isinstance(scorer, nn.Module) and isinstance(relabeled, nn.Module):
+        weights = scorer.state_dict()
+        weights["items.weight"] = weights["items.weight"][order]
+        if "bias" in weights:
+            weights["bias"] = weights["bias"][:, order]
+        relabeled.load_state_dict(weights)
+    users = np.arange(6)
+    np.testing.assert_allclose(relabeled.score(users), scorer.score(users)[:, order], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model_scores_the_same_after_saving_and_loading(name: str) -> None:
+    model, other = build(name), build(name, seed=1)
+    assert isinstance(model, nn.Module) and isinstance(other, nn.Module)
+    users = np.arange(6)
+    assert not np.array_equal(model.score(users), other.score(users))
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    np.testing.assert_array_equal(other.score(users), model.score(users))
+
+
+def test_only_cascades_can_be_taken_apart(name: str) -> None:
+    scorer = build(name)
+    assert isinstance(scorer, CascadeScorer) == name.startswith("NMTR")
+    if isinstance(scorer, CascadeScorer):
+        parts = scorer.stages(np.array([5]), np.array([8]))
+        np.testing.assert_allclose(parts.logits[:, -1], scorer.score(np.array([5]))[:, 8], rtol=1e-5, atol=1e-6)
+
+
+def test_popularity_is_the_number_of_buyers() -> None:
+    buy = csr_array(np.array([[1, 0, 1], [1, 0, 0]], np.uint8))
+    np.testing.assert_array_equal(Popularity((buy,)).score(np.array([1])), [[2, 0, 1]])
+
+
+def test_what_a_user_touched_last_stands_above_every_popular_item() -> None:
+    cart = csr_array(np.array([[0, 1, 1, 0], [0, 0, 0, 0]], np.uint8))
+    buy = csr_array(np.array([[1, 0, 1, 0], [1, 0, 0, 0]], np.uint8))
+    # Buyers are 2, 0, 1, 0; the carted items of the first user get 3 more.
+    np.testing.assert_array_equal(LastBehavior((cart, buy)).score(np.array([0, 1])), [[2, 3, 4, 0], [2, 0, 1, 0]])
+
+
+def test_bpr_forward_is_the_difference_of_two_scores() -> None:
+    model = build("BPR")
+    assert isinstance(model, BPR)
+    users, bought, other = torch.tensor([0, 5]), torch.tensor([1, 2]), torch.tensor([[3, 4, 8], [0, 1, 2]])
+    scores = torch.from_numpy(model.score(users.numpy()))
+    expected = scores.gather(1, bought[:, None]) - scores.gather(1, other)
+    torch.testing.assert_close(model(users, bought, other), expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -9,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts, state
 from dashboard.cues import cues
-from dashboard.words import chance, headline, plain, signed
+from dashboard.words import headline, item_name, plain, signed
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
@@ -94,6 +95,14 @@ def run_name(run: Run) -> str:
     return f"{run.config.label} · {run.config.protocol} · {run.id}"
 
 
+def short_names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run: its model, and its id where another of them has the same."""
+    labels = [run.config.label for run in runs]
+    return [
+        f"{run.config.label} · {run.id}" if labels.count(run.config.label) > 1 else run.config.label for run in runs
+    ]
+
+
 def pick_run(info: DatasetInfo, run: Run) -> None:
     runs = {other.id: other for other in [*state.finished_runs(info)]}
     st.session_state["pick_run"] = run.id
@@ -125,7 +134,7 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> 
     """The cascade in ten seconds: whose and which item, the finding, the picture."""
     with st.container(gap=None):
         st.markdown(f"##### {plain(headline(explanation))}")
-        st.text(explanation.title or f"item {explanation.item}")
+        st.text(item_name(explanation.title, explanation.item))
         st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
     cue = cues(info.behaviors)
     st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
@@ -160,7 +169,8 @@ def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
     ]
 
 
-def sum_in_words(explanation: Explanation) -> str:
-    """The target's score, written out."""
-    parts = [signed(part) for stage in explanation.stages for part in (stage.own, stage.bias)]
-    return f"{' '.join(parts)} = {signed(explanation.logit)}, ŷ {chance(explanation.stages[-1].probability)}"
+def sum_finding(explanation: Explanation) -> str:
+    """Which stage adds most to the target's score, of how much."""
+    added = {stage.behavior: stage.own + stage.bias for stage in explanation.stages}
+    most = max(added, key=lambda behavior: abs(added[behavior]))
+    return f"In log-odds, the {most} adds most: {signed(added[most])} of {signed(explanation.logit)}"

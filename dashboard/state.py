@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-from dashboard.words import plain
+from dashboard.words import item_name, plain
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
@@ -113,6 +114,21 @@ def current_run(info: DatasetInfo) -> Run | None:
     return runs[0] if runs else None
 
 
+def baselines(run: Run, info: DatasetInfo) -> list[Run]:
+    """The runs that this one may be held against: same data, same protocol; BPR-MF first, cascades last."""
+    order = ("bpr", "last-behavior", "popularity", "nmtr")
+    others = [
+        other for other in finished_runs(info) if other.config.protocol == run.config.protocol and other.id != run.id
+    ]
+    return sorted(others, key=lambda other: order.index(other.config.method))
+
+
+def first_shopper(shop: Dataset) -> str:
+    """Somebody with enough behind them to look at, the same every time."""
+    touched = sum(np.diff(matrix.indptr) for matrix in shop.matrices)
+    return str(shop.users[int(np.argsort(touched, kind="stable")[int(0.8 * (shop.num_users - 1))])])
+
+
 # Loaders: bounded, shared by all sessions, keyed by what can change
 
 
@@ -164,6 +180,21 @@ def _recommendations(home: str, run: str, user: str, k: int) -> Recommendations:
     return recommend(_fitted(home, run), user, k)
 
 
+def places(run: str, user: str) -> dict[str, int]:
+    """Where each item that the user has not bought stands in the run's list, from 0."""
+    return _places(home(), run, user)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _places(home: str, run: str, user: str) -> dict[str, int]:
+    fitted = _fitted(home, run)
+    row = fitted.dataset.user_index(user)
+    order = np.argsort(-fitted.scorer.score(np.array([row]))[0], kind="stable")
+    known = fitted.split.known
+    order = order[~np.isin(order, known.indices[known.indptr[row] : known.indptr[row + 1]])]
+    return {label: place for place, label in enumerate(fitted.dataset.items[order].tolist())}
+
+
 def explanation(run: str, user: str, item: str) -> Explanation:
     return _explanation(home(), run, user, item)
 
@@ -193,7 +224,10 @@ def _item_names(home: str, name: str, fingerprint: str) -> dict[str, str]:
     shop = _dataset(home, name, fingerprint)
     titles = [shop.title(item) for item in range(min(shop.num_items, SUGGESTIONS))]
     labels = shop.items[:SUGGESTIONS].tolist()
-    return {label: f"{title} · {label}" if title else label for label, title in zip(labels, titles, strict=True)}
+    return {
+        label: f"{title} · {label}" if title else item_name(None, label)
+        for label, title in zip(labels, titles, strict=True)
+    }
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -151,10 +151,16 @@ def triangle(
     """Draw the triangle; `on_change` gets three weights that sum to 1, whatever the browser sent."""
 
     def moved() -> None:
-        sent = st.session_state[key].get("weights")
-        if isinstance(sent, list) and len(sent) == 3 and all(isinstance(w, int | float) for w in sent):
-            positive = [max(float(weight), 0.0) if math.isfinite(weight) else 0.0 for weight in sent]
-            if sum(positive) > 0:
-                on_change([weight / sum(positive) for weight in positive])
+        weights = checked(st.session_state[key].get("weights"))
+        if weights is not None:
+            on_change(weights)
 
     _triangle(key=key, data={"names": list(names), "weights": [round(w, 4) for w in weights]}, on_weights_change=moved)
+
+
+def checked(sent: object) -> list[float] | None:
+    """Three weights of at least 0 that sum to 1, of what the browser sent; None where it cannot be read so."""
+    if not isinstance(sent, list) or len(sent) != 3 or not all(isinstance(weight, int | float) for weight in sent):
+        return None
+    positive = [max(float(weight), 0.0) if math.isfinite(weight) else 0.0 for weight in sent]
+    return [weight / sum(positive) for weight in positive] if 0 < sum(positive) < math.inf else None

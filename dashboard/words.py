@@ -26,6 +26,18 @@ def shortened(text: str, length: int = 44) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+def item_name(title: str | None, label: str) -> str:
+    """What to call an item: its title, or ``item 7599`` where it has none."""
+    return title or f"item {label}"
+
+
+def shift(place: int, other: int) -> str:
+    """How much further up the list than elsewhere: ``↑ 12``, ``↓ 3``, ``=``; places from 0."""
+    if place == other:
+        return "="
+    return f"{'↑' if place < other else '↓'} {abs(other - place):,}"
+
+
 def chance(probability: float) -> str:
     """``.81``, with more digits near 0 and 1."""
     if 0.0 < probability < 0.01 or 0.99 < probability < 1.0:

@@ -22,7 +22,7 @@ def page() -> None:
     if run is None:
         parts.no_run(info)
         return
-    user = state.selected("user") or state.user_labels(info)[0]
+    user = state.selected("user") or state.first_shopper(state.dataset(info))
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         parts.pick_data(info)
         parts.pick_run(info, run)
@@ -67,8 +67,8 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
     rows = pd.DataFrame(parts.stage_rows(explanation))
     with right:
         parts.figure(
-            f"{plain(parts.sum_in_words(explanation))}",
-            "the same score, part by part, in log-odds; hatched: item bias",
+            plain(parts.sum_finding(explanation)),
+            "the score, part by part; hatched: item bias",
             charts.waterfall(explanation, cues(info.behaviors), parts.theme()),
             "waterfall",
             parts.source(info, run),

@@ -86,7 +86,7 @@ def _funnel_finding(facts: Summary) -> str:
 
 
 def _before_finding(facts: Summary) -> str:
-    steps = [f"{share(step.of_purchases)} {plain(past(step.behavior))}" for step in facts.funnel[:-1]]
+    steps = [f"{share(step.of_purchases)} was {plain(past(step.behavior))}" for step in facts.funnel[:-1]]
     return f"Of what was {plain(past(facts.behaviors[-1]))}, {and_list(steps)}"
 
 
@@ -142,12 +142,21 @@ def _confirm(info: DatasetInfo) -> None:
     runs = [run for run in state.workspace().runs.list() if run.config.data == info.name]
     st.markdown(f"**{plain(info.name)}** will be gone; {len(runs)} runs on it keep their metrics but cannot be opened.")
     with st.container(horizontal=True):
-        if st.button("Remove", key="confirm_remove", type="primary", icon=":material/delete:"):
-            state.attempt(state.workspace().data.remove, info.name)
-            state.select(data=None, run=None, user=None, item=None)
+        done = st.button(
+            "Remove",
+            key="confirm_remove",
+            type="primary",
+            icon=":material/delete:",
+            on_click=state.attempt,
+            args=(_remove, info.name),
+        )
+        if st.button("Keep it", key="keep_data") or done:
             st.rerun()
-        if st.button("Keep it", key="keep_data"):
-            st.rerun()
+
+
+def _remove(name: str) -> None:
+    state.workspace().remove_data(name)
+    state.select(data=None, run=None, user=None, item=None)
 
 
 # Adding one

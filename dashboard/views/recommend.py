@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import parts, state
 from dashboard.cues import cues
-from dashboard.words import hits, past, plain
+from dashboard.words import SUPERSCRIPTS, hits, item_name, past, plain, shift
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Recommendations
@@ -26,12 +26,12 @@ def page() -> None:
         return
     shop = state.dataset(info)
     run = state.current_run(info)
-    user = state.selected("user") or _first_shopper(shop)
+    user = state.selected("user") or state.first_shopper(shop)
     row = shop.user_index(user)
-    k = _controls(info, shop, run, user)
+    k, against = _controls(info, shop, run, user)
     with st.container(key="panes"):
-        left, middle, right = st.columns([0.85, 1.75, 1.4], gap="medium")
-    with left:
+        left, middle, right = st.columns([0.8, 2.0, 1.3], gap="medium")
+    with left, st.container(key="history"):
         _history(info, shop, row)
     if run is None:
         with middle:
@@ -41,7 +41,7 @@ def page() -> None:
         st.markdown(f"##### Would {plain(shop.target)} next")
         with st.skeleton(height=420):
             top = state.recommendations(run.id, user, k)
-            item = _top(info, run, top)
+            item = _top(info, run, top, against)
     with right, st.container(border=True):
         if item is None:
             st.caption("Nothing is left to recommend to this shopper.")
@@ -49,7 +49,8 @@ def page() -> None:
             _why(info, run, user, item)
 
 
-def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> int:
+def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> tuple[int, Run | None]:
+    """The slim row above the answer; returns how many items to show, and the run to hold them against."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         parts.pick_data(info)
         if run is not None:
@@ -60,20 +61,41 @@ def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> i
             ("Heavy", "heavy", "A shopper with many purchases"),
             ("Surprise me", "any", "Any shopper"),
         ):
-            st.button(label, key=f"shopper_{kind}", help=text, on_click=_jump, args=(shop, kind))
-        return int(st.selectbox("Top", [10, 20, 50, 100], index=1, key="top_k", width=90, persist_state="session"))
+            st.button(label, key=f"shopper_{kind}", help=text, type="tertiary", on_click=_jump, args=(shop, kind))
+        k = st.selectbox(
+            "Top",
+            [10, 20, 50, 100],
+            index=1,
+            key="top_k",
+            format_func="top {}".format,
+            width=100,
+            persist_state="session",
+        )
+        return int(k), None if run is None else _against(info, run)
+
+
+def _against(info: DatasetInfo, run: Run) -> Run | None:
+    """The run to hold the list against; only of the same data set, version and protocol."""
+    offered = {other.id: other for other in state.baselines(run, info)}
+    if not offered:
+        return None
+    names = dict(zip(offered, parts.short_names([*offered.values()]), strict=True))
+    chosen = st.selectbox(
+        "Against",
+        [*offered, "nothing"],
+        key=f"against_{run.id}",
+        format_func=lambda other: f"vs {names[other]}" if other in names else other,
+        persist_state="session",
+        help="How much further up each item stands here than in another run's list.",
+        width=200,
+    )
+    return offered.get(chosen)
 
 
 def _purchases(shop: Dataset) -> np.ndarray:
     """(M,) training purchases of each shopper; -1 for those without a held-out item, who cannot show a hit."""
     counts = np.diff(shop.matrices[-1].indptr)
     return np.where(shop.test_item >= 0, counts, -1)
-
-
-def _first_shopper(shop: Dataset) -> str:
-    """Somebody with enough behind them to look at, the same every time."""
-    touched = sum(np.diff(matrix.indptr) for matrix in shop.matrices)
-    return str(shop.users[int(np.argsort(touched, kind="stable")[int(0.8 * (shop.num_users - 1))])])
 
 
 def _jump(shop: Dataset, kind: str) -> None:
@@ -94,7 +116,7 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
     held_out = int(shop.test_item[row])
     if held_out >= 0:
         with st.container(gap=None):
-            st.text(f"★ {shop.title(held_out) or f'item {shop.items[held_out]}'}")
+            st.text(f"★ {item_name(shop.title(held_out), shop.items[held_out])}")
             st.caption(f"the {plain(shop.target)} held out for the test")
     for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
         items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
@@ -103,9 +125,10 @@ def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
             with st.expander(heading):
                 st.text(_lines(shop, items, held_out, len(items)))
         else:
-            st.markdown(heading)
-            if len(items):
-                st.text(_lines(shop, items, held_out, SHOWN))
+            with st.container(gap=None):
+                st.markdown(heading)
+                if len(items):
+                    st.text(_lines(shop, items, held_out, SHOWN))
 
 
 def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:
@@ -117,14 +140,14 @@ def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:
     return "\n".join([*names[:most], *([more] if more else [])])
 
 
-def _top(info: DatasetInfo, run: Run, top: Recommendations) -> str | None:
+def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None) -> str | None:
     """The list; returns the item of the selected row."""
     if not top.items:
         return None
     titled = any(item.title for item in top.items)
     columns: dict[str, list[object]] = {
         "#": [item.rank + 1 for item in top.items],
-        "item": [f"{'★ ' if item.held_out else ''}{item.title or item.item}" for item in top.items],
+        "item": [f"{'★ ' if item.held_out else ''}{item_name(item.title, item.item)}" for item in top.items],
     }
     config: dict[str, Any] = {
         "#": st.column_config.NumberColumn(width=36),
@@ -136,15 +159,25 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations) -> str | None:
         columns[stage.behavior] = [item.stages[r].probability for item in top.items]
         config[stage.behavior] = st.column_config.ProgressColumn(
             f"{cue[stage.behavior].glyph} {stage.behavior}",
+            help=f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1",
             min_value=0.0,
             max_value=1.0,
             format="%.2f",
             color=cue[stage.behavior].color,
-            width=86,
+            width=78,
         )
     if not stages:
         columns["score"] = [item.logit for item in top.items]
         config["score"] = st.column_config.NumberColumn(format="%.3f")
+    if against is not None:
+        elsewhere = state.places(against.id, top.user)
+        name = f"vs {against.config.label}"
+        columns[name] = [shift(item.rank, elsewhere[item.item]) for item in top.items]
+        config[name] = st.column_config.TextColumn(
+            width=88,
+            alignment="right",
+            help=f"how many places further up (↑) or down (↓) than in the list of {parts.run_name(against)}",
+        )
     labels = [item.item for item in top.items]
     wanted = state.selected("item")
     event = st.dataframe(
@@ -168,7 +201,7 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations) -> str | None:
 
 def _held_out(top: Recommendations) -> None:
     if top.held_out is not None:
-        name = top.held_out.title or f"item {top.held_out.item}"
+        name = item_name(top.held_out.title, top.held_out.item)
         st.text(f"★ {name} at rank {top.held_out.rank + 1:,}: {hits(top.held_out.rank)}")
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import live, parts, state
+from dashboard import charts, live, parts, state
 from dashboard.words import duration, metric, plain
+from nmtr.config import RunConfig
 from nmtr.runs.store import Run
 
 LOG_LINES = 200
+COMPARED = "HR@100"
+MOST_COMPARED = 8  # runs of a group that are drawn; the table has them all
 STATES = {
     "queued": "○ queued",
     "running": "◐ running",
@@ -51,36 +55,55 @@ def _tables(runs: Sequence[Run]) -> None:
     for run in runs:
         groups.setdefault((run.config.data, run.fingerprint, run.config.protocol), []).append(run)
     for (data, fingerprint, protocol), members in groups.items():
-        with st.container(gap=None):
-            st.markdown(f"##### {_finding(members)}")
-            st.caption(f"{plain(data)} · {protocol} · data version {fingerprint[:8]}")
-        _table(members, f"runs-{data}-{fingerprint}-{protocol}")
+        key = f"{data}-{fingerprint}-{protocol}"
+        with st.container(border=True, key=f"group-{key}"):
+            _comparison(members, f"{plain(data)} · {protocol} · data version {fingerprint[:8]}", f"compared-{key}")
+            _table(members, f"runs-{key}")
+    st.caption("Select a row to open a run, see its log, cancel, resume or delete it.")
 
 
-def _finding(runs: Sequence[Run]) -> str:
-    done = [run for run in runs if run.result is not None and "HR@100" in run.result.test]
+def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
+    """The best runs of a group with their intervals, under what they say."""
+    done = [run for run in runs if run.result is not None]
     if not done:
-        return "No finished run yet"
-    best = max(done, key=lambda run: run.result.test["HR@100"] if run.result else 0.0)
-    assert best.result is not None
-    figure = metric(best.result.test["HR@100"], best.result.intervals["HR@100"])
-    return f"HR@100 up to {figure}: {plain(best.config.label)} {best.id}"
+        st.markdown("##### No finished run yet")
+        st.caption(where)
+        return
+    best = sorted((_measured(run, name) for run, name in zip(done, parts.short_names(done), strict=True)), reverse=True)
+    best = best[:MOST_COMPARED]
+    measure = f"share of shoppers whose held-out {plain(runs[0].config.target)} is among the first 100 ({COMPARED})"
+    parts.figure(_finding(best), measure, charts.intervals(best, parts.theme()), key, where)
+
+
+def _measured(run: Run, name: str) -> charts.Measured:
+    assert run.result is not None, "the run is done"
+    test, intervals = run.result.test, run.result.intervals
+    return charts.Measured(test[COMPARED], intervals[COMPARED], name, baseline=run.config.method != "nmtr")
+
+
+def _finding(ranked: Sequence[charts.Measured]) -> str:
+    """Who leads, and whether the next one is within reach of it."""
+    first, *others = ranked
+    lead = f"{plain(first.name)} leads with {metric(first.value, first.half_width)}"
+    if others and first.value - first.half_width <= others[0].value + others[0].half_width:
+        return f"{lead}, but its interval and that of {plain(others[0].name)} overlap"
+    return lead if others else lead.replace("leads with", "reaches")
 
 
 def _table(runs: Sequence[Run], key: str) -> None:
     rows = [
         {
-            "run": run.id,
-            "state": STATES[run.state] + (f" {run.epoch}/{run.epochs}" if run.state == "running" else ""),
             "model": run.config.label,
-            "differs in": differences(run, runs),
+            "state": STATES[run.state] + (f" {run.epoch}/{run.epochs}" if run.state == "running" else ""),
             **{
                 name: metric(run.result.test[name], run.result.intervals[name]) if run.result else ""
                 for name in live.HEADLINES
             },
-            "epochs": run.result.epochs if run.result else None,
+            "options": differences(run, runs),
+            "epochs": str(run.result.epochs or "") if run.result else "",
             "took": duration(run.seconds) if run.seconds else "",
             "created": datetime.fromtimestamp(run.created, UTC),
+            "run": run.id,
         }
         for run in runs
     ]
@@ -89,8 +112,12 @@ def _table(runs: Sequence[Run], key: str) -> None:
         key=key,
         hide_index=True,
         column_config={
-            "run": st.column_config.TextColumn(width="small", pinned=True),
-            "differs in": st.column_config.TextColumn(width=330),
+            "model": st.column_config.TextColumn(width=120),
+            "state": st.column_config.TextColumn(width=100),
+            "options": st.column_config.TextColumn(width=280, help="those that are not the default"),
+            "epochs": st.column_config.TextColumn(width=70, alignment="right"),
+            "took": st.column_config.TextColumn(width=70, alignment="right"),
+            "run": st.column_config.TextColumn(width=90),
             **dict.fromkeys(
                 live.HEADLINES, st.column_config.TextColumn(help="on test, ± half a 95 % interval", alignment="right")
             ),
@@ -106,20 +133,31 @@ def _table(runs: Sequence[Run], key: str) -> None:
 
 
 def differences(run: Run, others: Sequence[Run]) -> str:
-    """The options of a run that are not the same in all of the others."""
-    options = [other.config.to_json() for other in others]
+    """The options of a run that are not the default ones of its method, unit, loss and optimizer."""
+    given = run.config.to_json()
+    usual = _usual(run.config, ())
+    likely = _usual(run.config, ("loss", "optimizer"))
     shown = []
-    for name, value in run.config.to_json().items():
+    for name, value in given.items():
         if name in ("data", "protocol", "method", "unit", "threads"):
             continue
-        if all(other.get(name, value) == value for other in options):
+        if name == "behaviors":
+            if all(other.config.behaviors == run.config.behaviors for other in others):
+                continue
+            value = "+".join(value)
+        elif value == (usual if name in ("loss", "optimizer") else likely)[name]:
             continue
         if name == "lambdas":
             value = "/".join(f"{weight:.2f}".removeprefix("0") for weight in value)
-        elif isinstance(value, list):
-            value = "+".join(value)
         shown.append(f"{'λ' if name == 'lambdas' else name} {value}")
     return " · ".join(shown)
+
+
+def _usual(config: RunConfig, given: Sequence[str]) -> dict[str, Any]:
+    """The options of a run of this method and unit on these behaviors, with nothing else chosen but what is given."""
+    options = config.to_json()
+    chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
+    return RunConfig.parse(chosen).resolve(config.behaviors).to_json()
 
 
 def _actions(run: Run) -> None:
@@ -169,13 +207,22 @@ def _confirm(run: Run) -> None:
     st.markdown(f"**{plain(run.config.label)}** {run.id} on {plain(run.config.data)}, {run.config.protocol}.")
     st.markdown("Its metrics, its weights and its log will be gone. This cannot be undone.")
     with st.container(horizontal=True):
-        if st.button("Delete", key="confirm_delete", type="primary", icon=":material/delete:"):
-            state.attempt(state.workspace().delete, run.id)
-            if state.selected("run") == run.id:
-                state.select(run=None)
+        done = st.button(
+            "Delete",
+            key="confirm_delete",
+            type="primary",
+            icon=":material/delete:",
+            on_click=state.attempt,
+            args=(_delete, run.id),
+        )
+        if st.button("Keep it", key="keep") or done:
             st.rerun()
-        if st.button("Keep it", key="keep"):
-            st.rerun()
+
+
+def _delete(run: str) -> None:
+    state.workspace().delete(run)
+    if state.selected("run") == run:
+        state.select(run=None)
 
 
 page()

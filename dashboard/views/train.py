@@ -32,7 +32,8 @@ ADVANCED = {
     "threads": "Threads",
     "refit": "Refit on training + validation",
 }
-CHOICES: dict[str, tuple[str | None, ...]] = {"loss": (None, "exact", "sampled"), "optimizer": ("adagrad", "adam")}
+DEFAULT = "default"  # left to the core
+CHOICES = {"loss": (DEFAULT, "exact", "sampled"), "optimizer": ("adagrad", "adam")}
 FRACTIONS = {"dropout", "learning_rate", "l2_embeddings", "l2_towers"}
 
 
@@ -140,7 +141,9 @@ def _counts(info: DatasetInfo, behaviors: tuple[str, ...]) -> list[str]:
 
 def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Unit]:
     chosen: dict[str, Unit] = {}
-    for column, behavior in zip(st.columns(len(behaviors)), behaviors, strict=True):
+    with st.container(key="units"):
+        columns = st.columns(len(behaviors), gap="small")
+    for column, behavior in zip(columns, behaviors, strict=True):
         chosen[behavior] = column.selectbox(
             f"Unit of {plain(behavior)}",
             UNITS,
@@ -169,7 +172,7 @@ def _advanced(method: str) -> dict[str, Any]:
             shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
             value: Any
             if name in CHOICES:
-                value = st.selectbox(label, CHOICES[name], format_func=lambda choice: choice or "default", **shared)
+                value = st.selectbox(label, CHOICES[name], **shared)
             elif isinstance(default, bool):
                 value = st.checkbox(label, default, **shared)
             elif name in FRACTIONS:
@@ -178,7 +181,7 @@ def _advanced(method: str) -> dict[str, Any]:
                 )
             else:
                 value = st.number_input(label, value=default, step=1, placeholder="default for this loss", **shared)
-            if value is not None and value != default:
+            if value not in (None, DEFAULT, default):
                 options[name] = value
     return options
 

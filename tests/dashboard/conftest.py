@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from nmtr.workspace import Workspace
 from streamlit.testing.v1 import AppTest
 
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
+from nmtr.workspace import Workspace
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 HOSTILE = "<b>**bold**</b> ![x](https://example.org/x.png) $a$"
 
 Open = Callable[..., AppTest]
+Runs = dict[str, str]
 
 
 def events(behaviors: tuple[str, ...], users: int = 60, items: int = 40, seed: int = 3) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def runs(home: Path) -> dict[str, str]:
+def runs(home: Path) -> Runs:
     """The id of each run by data set, protocol and method."""
     return {
         f"{run.config.data} {run.config.protocol} {run.config.method}": run.id

@@ -2,7 +2,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.words import and_list, chance, duration, headline, hits, metric, past, plain, share, signed, unmarked
+from dashboard.words import (
+    and_list,
+    chance,
+    duration,
+    headline,
+    hits,
+    item_name,
+    metric,
+    past,
+    plain,
+    share,
+    shift,
+    signed,
+    unmarked,
+)
 from nmtr.explain import Explanation, Stage
 
 
@@ -55,6 +69,11 @@ def test_headline_of_a_bought_item_says_that_it_is_not_recommended() -> None:
         (duration(4200), "1 h 10 min"),
         (hits(60), "a hit at 80, 100, 200"),
         (hits(200), "no hit within 200"),
+        (shift(2, 14), "↑ 12"),
+        (shift(4, 1), "↓ 3"),
+        (shift(4, 4), "="),
+        (item_name("Romper", "7"), "Romper"),
+        (item_name(None, "7599"), "item 7599"),
         (and_list(["a", "b", "c"]), "a, b and c"),
         (past("cart"), "carted"),
         (past("test-drive"), "test-drive"),

@@ -1,0 +1,126 @@
+"""The Runs and the Data page in-process, on real data and real runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from nmtr.config import RunConfig
+from nmtr.data.catalogue import add
+from nmtr.workspace import Workspace
+from tests.dashboard.conftest import Open, Runs, events, words
+
+
+def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
+    app = open_page("runs")
+    ids = [set(frame.value["run"]) for frame in app.dataframe]
+    assert {runs["shop clean nmtr"]} in ids
+    assert {runs["shop standard nmtr"], runs["shop standard popularity"]} in ids
+    assert "shop · clean" in words(app) and "shop · standard" in words(app)
+
+
+def test_runs_whose_intervals_overlap_are_not_told_apart(open_page: Open, runs: Runs) -> None:
+    app = open_page("runs")  # among 40 items, everything is within the first 100
+    findings = [line for line in words(app).splitlines() if line.startswith("##### ")]
+    assert any("leads with 1.000" in finding and "overlap" in finding for finding in findings)
+
+
+def test_runs_show_only_the_options_that_are_not_the_default(open_page: Open, runs: Runs) -> None:
+    app = open_page("runs")
+    options = {row.run: row.options for frame in app.dataframe for row in frame.value.itertuples()}
+    assert options[runs["shop standard nmtr"]] == "λ .20/.30/.50 · epochs 2 · embedding_size 4"
+    assert options[runs["shop standard popularity"]] == ""
+
+
+@pytest.fixture
+def spare(home: Path) -> Iterator[str]:
+    """A finished run that a test may delete, the only one of its protocol."""
+    run = Workspace(home).train(RunConfig.parse({"data": "one", "protocol": "clean", "method": "popularity"}))
+    yield run.id
+    if run.id in [other.id for other in Workspace(home).runs.list()]:
+        Workspace(home).delete(run.id)
+
+
+def choose(app: AppTest, run: str) -> AppTest:
+    """Select the row of a run, which stands alone in its table."""
+    frame = next(frame for frame in app.dataframe if list(frame.value["run"]) == [run])
+    app.session_state[frame.key] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    return app.run()
+
+
+def test_a_run_is_deleted_only_after_a_second_word(open_page: Open, home: Path, spare: str) -> None:
+    app = choose(open_page("runs"), spare)
+    app.button(key=f"delete-{spare}").click().run()
+    app.button(key="keep").click().run()
+    assert Workspace(home).runs.get(spare).state == "done"
+    app = choose(app, spare)
+    app.button(key=f"delete-{spare}").click().run()
+    assert "cannot be undone" in words(app)
+    app.button(key="confirm_delete").click().run()
+    assert spare not in [run.id for run in Workspace(home).runs.list()] and not app.error
+
+
+def test_a_runs_log_shows_its_last_lines_and_every_option(open_page: Open, home: Path, spare: str) -> None:
+    lines = "".join(f"line {number}\n" for number in range(500))
+    (Workspace(home).runs.folder(spare) / "log.txt").write_text(lines)
+    app = choose(open_page("runs"), spare)
+    app.button(key=f"log-{spare}").click().run()
+    assert app.code[0].value.splitlines() == lines.splitlines()[-200:]
+    assert json.loads(app.json[0].value)["method"] == "popularity"
+
+
+def test_a_data_set_is_removed_only_after_a_second_word(open_page: Open, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    events(("view", "buy"), users=9, items=20).to_csv(path, index=False)
+    add(Workspace(home).data, "spare", path)
+    app = open_page("data", data="spare")
+    app.button(key="remove").click().run()
+    assert "0 runs on it" in words(app)
+    app.button(key="keep_data").click().run()
+    assert "spare" in Workspace(home).data.names()
+    app.button(key="remove").click().run()
+    app.button(key="confirm_remove").click().run()
+    assert "spare" not in Workspace(home).data.names() and not app.error
+
+
+def test_a_data_set_that_a_run_needs_is_not_removed(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    config, info = workspace.prepare(RunConfig.parse({"data": "one", "method": "popularity"}))
+    run = workspace.runs.create(config, info.fingerprint, foreground=True)
+    app = open_page("data", data="one")
+    app.button(key="remove").click().run()
+    app.button(key="confirm_remove").click().run()
+    assert f"needed by run {run.id}" in words(app).replace("\\", "")
+    assert "one" in workspace.data.names()
+    workspace.runs.fail(run.id, "stopped by the test")
+    workspace.delete(run.id)
+
+
+def test_data_says_in_words_what_leaks(open_page: Open, home: Path) -> None:
+    app = open_page("data", data="shop")
+    assert "The standard protocol shows the model 100 % of its test answers" in words(app)
+    assert app.metric[0].value == "60"
+
+
+def test_upload_with_a_missing_column_gives_a_sentence_and_leaves_nothing(open_page: Open, home: Path) -> None:
+    app = open_page("data", data="shop")
+    before = Workspace(home).data.names()
+    app.file_uploader(key="upload").upload("../bad.csv", b"user,thing,when\n1,2,3\n").run()
+    app.button(key="upload_add").click().run()
+    assert "item" in app.error[0].value
+    assert Workspace(home).data.names() == before
+
+
+def test_upload_adds_a_data_set_and_selects_it(open_page: Open, home: Path) -> None:
+    app = open_page("data", data="shop")
+    rows = "".join(f"{u},{i},{b}\n" for u in range(9) for i in range(4) for b in ("view", "buy"))
+    app.file_uploader(key="upload").upload("My Shop.csv", f"visitor,product,action\n{rows}".encode()).run()
+    app.button(key="upload_add").click().run()
+    assert not app.error
+    assert app.query_params["data"] == "my-shop"
+    assert Workspace(home).data.info("my-shop").behaviors == ("view", "buy")
+    Workspace(home).data.remove("my-shop")

@@ -1,0 +1,119 @@
+"""The Train page in-process, on real data and real runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from nmtr.config import RunConfig
+from nmtr.workspace import Workspace
+from tests.dashboard.conftest import Open, Runs, words
+
+
+@pytest.fixture
+def weights(open_page: Open) -> AppTest:
+    return open_page("train", data="shop")
+
+
+def test_weights_keep_the_sum_when_one_is_entered(weights: AppTest) -> None:
+    weights.number_input(key="weight_2").set_value(0.5).run()
+    assert weights.session_state["weights"] == pytest.approx([0.25, 0.25, 0.5])
+    weights.number_input(key="weight_0").set_value(1.0).run()
+    assert weights.session_state["weights"] == pytest.approx([1, 0, 0])
+    weights.number_input(key="weight_0").set_value(0.4).run()
+    assert weights.session_state["weights"] == pytest.approx([0.4, 0.3, 0.3])
+
+
+def test_presets_set_the_weights(weights: AppTest) -> None:
+    weights.button(key="preset_target only").click().run()
+    assert weights.session_state["weights"] == [0, 0, 1]
+    weights.button(key="preset_paper").click().run()
+    assert weights.session_state["weights"] == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("gmf", [0.4, 0.6]), ("mlp", [0.5, 0.5]), ("neumf", [0.4, 0.6])])
+def test_two_behaviors_have_the_papers_weights_by_unit(weights: AppTest, unit: str, expected: list[float]) -> None:
+    weights.pills[0].set_value(["cart"]).run()
+    for behavior in ("cart", "buy"):
+        weights.selectbox(key=f"train_unit_{behavior}").set_value(unit).run()
+    weights.button(key="preset_paper").click().run()
+    assert weights.session_state["weights"] == expected
+
+
+def test_papers_weights_are_not_offered_where_the_paper_has_none(weights: AppTest, open_page: Open) -> None:
+    weights.pills[0].set_value(["cart"]).run()
+    weights.selectbox(key="train_unit_cart").set_value("mlp").run()
+    assert weights.button(key="preset_paper").disabled and "same unit" in weights.button(key="preset_paper").help
+    five = open_page("train", data="five")
+    assert five.button(key="preset_paper").disabled and "these are 5" in five.button(key="preset_paper").help
+
+
+def test_two_behaviors_have_one_slider(weights: AppTest) -> None:
+    weights.pills[0].set_value(["cart"]).run()
+    weights.slider(key="weight_slider").set_value(0.25).run()
+    assert weights.session_state["weights"] == pytest.approx([0.75, 0.25])
+
+
+def test_four_and_more_behaviors_have_sliders_that_keep_the_sum(open_page: Open) -> None:
+    app = open_page("train", data="five")
+    app.slider(key="weight_4").set_value(0.6).run()
+    assert app.session_state["weights"] == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.6])
+    assert [round(app.slider(key=f"weight_{r}").value, 2) for r in range(5)] == [0.1, 0.1, 0.1, 0.1, 0.6]
+
+
+def test_the_loss_is_left_to_the_core_unless_one_is_chosen(weights: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[RunConfig] = []
+    estimate = Workspace.estimate
+    monkeypatch.setattr(Workspace, "estimate", lambda home, config: (tried.append(config), estimate(home, config))[1])
+    for chosen, expected in (("sampled", "sampled"), ("default", None)):
+        weights.selectbox(key="train_loss").set_value(chosen).run()
+        assert tried[-1].loss == expected
+
+
+def test_estimate_says_whether_it_was_measured_here(weights: AppTest) -> None:
+    weights.number_input(key="train_threads").set_value(1).run()
+    assert "from earlier runs here" in words(weights)
+    weights.number_input(key="train_threads").set_value(2).run()
+    assert "a first guess" in words(weights)
+
+
+def test_an_impossible_option_gives_the_cores_sentence_and_stays_entered(weights: AppTest) -> None:
+    weights.number_input(key="train_epochs").set_value(0).run()
+    assert weights.button(key="start").disabled
+    assert "epochs" in weights.warning[0].value and weights.number_input(key="train_epochs").value == 0
+    weights.number_input(key="train_epochs").set_value(3).run()
+    assert not weights.button(key="start").disabled and not weights.warning
+
+
+def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
+    weights: AppTest, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted = []
+
+    def submit(workspace: Workspace, config: RunConfig) -> object:
+        submitted.append(config)
+        return workspace.runs.create(config.resolve(("view", "cart", "buy")), workspace.data.info("shop").fingerprint)
+
+    monkeypatch.setattr(Workspace, "submit", submit)
+    weights.number_input(key="weight_2").set_value(0.5).run()
+    weights.selectbox(key="train_unit_cart").set_value("mlp").run()
+    weights.number_input(key="train_epochs").set_value(7).run()
+    weights.button(key="start").click().run()
+    assert submitted[0].lambdas == pytest.approx((0.25, 0.25, 0.5))
+    assert submitted[0].unit == {"view": "gmf", "cart": "mlp", "buy": "gmf"} and submitted[0].epochs == 7
+    run = weights.query_params["run"]
+    assert "Waiting for its turn" in words(weights)
+    weights.button(key="cancel").click().run()
+    assert Workspace(home).runs.get(run).state == "cancelled"
+    assert weights.button(key="resume")
+    Workspace(home).runs.delete(run)
+
+
+def test_a_finished_run_shows_its_metrics_with_intervals(open_page: Open, runs: Runs) -> None:
+    app = open_page("train", run=runs["shop clean nmtr"])
+    assert [metric.label for metric in app.metric][:3] == ["HR@50, test", "HR@100, test", "NDCG@100, test"]
+    assert all("±" in metric.value for metric in app.metric[:3])
+    app.button(key="another").click().run()
+    assert app.button(key="start") and not app.metric

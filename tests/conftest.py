@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy.sparse import csr_array
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset, Origin
+
+settings.register_profile("busy machines", deadline=None)
+settings.load_profile("busy machines")
 
 FUNNEL = ("view", "cart", "buy")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ def matrices(observed: Observed) -> list[csr_array]:
     return [csr_array(own.astype(np.uint8)) for own in observed]
 
 
-@settings(max_examples=80, deadline=None)
 @given(observations(), st.integers(1, 4), st.integers(1, 40), st.integers(0, 99))
 def test_epoch_holds_every_observed_behavior_once_with_its_negatives(
     observed: Observed, negatives: int, batch_size: int, seed: int
@@ -60,7 +59,6 @@ def test_epoch_holds_every_observed_behavior_once_with_its_negatives(
     np.testing.assert_array_equal(sampler.instances(), (observed.sum(2) + expected).sum(1))
 
 
-@settings(max_examples=80, deadline=None)
 @given(observations())
 def test_bitmap_and_sorted_keys_tell_the_same(observed: Observed) -> None:
     users, items = np.divmod(np.arange(observed[0].size), observed.shape[2])

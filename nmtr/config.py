@@ -90,7 +90,8 @@ class RunConfig(BaseModel):
     patience: int = Field(
         8,
         ge=0,
-        description="Stop after this many epochs without a better validation HR@100; 0 never stops early.",
+        description="Stop after this many epochs without a better validation HR@100 (NDCG@100 among equals); "
+        "0 never stops early.",
     )
     refit: bool = Field(
         False,

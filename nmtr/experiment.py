@@ -42,7 +42,7 @@ class Experiment:
     """One run: chooses the number of epochs on validation, tests once.
 
     The *select* phase trains on the split with validation purchases held out and keeps the weights of the epoch with
-    the best validation HR@100. With `refit`, a second phase trains a new model on training + validation for that many
+    the best validation HR@100 (NDCG@100 among equals). With `refit`, a second phase trains a new model on training + validation for that many
     epochs, and that one is tested.
     """
 
@@ -53,7 +53,8 @@ class Experiment:
         self._epoch = 0  # of the phase
         self._seconds: list[float] = []  # of every epoch so far
         self._evaluating = 0.0
-        self._best_epoch, self._best_value = 0, -1.0
+        self._best_epoch = 0
+        self._best_value: tuple[float, ...] = ()
         self._best: dict[str, Tensor] = {}
         self._valid_ranks: Ranks = np.full(dataset.num_users, np.nan)
         self._begin("select")
@@ -109,7 +110,7 @@ class Experiment:
         ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
-        value = valid.get(SELECTION, float(self._epoch))
+        value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
         if value > self._best_value:
             self._best_epoch, self._best_value, self._valid_ranks = self._epoch, value, ranks
             self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nmtr.evaluation.ranking import Ranks
 
 CUTOFFS = (10, 50, 80, 100, 200)
-#: What validation chooses the epoch by.
-SELECTION = "HR@100"
+#: What validation chooses the epoch by; the second decides among equals, which on 100 items or fewer all epochs are.
+SELECTION = ("HR@100", "NDCG@100")
 
 
 def hits(ranks: Ranks, k: int) -> NDArray[np.float64]:

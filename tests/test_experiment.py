@@ -1,0 +1,320 @@
+"""What an experiment selects by, what it never looks at, and what it comes to after it was interrupted."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from nmtr.config import RunConfig
+from nmtr.data.dataset import Dataset
+from nmtr.data.demo import generate_with_truth
+from nmtr.data.split import split, stands_in
+from nmtr.errors import RunError
+from nmtr.evaluation.metrics import hits, summarize
+from nmtr.evaluation.ranking import rank_held_out
+from nmtr.experiment import Experiment, Outcome, load_scorer
+from nmtr.models.bpr import BPR
+from nmtr.models.nmtr import NMTR
+from nmtr.models.rules import LastBehavior, Popularity
+from nmtr.training.report import EpochReport, Stopped
+from tests.conftest import FUNNEL, random_dataset, resolved
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+DATASET = random_dataset()
+#: A config of each kind of training, whose best epoch is neither the first nor the last.
+KINDS: dict[str, dict[str, Any]] = {
+    "exact": {"unit": "gmf"},
+    "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 64},
+    "adam": {"unit": {"view": "gmf", "cart": "mlp", "buy": "neumf"}, "optimizer": "adam", "learning_rate": 0.02},
+    "bpr": {"method": "bpr", "dropout": 0.2, "batch_size": 32},
+}
+in_every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def run(config: RunConfig, dataset: Dataset = DATASET) -> tuple[list[EpochReport], Outcome]:
+    experiment = Experiment(config, dataset)
+    reports = [*experiment.epochs()]
+    return reports, experiment.finish()
+
+
+def of_kind(kind: str, **options: Any) -> RunConfig:
+    return resolved(DATASET, **{"epochs": 6, "patience": 0} | KINDS[kind] | options)
+
+
+def assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
+    assert one.keys() == other.keys() and len(one) > 0
+    for name, weight in one.items():
+        assert torch.equal(weight, other[name]), name
+
+
+def selection(report: EpochReport) -> tuple[float, float]:
+    assert report.valid is not None
+    return report.valid["HR@100"], report.valid["NDCG@100"]
+
+
+# Selection
+
+
+@in_every_kind
+def test_best_epoch_is_the_one_that_validation_ranks_highest_and_its_weights_are_tested(kind: str) -> None:
+    config = of_kind(kind)
+    reports, outcome = run(config)
+    best = max(reports, key=selection)  # the first of equals
+    assert outcome.result.best_epoch == reports[-1].best_epoch == best.epoch
+    assert outcome.result.valid == best.valid
+
+    scorer, parts = load_scorer(config, DATASET, outcome.weights)
+    valid = rank_held_out(scorer, parts.valid_item, parts.train[-1])
+    test = rank_held_out(scorer, parts.test_item, parts.known)
+    np.testing.assert_array_equal(outcome.ranks["valid"], valid)
+    np.testing.assert_array_equal(outcome.ranks["test"], test)
+    assert summarize(valid) == best.valid and summarize(test) == outcome.result.test
+
+
+def test_epochs_that_hit_equally_often_are_told_apart_by_ndcg() -> None:
+    """On 100 items or fewer every rank is a hit, and the first epoch would always be the best."""
+    dataset = random_dataset(num_items=50, seed=2)
+    reports, outcome = run(resolved(dataset, epochs=6, patience=0), dataset)
+    assert {selection(report)[0] for report in reports} == {1.0}
+    assert outcome.result.best_epoch == max(reports, key=selection).epoch > 1
+
+
+def test_patience_ends_the_training_after_so_many_epochs_without_a_better_one() -> None:
+    endless, _ = run(resolved(DATASET, epochs=12, patience=0))
+    patient, outcome = run(resolved(DATASET, epochs=12, patience=2))
+    assert len(endless) == 12
+    waited = [report.epoch - report.best_epoch for report in endless]
+    assert len(patient) == waited.index(2) + 1 < 12
+    assert outcome.result.epochs == len(patient) and outcome.result.best_epoch == len(patient) - 2
+
+
+@in_every_kind
+def test_test_purchases_have_no_part_in_training_or_selection(kind: str) -> None:
+    config = of_kind(kind)
+    never_bought = [int(np.flatnonzero(~row)[0]) for row in DATASET.matrices[-1].toarray().astype(bool)]
+    other = replace(DATASET, test_item=np.array(never_bought, np.int32))
+    assert (other.test_item != DATASET.test_item).sum() > 30
+    (reports, outcome), (other_reports, other_outcome) = run(config), run(config, other)
+    assert [r.valid for r in reports] == [r.valid for r in other_reports]
+    assert outcome.result.best_epoch == other_outcome.result.best_epoch
+    assert_same_weights(outcome.weights, other_outcome.weights)
+    assert outcome.result.test != other_outcome.result.test
+
+
+@in_every_kind
+def test_refit_trains_a_new_model_on_training_and_validation_for_the_chosen_number_of_epochs(kind: str) -> None:
+    config = of_kind(kind, refit=True)
+    reports, outcome = run(config)
+    best = outcome.result.best_epoch
+    assert [(r.phase, r.epoch) for r in reports] == [
+        *(("select", epoch) for epoch in range(1, 7)),
+        *(("refit", epoch) for epoch in range(1, best + 1)),
+    ]
+    assert all(r.valid is None and r.epochs == best for r in reports[6:])
+    assert outcome.result.refit and outcome.result.epochs == 6 + best
+
+    # The second phase alone, told the number of epochs, comes to the same.
+    experiment = Experiment(config, DATASET)
+    experiment._begin("refit")
+    experiment._best_epoch = best
+    for _ in experiment.epochs():
+        pass
+    assert_same_weights(outcome.weights, experiment.finish().weights)
+    _, parts = load_scorer(config, DATASET, outcome.weights)
+    assert (parts.valid_item == -1).all() and parts.train[-1].nnz == DATASET.matrices[-1].nnz
+
+
+# Interruptions
+
+
+@in_every_kind
+def test_experiment_resumed_in_either_phase_ends_the_same_to_the_bit(kind: str) -> None:
+    config = of_kind(kind, refit=True)
+    undisturbed = Experiment(config, DATASET)
+    reports, states = [], []
+    for report in undisturbed.epochs():
+        reports.append(report)
+        file = io.BytesIO()
+        torch.save(undisturbed.state(), file)
+        states.append(file.getvalue())
+    expected = undisturbed.finish()
+    best = expected.result.best_epoch
+    assert 1 < best, "no epoch of the refit would be left to train"
+
+    clocked = {"seconds", "seconds_per_epoch", "peak_memory_mb"}
+    for at in (2, 6, 6 + best - 1):  # in the middle of the first phase, between the two, in the middle of the second
+        resumed = Experiment(config, DATASET)
+        resumed.restore(torch.load(io.BytesIO(states[at - 1]), weights_only=True))
+        rest = [report.model_dump(exclude=clocked) for report in resumed.epochs()]
+        outcome = resumed.finish()
+        assert rest == [report.model_dump(exclude=clocked) for report in reports[at:]]
+        assert outcome.result.model_dump(exclude=clocked) == expected.result.model_dump(exclude=clocked)
+        for name, ranks in expected.ranks.items():
+            np.testing.assert_array_equal(outcome.ranks[name], ranks)
+        assert_same_weights(outcome.weights, expected.weights)
+
+
+def test_experiment_stops_at_a_batch_boundary() -> None:
+    experiment = Experiment(resolved(DATASET, batch_size=10), DATASET)
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 7  # an epoch has four batches
+
+    training = experiment.epochs(stop)
+    assert next(training).epoch == 1
+    with pytest.raises(Stopped):
+        next(training)
+    assert asked == 7
+
+
+# Data of all shapes
+
+
+@pytest.mark.parametrize("loss", ["exact", "sampled"])
+def test_target_alone_is_enough(loss: str) -> None:
+    dataset = random_dataset(behaviors=("buy",))
+    reports, outcome = run(resolved(dataset, loss=loss), dataset)
+    assert list(reports[0].loss) == ["buy"]
+    assert outcome.result.visited.users == 0 and outcome.result.not_visited.users == 40
+
+
+@pytest.mark.parametrize("options", [*KINDS.values(), {"method": "popularity"}, {"method": "last-behavior"}], ids=str)
+@pytest.mark.parametrize("protocol", ["standard", "clean"])
+def test_one_user_is_enough(options: dict[str, Any], protocol: str) -> None:
+    dataset = random_dataset(num_users=1, num_items=8, purchases=2)
+    _, outcome = run(resolved(dataset, protocol=protocol, **options), dataset)
+    assert outcome.result.test_users == 1 and outcome.result.test["HR@10"] == 1
+    assert outcome.result.valid == outcome.result.intervals == {}
+
+
+def test_last_epoch_is_tested_where_no_purchase_can_be_held_out_for_validation() -> None:
+    dataset = random_dataset(purchases=2)  # one of them is the test purchase
+    reports, outcome = run(resolved(dataset, epochs=5, patience=1), dataset)
+    assert [report.valid for report in reports] == [None] * 5
+    assert outcome.result.best_epoch == 5 and outcome.result.valid == {}
+    assert np.isnan(outcome.ranks["valid"]).all() and len(outcome.result.test) > 0
+
+
+def test_behaviors_that_the_config_leaves_out_are_not_learned_from() -> None:
+    chosen = resolved(DATASET, behaviors=("cart", "buy"))
+    empty = csr_array(DATASET.matrices[0].shape, dtype=np.uint8)
+    other = replace(DATASET, matrices=(empty, *DATASET.matrices[1:]))
+    (reports, outcome), (_, other_outcome) = run(chosen), run(chosen, other)
+    assert list(reports[0].loss) == ["cart", "buy"]
+    assert_same_weights(outcome.weights, other_outcome.weights)
+
+
+# Protocols and slices
+
+
+def test_clean_protocol_trains_as_if_the_held_out_pairs_had_never_been_seen() -> None:
+    config = resolved(DATASET, protocol="clean")
+    parts = split(DATASET, "clean", config.seed)
+    lower = []
+    for matrix in DATASET.matrices[:-1]:
+        seen = matrix.toarray()
+        for held_out in (parts.test_item, parts.valid_item):
+            seen[np.arange(40), held_out] = 0
+        lower.append(csr_array(seen))
+    blind = replace(DATASET, matrices=(*lower, DATASET.matrices[-1]))
+    assert sum(matrix.nnz for matrix in lower) < sum(matrix.nnz for matrix in DATASET.matrices[:-1]) - 80
+    outcomes = [
+        run(resolved(DATASET, protocol=protocol), dataset)[1]
+        for protocol, dataset in (("clean", DATASET), ("standard", blind), ("standard", DATASET))
+    ]
+    assert_same_weights(outcomes[0].weights, outcomes[1].weights)
+    assert not torch.equal(outcomes[0].weights["users.weight"], outcomes[2].weights["users.weight"])
+
+
+@pytest.mark.parametrize("protocol", ["standard", "clean"])
+def test_visited_and_not_visited_users_sum_to_the_test_users(protocol: str) -> None:
+    held_out = DATASET.test_item.copy()
+    held_out[:3] = -1
+    dataset = replace(DATASET, test_item=held_out)
+    _, outcome = run(resolved(dataset, protocol=protocol, method="last-behavior"), dataset)
+    result = outcome.result
+    seen = stands_in(dataset.matrices[0], held_out) | stands_in(dataset.matrices[1], held_out)
+    assert result.visited.users == (0 if protocol == "clean" else int(seen.sum()))
+    assert result.visited.users + result.not_visited.users == result.test_users == 37
+    for part in (result.visited, result.not_visited):
+        assert bool(part.metrics) == (part.users > 0)
+    total = sum(part.users * part.metrics.get("HR@50", 0.0) for part in (result.visited, result.not_visited))
+    assert total / 37 == pytest.approx(result.test["HR@50"])
+    if protocol == "standard":
+        np.testing.assert_allclose(result.visited.metrics["HR@50"], hits(outcome.ranks["test"][seen], 50).mean())
+
+
+# What remains of a finished run
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, NMTR),
+        ({"method": "bpr"}, BPR),
+        ({"method": "popularity"}, Popularity),
+        ({"method": "last-behavior"}, LastBehavior),
+    ],
+)
+def test_finished_run_scores_again_what_it_tested(options: dict[str, Any], kind: type) -> None:
+    config = resolved(DATASET, behaviors=FUNNEL[1:], **options)
+    _, outcome = run(config)
+    scorer, parts = load_scorer(config, DATASET, outcome.weights)
+    assert isinstance(scorer, kind)
+    again = rank_held_out(scorer, parts.test_item, parts.known)
+    np.testing.assert_array_equal(again, outcome.ranks["test"])
+    assert (outcome.result.best_epoch == 0) == (not outcome.weights) == (outcome.result.seconds_per_epoch is None)
+
+
+def test_weights_of_another_shape_are_refused_in_a_sentence() -> None:
+    config = resolved(DATASET)
+    _, outcome = run(config)
+    others = [
+        (resolved(DATASET, embedding_size=5), DATASET),
+        (resolved(DATASET, unit="mlp"), DATASET),
+        (resolved(DATASET, behaviors=("cart", "buy")), DATASET),
+        (config, random_dataset(num_items=151)),
+    ]
+    for other, dataset in others:
+        with pytest.raises(
+            RunError, match="^the run's weights must fit data set shop and its config, and do not: train"
+        ):
+            load_scorer(other, dataset, outcome.weights)
+
+
+def test_result_counts_time_and_memory() -> None:
+    reports, outcome = run(resolved(DATASET, patience=0))
+    result = outcome.result
+    assert result.seconds_per_epoch == pytest.approx(np.median([report.seconds for report in reports]))
+    assert result.seconds > sum(report.seconds for report in reports)
+    assert result.peak_memory_mb is None or result.peak_memory_mb > 50
+
+
+# A planted answer
+
+
+def test_nmtr_finds_the_planted_cascade_that_one_behavior_does_not_tell() -> None:
+    """On the demo shop, clean protocol, HR@50: popularity 0.30, BPR-MF (regularized) 0.30, NMTR-GMF 0.41."""
+    dataset, _ = generate_with_truth()
+    small: dict[str, Any] = {"protocol": "clean", "embedding_size": 16}
+    found = {
+        name: run(resolved(dataset, **options), dataset)[1].result.test["HR@50"]
+        for name, options in {
+            "nmtr": small | {"epochs": 25},
+            "bpr": small | {"epochs": 40, "method": "bpr", "l2_embeddings": 1e-3},
+            "popularity": {"protocol": "clean", "method": "popularity"},
+        }.items()
+    }
+    assert found["nmtr"] > 1.2 * found["popularity"] and found["nmtr"] > 1.2 * found["bpr"], found

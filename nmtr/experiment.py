@@ -42,8 +42,8 @@ class Experiment:
     """One run: chooses the number of epochs on validation, tests once.
 
     The *select* phase trains on the split with validation purchases held out and keeps the weights of the epoch with
-    the best validation HR@100 (NDCG@100 among equals). With `refit`, a second phase trains a new model on training + validation for that many
-    epochs, and that one is tested.
+    the best validation HR@100 (NDCG@100 among equals). With `refit`, a second phase trains a new model on training +
+    validation for that many epochs, and that one is tested.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:

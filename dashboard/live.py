@@ -60,7 +60,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
         chosen = [report for report in reports if report.phase == "select"]
         with left, st.container(border=True):
             parts.figure(
-                "How wrong it still is",
+                _loss_finding(phase, run.config.target),
                 f"mean loss an instance, by behavior{', refit' if reports[-1].phase == 'refit' else ''}",
                 charts.losses(phase, cue, parts.theme()),
                 "live_losses",
@@ -78,6 +78,14 @@ def _draw(run: Run, info: DatasetInfo) -> None:
         with st.container(horizontal=True):
             st.skeleton(height=320)
             st.skeleton(height=320)
+
+
+def _loss_finding(reports: list[EpochReport], target: str) -> str:
+    """How far the target's loss has come."""
+    first, last = (report.loss[target] for report in (reports[0], reports[-1]))
+    if len(reports) == 1:
+        return f"The loss of {plain(target)} starts at {first:.3f}"
+    return f"The loss of {plain(target)} {'fell' if last < first else 'rose'} from {first:.3f} to {last:.3f}"
 
 
 def _finding(reports: list[EpochReport]) -> str:

@@ -43,17 +43,18 @@ def empty(title: str, text: str, button: str, page: str, icon: str) -> None:
     """What a page will show, and the one button that gets there."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.space("small")
-        st.markdown(f"### {title}", text_alignment="center")
+        st.subheader(title, anchor=False, text_alignment="center")
         st.markdown(text, text_alignment="center", width=560)
         if st.button(button, type="primary", icon=icon, key="empty_go"):
             state.go(page)
         st.space("small")
 
 
-def no_data() -> None:
+def no_data(promise: str) -> None:
+    """What the page will show once there is a data set."""
     empty(
         "No data set yet",
-        "Here you will see what a shopper viewed, carted and bought, what the model would recommend, and why.",
+        promise,
         "Add a data set",
         "data",
         ":material/add:",

@@ -16,7 +16,7 @@ from nmtr.runs.store import Run
 def page() -> None:
     info = state.current_data()
     if info is None:
-        parts.no_data()
+        parts.no_data("Here you will see one score taken apart, step by step from the first behavior to the last.")
         return
     run = state.current_run(info)
     if run is None:

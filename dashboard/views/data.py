@@ -20,6 +20,7 @@ from nmtr.errors import NmtrError
 TYPES = ["csv", "tsv", "txt", "parquet", "zip", "gz"]
 COLUMNS = ("user", "item", "behavior", "time", "split", "title", "category", "price")
 GUESS = "found by its name"
+UPLOAD_TAB, CATALOGUE_TAB = "Upload a file", "From the catalogue"
 
 
 def page() -> None:
@@ -27,8 +28,9 @@ def page() -> None:
         st.toast(f"{plain(added)} is ready to train on", icon=":material/check_circle:")
     info = state.current_data()
     if info is None:
-        st.markdown("### Add a first data set")
-        _adding()
+        st.subheader("Add a first data set", anchor=False)
+        st.markdown("The demo shop is there at once; the others are fetched, and your own files are read.")
+        _adding(CATALOGUE_TAB)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         parts.pick_data(info)
@@ -162,8 +164,8 @@ def _remove(name: str) -> None:
 # Adding one
 
 
-def _adding() -> None:
-    upload, catalogue = st.tabs(["Upload a file", "From the catalogue"])
+def _adding(first: str = UPLOAD_TAB) -> None:
+    upload, catalogue = st.tabs([UPLOAD_TAB, CATALOGUE_TAB], default=first)
     with upload:
         _upload()
     with catalogue:
@@ -237,23 +239,20 @@ def _add(
     label: str | None = None,
 ) -> None:
     """Add a data set while its steps are told; a mistake is one sentence and leaves nothing behind."""
-    bar = st.progress(0.0, "starting")
+    shown = st.empty()
+    with shown.container(gap="xsmall"):
+        bar = st.progress(0.0, "starting")
+        st.caption(
+            "Stay on this page until it is done, a minute at most as a rule; leaving stops it, with nothing kept."
+        )
 
     def tell(what: str, part: float) -> None:
         bar.progress(min(max(part, 0.0), 1.0), plain(what))
 
     try:
-        add(
-            state.workspace().data,
-            name,
-            source,
-            behaviors,
-            columns,
-            tell,
-            label=label,
-        )
+        add(state.workspace().data, name, source, behaviors, columns, tell, label=label)
     except NmtrError as error:
-        bar.empty()
+        shown.empty()
         st.error(plain(str(error)), icon=":material/error:")
         return
     st.session_state["just_added"] = name

@@ -22,7 +22,7 @@ SHOWN = 7  # items of a behavior before the rest is folded
 def page() -> None:
     info = state.current_data()
     if info is None:
-        parts.no_data()
+        parts.no_data("Here you will see what a shopper did, what they would buy next, and why.")
         return
     shop = state.dataset(info)
     run = state.current_run(info)

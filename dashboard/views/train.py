@@ -40,7 +40,7 @@ FRACTIONS = {"dropout", "learning_rate", "l2_embeddings", "l2_towers"}
 def page() -> None:
     info = state.current_data()
     if info is None:
-        parts.no_data()
+        parts.no_data("A model learns from what shoppers did: views, carts, purchases. Add such data first.")
         return
     watched = _watched()
     if watched is not None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from nmtr.workspace import Workspace
 from playwright.sync_api import Page, expect
 
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
+from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
 from tests.dashboard.conftest import events
 
@@ -48,6 +48,7 @@ def test_from_an_upload_over_a_training_watched_live_to_a_cascade(visit: Visit, 
     path = tmp_path / "Little shop.csv"
     events(("view", "cart", "buy"), users=300, items=120).to_csv(path, index=False)
     page = visit("/data")
+    page.get_by_role("tab", name="Upload a file").click()
     page.locator('input[type="file"]').first.set_input_files(path)
     page.locator(".st-key-upload_add button").click()
     expect(page.get_by_text("of what was viewed was bought too")).to_be_visible()

@@ -15,7 +15,7 @@ from nmtr.errors import CapacityError
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
 _RATE = {"exact": 5e10, "sampled": 2e10}
 _BASE_MEMORY = 350 << 20  # the process with torch, before any data
-_BLOCK_MEMORY = 150 << 20  # the blocks of scores and activations that a step holds
+_BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,14 @@ def estimate(
     pairs = sum(info.interactions[behavior] for behavior in config.behaviors)
     # Weights, gradients, the optimizer's sums and the best weights so far; keys and matrices of the pairs.
     memory = _BASE_MEMORY + _BLOCK_MEMORY + 5 * tables + 60 * pairs
-    if _loss(config) == "sampled":
+    if config.loss == "exact" and config.batch_size is not None:
+        # A block of users with all items: the gradient of each stage, and two blocks in passing.
+        memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
+    else:
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
-    ranking = _pair_operations(config) / 3 * info.users * info.items / _RATE["exact"]
+    ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
+    ranking = _pair_operations(config) / 3 * info.users * info.items / ranking_rate
     return Estimate(epochs * (work(config, info) / rate + ranking) + 3, memory, measured=bool(rates))
 
 

@@ -1,0 +1,122 @@
+"""What a run is said to take, against runs that have finished."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.data.library import DatasetInfo
+from nmtr.errors import CapacityError
+from nmtr.estimate import check_capacity, estimate, work
+
+FUNNEL = ("view", "cart", "buy")
+MIX = {"view": "gmf", "cart": "mlp", "buy": "neumf"}
+
+
+def info_of(users: int = 20_000, items: int = 8_000, pairs: int = 300_000) -> DatasetInfo:
+    return DatasetInfo(
+        name="shop",
+        behaviors=FUNNEL,
+        users=users,
+        items=items,
+        interactions=dict.fromkeys(FUNNEL, pairs),
+        test_users=users,
+        fingerprint="0123456789abcdef",
+        source="test",
+        licence="none",
+        made="",
+        synthetic=True,
+        created=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+
+
+def config_of(**options: Any) -> RunConfig:
+    return RunConfig.parse({"data": "shop", "threads": 2} | options).resolve(FUNNEL)
+
+
+KINDS = [{}, {"loss": "sampled"}, {"unit": "neumf"}, {"unit": "mlp", "loss": "exact"}, {"unit": MIX}, {"method": "bpr"}]
+of_every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
+
+
+@of_every_kind
+def test_estimate_is_near_what_the_same_run_took_before(kind: dict[str, Any]) -> None:
+    config, info = config_of(**kind), info_of(500, 300, 10_000)
+    said = estimate(config, info, [(config, info, 9.0), (config, info, 30.0), (config, info, 10.0)])
+    # Above the 60 epochs' training by their validation: a third of it where that, too, goes over every pair.
+    assert said.measured and 60 * 10.0 <= said.seconds < 60 * 14.0
+
+
+@of_every_kind
+def test_estimate_follows_the_work_from_a_smaller_run_to_a_larger(kind: dict[str, Any]) -> None:
+    small, large = info_of(50, 300, 1_000), info_of(500, 300, 10_000)
+    config = config_of(**kind)
+    said = estimate(config, large, [(config, small, 1.0)])
+    assert 60 * 10.0 <= said.seconds < 60 * 14.0
+
+
+def test_runs_of_another_kind_say_nothing_about_this_one() -> None:
+    info = info_of()
+    others = [
+        config_of(loss="sampled"),
+        config_of(unit="mlp", loss="exact"),
+        config_of(method="bpr"),
+        config_of(threads=1),
+    ]
+    said = estimate(config_of(), info, [(other, info, 1e6) for other in others])
+    assert said == estimate(config_of(), info, []) and not said.measured
+
+
+def test_estimate_without_finished_runs_is_of_the_right_order() -> None:
+    """Beibei, cart + buy, GMF, exact: an epoch takes 2 to 4 s on two cores."""
+    config = RunConfig.parse({"data": "shop", "epochs": 100}).resolve(("cart", "buy"))
+    said = estimate(config, info_of(21_716, 7_977, 500_000), [])
+    assert 100 * 1 < said.seconds < 100 * 12
+
+
+def test_refit_takes_up_to_twice_as_long() -> None:
+    once, twice = (estimate(config_of(refit=refit), info_of(), []).seconds for refit in (False, True))
+    assert twice == pytest.approx(2 * once, rel=0.05)
+
+
+def test_rules_take_moments_and_no_tables() -> None:
+    rule, model = (estimate(config_of(method=method), info_of(), []) for method in ("popularity", "nmtr"))
+    assert rule.seconds < 10 and rule.bytes < model.bytes
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"embedding_size": 32}, {"embedding_size": 64}),
+        ({"unit": "mlp"}, {"unit": "neumf"}),
+        ({"unit": "mlp", "layers": 2}, {"unit": "mlp", "layers": 3}),
+        ({"loss": "sampled", "negatives": 4}, {"loss": "sampled", "negatives": 8}),
+        ({"behaviors": ["cart", "buy"]}, {}),
+    ],
+    ids=str,
+)
+def test_more_to_compute_is_more_work(less: dict[str, Any], more: dict[str, Any]) -> None:
+    assert work(config_of(**less), info_of()) < work(config_of(**more), info_of())
+
+
+def test_wide_blocks_of_the_exact_loss_count_as_memory() -> None:
+    """A step holds the logits of a block of users with all items for each of three stages, as single floats."""
+    few, many = (estimate(config_of(batch_size=size), info_of(items=500_000), []).bytes for size in (256, 1024))
+    assert many - few >= 4 * (1024 - 256) * 500_000 * 3
+
+
+def test_run_that_does_not_fit_the_machine_is_refused_with_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, info = config_of(), info_of()
+    needed = estimate(config, info, []).bytes
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=needed))
+    check_capacity(config, info)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=needed - 1))
+    sentence = (
+        rf"^the run needs about {needed / 2**30:.1f} GiB of memory and this machine has .* GiB: "
+        r"take a smaller embedding size than 64, or a smaller data set\.$"
+    )
+    with pytest.raises(CapacityError, match=sentence):
+        check_capacity(config, info)

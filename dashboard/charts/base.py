@@ -34,20 +34,25 @@ DARK = Theme("#E6E8EB", "#A3AFBB", "#0E1117", dark=True)
 
 
 def frame(height: int, theme: Theme, **layout: object) -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=False,
-        dragmode=False,
-        bargap=0.35,
-        font={"family": "Source Sans, sans-serif", "size": 14, "color": theme.ink},
-        hoverlabel={"font_size": 13},
-    )
-    for update in (figure.update_xaxes, figure.update_yaxes):
-        update(fixedrange=True, tickfont_color=theme.soft, title_font_color=theme.soft, gridcolor=FAINT)
-    figure.update_layout(**layout)
-    return figure
+    """An empty figure, its layout given at once: updating one costs ten times as much, and a live view waits for it."""
+    axis = {
+        "fixedrange": True,
+        "gridcolor": FAINT,
+        "tickfont": {"color": theme.soft},
+        "title": {"font": {"color": theme.soft}},
+    }
+    shared = {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "dragmode": False,
+        "bargap": 0.35,
+        "font": {"family": "Source Sans, sans-serif", "size": 14, "color": theme.ink},
+        "hoverlabel": {"font": {"size": 13}},
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+    return go.Figure(layout={**shared, **layout})
 
 
 def note(figure: go.Figure, x: float, y: float, text: str, **options: object) -> None:

@@ -52,6 +52,6 @@ def histogram(labels: Sequence[str], counts: Sequence[int], cue: Cue, unit: str,
         marker={"color": cue.color, "line": {"color": cue.edge, "width": 1}},
         hovertemplate=f"%{{y:,}} shoppers with %{{x}} {unmarked(unit)}<extra></extra>",
     )
-    figure.update_xaxes(title=unmarked(unit) + " a shopper", type="category")
-    figure.update_yaxes(title="shoppers")
+    figure.update_xaxes(title_text=unmarked(unit) + " a shopper", type="category")
+    figure.update_yaxes(title_text="shoppers")
     return figure

@@ -84,6 +84,8 @@ def validation(reports: Sequence[EpochReport], metric: str, theme: Theme) -> go.
 
 def _epochs(figure: go.Figure, epochs: int, title: str) -> go.Figure:
     end = max(epochs, 5)
-    figure.update_xaxes(title="epoch", range=[0.7, end * 1.16 + 0.5], showgrid=False, tickformat="d", zeroline=False)
-    figure.update_yaxes(title=title, zeroline=False, rangemode="normal")
+    figure.update_xaxes(
+        title_text="epoch", range=[0.7, end * 1.16 + 0.5], showgrid=False, tickformat="d", zeroline=False
+    )
+    figure.update_yaxes(title_text=title, zeroline=False, rangemode="normal")
     return figure

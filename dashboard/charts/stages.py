@@ -89,7 +89,7 @@ def _chance_axis(figure: go.Figure, low: float, high: float, theme: Theme) -> No
 
 def waterfall(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
     """The same sum in log-odds, part by part: each stage's own interaction, then its item bias (hatched)."""
-    figure = frame(300, theme, barmode="overlay")
+    figure = frame(300, theme, barmode="overlay", margin={"l": 8, "r": 8, "t": 28, "b": 8})
     at = 0.0
     for stage in explanation.stages:
         look = cue[stage.behavior]
@@ -119,8 +119,7 @@ def waterfall(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             cliponaxis=False,
             marker={"symbol": look.symbol, "size": 13, "color": look.color, "line": {"color": look.edge, "width": 2}},
         )
-    figure.update_yaxes(title="log-odds", zeroline=True, zerolinecolor=theme.soft)
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 28, "b": 8})
+    figure.update_yaxes(title_text="log-odds", zeroline=True, zerolinecolor=theme.soft)
     return figure
 
 

@@ -1,0 +1,236 @@
+"""What a workspace adds to its library and its store: checks before, and answers after."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.errors import CapacityError, ConfigError, DataError, NmtrError, RunError
+from nmtr.explain import explain, recommend
+from nmtr.runs import checkpoint
+from nmtr.runs.store import Run
+from nmtr.workspace import Workspace, default_home
+from tests.conftest import random_dataset
+
+SMALL = {"data": "shop", "embedding_size": 4, "epochs": 2, "threads": 1}
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The homes for which a supervisor was asked; none is started."""
+    asked: list[Path] = []
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", asked.append)
+    return asked
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, woken: list[Path], one_thread: None) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path / "home")
+    workspace.data.save(random_dataset())
+    yield workspace
+    workspace.runs.close()
+
+
+def trained(workspace: Workspace, **options: Any) -> Run:
+    return workspace.train(RunConfig.parse(SMALL | options))
+
+
+# The home
+
+
+def test_home_is_the_environments_else_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NMTR_HOME", str(tmp_path / "there"))
+    assert default_home() == tmp_path / "there"
+    monkeypatch.delenv("NMTR_HOME")
+    assert default_home() == Path.home() / ".nmtr"
+
+
+def test_home_that_cannot_be_made_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"^NMTR_HOME must be a folder that can be written; .*file is not \("):
+        Workspace(tmp_path / "file")
+
+
+@pytest.mark.parametrize("module", ["nmtr.workspace", "nmtr.cli", "nmtr.explain", "nmtr.demo"])
+def test_module_is_imported_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode == 0
+
+
+# Before a run
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"lambdas": [0.5, 0.5]}, ConfigError),
+        ({"behaviors": ["view", "cart"]}, ConfigError),
+        ({"data": "another"}, DataError),
+        ({"data": "../shop"}, DataError),
+    ],
+)
+def test_run_that_cannot_be_is_refused_everywhere_and_leaves_nothing(
+    workspace: Workspace, woken: list[Path], options: dict[str, Any], error: type[NmtrError]
+) -> None:
+    config = RunConfig.parse(SMALL | options)
+    for ask in (workspace.estimate, workspace.submit, workspace.train):
+        with pytest.raises(error):
+            ask(config)
+    assert workspace.runs.list() == () and woken == []
+
+
+def test_run_that_does_not_fit_the_machine_is_refused_and_leaves_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=1 << 20))
+    config = RunConfig.parse(SMALL)
+    for ask in (workspace.estimate, workspace.submit, workspace.train):
+        with pytest.raises(CapacityError, match="^the run needs about .* GiB of memory and this machine has 0.0 GiB"):
+            ask(config)
+    assert workspace.runs.list() == ()
+
+
+def test_estimate_learns_from_the_runs_that_finished_here(workspace: Workspace) -> None:
+    config = RunConfig.parse(SMALL | {"epochs": 100})
+    assert not workspace.estimate(config).measured
+    run = trained(workspace)
+    assert run.result is not None and run.result.seconds_per_epoch is not None
+    said = workspace.estimate(config)
+    assert said.measured
+    assert 100 * run.result.seconds_per_epoch < said.seconds < 200 * run.result.seconds_per_epoch + 4
+    workspace.remove_data("shop")
+    workspace.data.save(random_dataset())
+    assert workspace.estimate(config).measured
+
+
+def test_estimate_does_not_miss_data_sets_that_are_gone(workspace: Workspace) -> None:
+    trained(workspace)
+    workspace.data.save(replace(random_dataset(), name="other"))
+    workspace.remove_data("shop")
+    assert not workspace.estimate(RunConfig.parse(SMALL | {"data": "other"})).measured
+
+
+def test_submitted_run_is_queued_resolved_and_a_supervisor_is_asked_for(
+    workspace: Workspace, woken: list[Path]
+) -> None:
+    run = workspace.submit(RunConfig.parse(SMALL))
+    assert (run.state, run.config.behaviors, run.config.loss) == ("queued", ("view", "cart", "buy"), "exact")
+    assert run.fingerprint == workspace.data.load("shop").fingerprint
+    assert woken == [workspace.home]
+
+
+def test_foreground_run_that_fails_raises_its_sentence_and_stays_as_a_failed_run(workspace: Workspace) -> None:
+    config = RunConfig.parse(SMALL | {"l2_embeddings": 1e300})
+    with pytest.raises(RunError, match="train with a lower learning rate"):
+        workspace.train(config)
+    (run,) = workspace.runs.list()
+    assert run.state == "failed" and run.error is not None
+
+
+# Removing a data set
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_data_set_that_a_run_needs_is_not_removed(workspace: Workspace, state: str) -> None:
+    config = RunConfig.parse(SMALL)
+    run = workspace.submit(config) if state == "queued" else workspace.start(config)
+    with pytest.raises(DataError, match=rf"^data set shop is needed by run {run.id}: cancel that first\.$"):
+        workspace.remove_data("shop")
+    assert workspace.data.names() == ["shop"]
+    workspace.cancel(run.id)
+    if state == "running":
+        workspace.runs.cancelled(run.id)
+    workspace.remove_data("shop")
+    assert workspace.data.names() == []
+
+
+def test_data_set_is_removed_whatever_runs_need_of_others(workspace: Workspace) -> None:
+    workspace.data.save(replace(random_dataset(), name="other"))
+    workspace.submit(RunConfig.parse(SMALL))
+    workspace.remove_data("other")
+    assert workspace.data.names() == ["shop"]
+
+
+# A finished run
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"refit": True}, {"behaviors": ["view", "buy"]}, {"protocol": "clean"}], ids=str
+)
+def test_finished_run_answers_as_it_was_tested(workspace: Workspace, options: dict[str, Any]) -> None:
+    run = trained(workspace, **options)
+    fitted = workspace.fitted(run.id)
+    assert fitted.run == run.id and fitted.dataset.behaviors == run.config.behaviors
+    ranks = checkpoint.load_ranks(workspace.runs.folder(run.id))["test"]
+    for row in (0, 7, 39):
+        shown = recommend(fitted, f"u{row}", 3)
+        assert shown.held_out is not None and shown.held_out.rank == ranks[row]
+        explained = explain(fitted, f"u{row}", shown.held_out.item)
+        assert [stage.behavior for stage in explained.stages] == [*run.config.behaviors]
+    assert workspace.evaluate(run.id) == run.result
+
+
+def test_rule_answers_without_weights(workspace: Workspace) -> None:
+    run = workspace.train(RunConfig(data="shop", method="popularity", threads=1))
+    assert workspace.evaluate(run.id) == run.result
+    assert len(recommend(workspace.fitted(run.id), "u0", 3).items) == 3
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
+def test_run_that_is_not_done_cannot_answer(workspace: Workspace, state: str) -> None:
+    config = RunConfig.parse(SMALL)
+    run = workspace.submit(config) if state == "queued" else workspace.start(config)
+    if state == "failed":
+        workspace.runs.fail(run.id, "It broke.")
+    elif state == "cancelled":
+        workspace.runs.cancelled(run.id)
+    for ask in (workspace.fitted, workspace.evaluate):
+        with pytest.raises(RunError, match=rf"^run {run.id} must be done for this; it is {state}: wait for it, or"):
+            ask(run.id)
+
+
+def test_run_on_a_data_set_that_changed_cannot_answer(workspace: Workspace) -> None:
+    run = trained(workspace)
+    workspace.remove_data("shop")
+    with pytest.raises(DataError, match="^data set must be one of those added"):
+        workspace.fitted(run.id)
+    workspace.data.save(random_dataset(seed=1))
+    with pytest.raises(RunError, match=rf"^run {run.id} was trained on another version of data set shop; bring that"):
+        workspace.fitted(run.id)
+    workspace.remove_data("shop")
+    workspace.data.save(random_dataset())
+    assert workspace.evaluate(run.id) == run.result
+
+
+def test_run_without_its_weights_cannot_answer(workspace: Workspace) -> None:
+    run = trained(workspace)
+    (workspace.runs.folder(run.id) / checkpoint.WEIGHTS).unlink()
+    with pytest.raises(RunError, match=r"weights\.pt must be a whole file; .* train the run again\.$"):
+        workspace.fitted(run.id)
+
+
+def test_figures_of_changed_weights_are_not_passed_off_as_the_runs(workspace: Workspace) -> None:
+    run = trained(workspace)
+    folder = workspace.runs.folder(run.id)
+    weights = checkpoint.load_weights(folder)
+    order = np.random.default_rng(0).permutation(len(weights["items.weight"]))
+    checkpoint.save_weights(folder, weights | {"items.weight": weights["items.weight"][order] * -9})
+    with pytest.raises(RunError, match=rf"^run {run.id} recorded .*, but its weights give .*: its files were changed"):
+        workspace.evaluate(run.id)
+
+
+def test_deleted_run_is_gone_with_its_files(workspace: Workspace) -> None:
+    run = trained(workspace)
+    workspace.delete(run.id)
+    assert not workspace.runs.folder(run.id).exists()
+    with pytest.raises(RunError):
+        workspace.fitted(run.id)

@@ -44,14 +44,17 @@ METHOD_OPTIONS: dict[Method, frozenset[str]] = {
     "popularity": frozenset(),
     "last-behavior": frozenset(),
 }
-_DROPOUT: dict[Loss, float] = {"sampled": 0.0, "exact": 0.5}
-_LEARNING_RATE: dict[tuple[Optimizer, Loss], float] = {
+# The defaults by what is minimized: NMTR's two losses, and BPR's pairwise one.
+_DROPOUT = {"sampled": 0.0, "exact": 0.5, "pairwise": 0.5}
+_LEARNING_RATE = {
     ("adagrad", "sampled"): 0.05,
     ("adagrad", "exact"): 0.2,
+    ("adagrad", "pairwise"): 0.05,
     ("adam", "sampled"): 0.001,
     ("adam", "exact"): 0.005,
+    ("adam", "pairwise"): 0.001,
 }
-_BATCH_SIZE: dict[Loss, int] = {"sampled": 4096, "exact": 512}
+_BATCH_SIZE = {"sampled": 4096, "exact": 512, "pairwise": 4096}
 
 
 class RunConfig(BaseModel):
@@ -189,15 +192,15 @@ class RunConfig(BaseModel):
                 f"got {chosen[-1]} alone."
             )
         filled: dict[str, Any] = {"behaviors": chosen}
-        loss: Loss = "sampled"
+        minimized = "pairwise"
         if self.method == "nmtr":
             filled["lambdas"] = self._one_lambda_each(chosen)
             filled["unit"] = unit = self._one_unit_each(chosen)
-            loss = filled["loss"] = self.loss or ("exact" if unit == "gmf" else "sampled")
+            minimized = filled["loss"] = self.loss or ("exact" if unit == "gmf" else "sampled")
         if self.uses("epochs"):
-            filled["dropout"] = _DROPOUT[loss] if self.dropout is None else self.dropout
-            filled["learning_rate"] = self.learning_rate or _LEARNING_RATE[self.optimizer, loss]
-            filled["batch_size"] = self.batch_size or _BATCH_SIZE[loss]
+            filled["dropout"] = _DROPOUT[minimized] if self.dropout is None else self.dropout
+            filled["learning_rate"] = self.learning_rate or _LEARNING_RATE[self.optimizer, minimized]
+            filled["batch_size"] = self.batch_size or _BATCH_SIZE[minimized]
         return self.model_copy(update=filled)
 
     def _one_lambda_each(self, behaviors: tuple[str, ...]) -> tuple[float, ...]:

@@ -68,7 +68,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
             )
         with right, st.container(border=True):
             parts.figure(
-                _finding(chosen),
+                _finding(chosen, run.live),
                 f"{SELECTION} on the validation purchases",
                 charts.validation(chosen, SELECTION, parts.theme()),
                 "live_validation",
@@ -88,7 +88,7 @@ def _loss_finding(reports: list[EpochReport], target: str) -> str:
     return f"The loss of {plain(target)} {'fell' if last < first else 'rose'} from {first:.3f} to {last:.3f}"
 
 
-def _finding(reports: list[EpochReport]) -> str:
+def _finding(reports: list[EpochReport], live: bool) -> str:
     """What the validation curve says: the best epoch, and how long it is ago."""
     scored = [report for report in reports if report.valid and SELECTION in report.valid]
     if not scored:
@@ -96,6 +96,8 @@ def _finding(reports: list[EpochReport]) -> str:
     best = next((report for report in scored if report.epoch == scored[-1].best_epoch), scored[-1])
     value = metric((best.valid or {})[SELECTION])
     ago = reports[-1].epoch - best.epoch
+    if not live:
+        return f"Best on validation: {value} at epoch {best.epoch}"
     return f"Best so far: {value} at epoch {best.epoch}" + (f", {ago} ago" if ago else "")
 
 

@@ -37,7 +37,7 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
         )
         note(figure, 1, row, metric(run.value, run.half_width), yref="y", xshift=8)
     top = max((run.value + run.half_width for run in runs), default=1.0)
-    figure.update_xaxes(range=[0, 1.05 * top], zeroline=True, zerolinecolor=theme.soft, tickformat=".1f", nticks=5)
+    figure.update_xaxes(range=[0, 1.05 * top], zeroline=True, zerolinecolor=theme.soft, tickformat=".2~f", nticks=5)
     return figure.update_yaxes(
         tickvals=[*range(len(ranked))],
         ticktext=[f"{unmarked(run.name)}  " for run in ranked],

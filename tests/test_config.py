@@ -122,7 +122,7 @@ def test_open_config_is_closed_with_the_data_sets_behaviors_and_equal_weights(be
         ({"unit": MIX, "optimizer": "adam"}, ("sampled", 0.0, 0.001, 4096)),
         ({"unit": "mlp", "loss": "exact"}, ("exact", 0.5, 0.2, 512)),
         ({"dropout": 0.0, "learning_rate": 0.3, "batch_size": 7}, ("exact", 0.0, 0.3, 7)),
-        ({"method": "bpr"}, (None, 0.0, 0.05, 4096)),
+        ({"method": "bpr"}, (None, 0.5, 0.05, 4096)),
         ({"method": "popularity"}, (None, None, None, None)),
     ],
     ids=str,

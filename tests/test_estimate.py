@@ -102,6 +102,14 @@ def test_more_to_compute_is_more_work(less: dict[str, Any], more: dict[str, Any]
     assert work(config_of(**less), info_of()) < work(config_of(**more), info_of())
 
 
+def test_pairs_of_later_behaviors_are_more_work_since_they_pass_more_stages() -> None:
+    views, buys = ({"view": 1_000, "cart": 1_000, "buy": 1_000} | {most: 9_000} for most in ("view", "buy"))
+    config = config_of(loss="sampled")
+    early, late = (work(config, info_of().model_copy(update={"interactions": pairs})) for pairs in (views, buys))
+    # In thousands of pairs, each through so many stages: 9 + 2 + 3 against 1 + 2 + 27.
+    assert late / early == pytest.approx(30 / 14)
+
+
 def test_wide_blocks_of_the_exact_loss_count_as_memory() -> None:
     """A step holds the logits of a block of users with all items for each of three stages, as single floats."""
     few, many = (estimate(config_of(batch_size=size), info_of(items=500_000), []).bytes for size in (256, 1024))

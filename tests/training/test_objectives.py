@@ -147,9 +147,9 @@ def test_pairwise_loss_has_the_gradient_of_every_difference_written_out() -> Non
     (batch,) = objective.batches(np.random.default_rng(0))
     loss = torch.zeros((), dtype=torch.float64)
     for u, bought, others in zip(*(part.tolist() for part in batch), strict=True):
-        p, q, bias = weights["users.weight"][u], weights["items.weight"], weights["bias"]
+        p, q = weights["users.weight"][u], weights["items.weight"]
         for other in others:
-            loss = loss + softplus(-(p @ q[bought] + bias[bought] - p @ q[other] - bias[other]))
+            loss = loss + softplus(-(p @ q[bought] - p @ q[other]))
     (loss / objective.instances.sum()).backward()
     np.testing.assert_allclose(objective.backward(batch), [loss.item()], rtol=1e-5)
     assert_gradients(model, weights)

@@ -1,0 +1,58 @@
+"""The demo: what a first visitor finds, and that it is what the code makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nmtr import demo
+from nmtr.config import RunConfig
+from nmtr.explain import recommend
+from nmtr.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("home"))
+    demo.install(workspace)
+    return workspace
+
+
+def test_install_brings_the_data_and_every_ready_made_run(workspace: Workspace) -> None:
+    info = workspace.data.info(demo.NAME)
+    assert info.synthetic
+    runs = workspace.runs.list()
+    assert {run.state for run in runs} == {"done"}
+    expected = [RunConfig.parse(options).resolve(info.behaviors) for options in demo.RUNS]
+    threads = {"threads": 1}  # whatever the machine had that made them
+    assert [run.config.model_copy(update=threads) for run in reversed(runs)] == [
+        config.model_copy(update=threads) for config in expected
+    ]
+
+
+def test_install_again_adds_nothing(workspace: Workspace) -> None:
+    before = workspace.runs.list()
+    demo.install(workspace)
+    assert workspace.runs.list() == before
+
+
+def test_ready_made_figures_are_those_of_their_weights(workspace: Workspace) -> None:
+    for run in workspace.runs.list():
+        assert workspace.evaluate(run.id).test_users == 2000
+
+
+def test_ready_made_run_recommends(workspace: Workspace) -> None:
+    newest = workspace.runs.list()[0]
+    top = recommend(workspace.fitted(newest.id), "u0001", 5)
+    assert len(top.items) == 5
+    assert all(item.title and len(item.stages) == 3 for item in top.items)
+
+
+def test_runs_of_other_data_are_not_taken_for_the_demos(tmp_path: Path) -> None:
+    from nmtr.data.demo import generate
+
+    workspace = Workspace(tmp_path)
+    workspace.data.save(generate(seed=8))
+    demo.install(workspace)
+    assert workspace.runs.list() == ()

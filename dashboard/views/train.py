@@ -210,7 +210,9 @@ def _start(options: dict[str, Any]) -> None:
                 f"about {duration(estimate.seconds)}, {size(estimate.bytes)}"
             )
             known = (
-                "from earlier runs of the kind" if estimate.measured else "a first guess: no such run has finished here yet"
+                "from earlier runs of the kind"
+                if estimate.measured
+                else "a first guess: no such run has finished here yet"
             )
             early = "; less where validation stops it early" if config.uses("patience") and config.patience else ""
             st.caption(known + early)

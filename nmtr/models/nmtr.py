@@ -72,23 +72,30 @@ class NMTR(nn.Module):
             logits.append(out[need:])
         return logits
 
-    def over_items(self, p: Tensor, chosen: slice = slice(None)) -> list[Tensor]:
-        """The logits of every stage for all pairs of some user vectors p (B, E) and a slice of n items: R of (B, n).
+    def folded(self, chosen: slice = slice(None)) -> list[tuple[Tensor, Tensor]]:
+        """The GMF parts and biases of the stages up to r as one product, for a slice of n items.
 
-        The GMF parts of the stages up to r fold into one product: p . (q * (h^1 + ... + h^r)).
+        R of k (n, E) and b (n,): p . k + b with k = q * (h^1 + ... + h^r) and b = b^1 + ... + b^r.
         """
+        q, bias = self.items.weight[chosen], self.bias[:, chosen].cumsum(0)
+        h = torch.zeros_like(q[0])
+        folds: list[tuple[Tensor, Tensor]] = []
+        for unit, b in zip(self.units, bias, strict=True):
+            if unit.gmf is not None:
+                h = h + unit.gmf
+            folds.append((q * h, b))
+        return folds
+
+    def over_items(self, p: Tensor, chosen: slice = slice(None)) -> list[Tensor]:
+        """The logits of every stage for all pairs of user vectors p (B, E) and a slice of n items: R of (B, n)."""
         q = self.items.weight[chosen]
         logits: list[Tensor] = []
-        bias = self.bias[:, chosen].cumsum(0)
-        h: Tensor | None = None
         towers: Tensor | None = None
-        for r, unit in enumerate(self.units):
-            if unit.gmf is not None:
-                h = unit.gmf if h is None else h + unit.gmf
+        for unit, (k, b) in zip(self.units, self.folded(chosen), strict=True):
             if unit.tower is not None:
                 own = unit.tower(p[:, None], q)
                 towers = own if towers is None else towers + own
-            out = bias[r].expand(len(p), -1) if h is None else torch.addmm(bias[r], p, (q * h).T)
+            out = torch.addmm(b, p, k.T)
             logits.append(out if towers is None else out + towers)
         return logits
 
@@ -105,12 +112,11 @@ class NMTR(nn.Module):
 
     def _target(self, p: Tensor) -> Tensor:
         """The last of `over_items`, without making the ones before: (B, N)."""
-        q = self.items.weight
-        h = sum((unit.gmf for unit in self.units if unit.gmf is not None), torch.zeros(q.shape[1]))
-        out = torch.addmm(self.bias.sum(0), p, (q * h).T)
+        k, b = self.folded()[-1]
+        out = torch.addmm(b, p, k.T)
         for unit in self.units:
             if unit.tower is not None:
-                out += unit.tower(p[:, None], q)
+                out += unit.tower(p[:, None], self.items.weight)
         return out
 
     @torch.inference_mode()

@@ -29,21 +29,73 @@ def expected_log_loss(logits: Tensor, rows: Tensor, columns: Tensor, weight: Ten
     return cast(Tensor, _ExpectedLogLoss.apply(logits, rows, columns, weight))  # type: ignore[no-untyped-call]
 
 
-class _ExpectedLogLoss(torch.autograd.Function):
-    """Writes the gradient over the logits: (B, n) blocks are the bulk of the memory that a step moves."""
+def expected_log_loss_of_products(
+    p: Tensor, q: Tensor, bias: Tensor, starts: Tensor, columns: Tensor, weight: Tensor
+) -> Tensor:
+    """`expected_log_loss` of the logits p q' + bias, of which only a few rows exist at a time.
+
+    p: (B, E); q: (N, E); bias: (N,); user b's positives are columns[starts[b]:starts[b + 1]]; weight: (B,). The
+    gradient is worked out on the way: the blocks stay in cache, and nothing of size (B, N) is ever held.
+    """
+    loss = _ExpectedLogLossOfProducts.apply(p, q, bias, starts, columns, weight)  # type: ignore[no-untyped-call]
+    return cast(Tensor, loss)
+
+
+#: Logits that a block of rows holds: 4 MB of float32.
+_BLOCK_LOGITS = 1 << 20
+
+
+class _ExpectedLogLossOfProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, p: Tensor, q: Tensor, bias: Tensor, starts: Tensor, columns: Tensor, weight: Tensor
+    ) -> Tensor:
+        size = max(1, min(len(p), _BLOCK_LOGITS // len(q)))
+        space, scratch = p.new_empty(size, len(q)), p.new_empty(size, len(q))
+        cost = p.new_zeros(())
+        gradients = torch.empty_like(p), torch.zeros_like(q), torch.zeros_like(bias)
+        of_p, of_q, of_bias = gradients
+        for first in range(0, len(p), size):
+            block = slice(first, min(first + size, len(p)))
+            logits = torch.addmm(bias, p[block], q.T, out=space[: block.stop - first])
+            ends = starts[first : block.stop + 1]
+            rows = torch.repeat_interleave(ends.diff())
+            cost += _cost_then_gradient(
+                logits, rows, columns[ends[0] : ends[-1]], weight[block], scratch[: len(logits)]
+            )
+            torch.mm(logits, q, out=of_p[block])
+            of_q.addmm_(logits.T, p[block])
+            of_bias += logits.sum(0)
+        ctx.save_for_backward(*gradients)
+        return cost
 
     @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(gradient.mul_(outer[0]) for gradient in ctx.saved_tensors), None, None, None)
+
+
+class _ExpectedLogLoss(torch.autograd.Function):
+    @staticmethod
     def forward(ctx: Any, logits: Tensor, rows: Tensor, columns: Tensor, weight: Tensor) -> Tensor:
-        observed = logits[rows, columns]
-        softplus = torch.nn.functional.softplus
-        cost = torch.dot(softplus(logits).sum(1), weight)
-        cost += softplus(-observed).sum() - torch.dot(weight[rows], softplus(observed))
-        gradient = logits.sigmoid_().mul_(weight[:, None])
-        gradient[rows, columns] = observed.sigmoid() - 1
-        ctx.save_for_backward(gradient)
+        cost = _cost_then_gradient(logits, rows, columns, weight)
+        ctx.save_for_backward(logits)
         return cost
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient.mul_(outer[0]), None, None, None
+
+
+def _cost_then_gradient(
+    logits: Tensor, rows: Tensor, columns: Tensor, weight: Tensor, scratch: Tensor | None = None
+) -> Tensor:
+    """The expected log loss of (B, n) logits, which its gradient then overwrites: they are the bulk of what a step
+    moves through memory."""
+    observed = logits[rows, columns]
+    softplus = torch.nn.functional.softplus
+    cost = torch.dot(softplus(logits, out=scratch).sum(1), weight)  # type: ignore[call-arg]
+    cost += softplus(-observed).sum() - torch.dot(weight[rows], softplus(observed))
+    logits.sigmoid_().mul_(weight[:, None])
+    logits[rows, columns] = observed.sigmoid() - 1
+    return cost

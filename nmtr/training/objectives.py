@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nmtr.models.bpr import BPR
 from nmtr.models.nmtr import NMTR
-from nmtr.training.losses import bpr_loss, expected_log_loss, log_loss
+from nmtr.training.losses import bpr_loss, expected_log_loss, expected_log_loss_of_products, log_loss
 from nmtr.training.sampling import Batch, NegativeSampler, PairSampler
 
 #: User-item pairs whose towers' activations are held at once by the exact loss: about 150 MB at E = 64.
@@ -58,8 +58,7 @@ class SampledLoss:
         items = torch.from_numpy(np.concatenate(batch.items[::-1]))
         logits = self.model(users, items, [len(own) for own in batch.users], self.dropout)
         losses = [log_loss(own, positive) for own, positive in zip(logits, batch.positives, strict=True)]
-        total = sum((weight * loss for weight, loss in zip(self.lambdas, losses, strict=True)), torch.zeros(()))
-        (total * self.scale).backward()
+        (_weighted(self.lambdas, losses) * self.scale).backward()
         return np.array([float(loss.detach()) for loss in losses])
 
 
@@ -92,30 +91,33 @@ class ExactLoss:
             yield order[start : start + self.batch_size]
 
     def backward(self, batch: NDArray[np.int64]) -> NDArray[np.float64]:
-        losses = np.zeros(len(self.lambdas))
-        positives = [matrix[batch].tocoo() for matrix in self.train]
-        weights = torch.from_numpy(self.weight[:, batch])
         p = self.model.users(torch.from_numpy(batch))
         p = torch.nn.functional.dropout(p, self.dropout, self.model.training)
+        weights = torch.from_numpy(self.weight[:, batch])
+        positives = [matrix[batch] for matrix in self.train]
+        if not self.model.has_towers:
+            stages = zip(self.model.folded(), positives, weights, strict=True)
+            losses = [
+                expected_log_loss_of_products(
+                    p, k, b, torch.from_numpy(own.indptr), torch.from_numpy(own.indices), weight
+                )
+                for (k, b), own, weight in stages
+            ]
+            (_weighted(self.lambdas, losses) * self.scale).backward()
+            return np.array([float(loss.detach()) for loss in losses])
         # Blocks of items share one user vector: its gradient is gathered over them and goes on to the table once.
         leaf = p.detach().requires_grad_()
-        for chosen in self._item_blocks(len(batch)):
-            total = torch.zeros(())
-            for r, logits in enumerate(self.model.over_items(leaf, chosen)):
-                rows, columns = _within(positives[r], chosen)
-                loss = expected_log_loss(logits, rows, columns, weights[r])
-                losses[r] += float(loss.detach())
-                total = total + self.lambdas[r] * loss
-            (total * self.scale).backward()
+        sums = np.zeros(len(self.lambdas))
+        size = max(1, _TOWER_PAIRS // len(batch))
+        for chosen in (slice(start, start + size) for start in range(0, self.model.num_items, size)):
+            losses = [
+                expected_log_loss(logits, *_within(own, chosen), weight)
+                for logits, own, weight in zip(self.model.over_items(leaf, chosen), positives, weights, strict=True)
+            ]
+            (_weighted(self.lambdas, losses) * self.scale).backward()
+            sums += [float(loss.detach()) for loss in losses]
         p.backward(leaf.grad)  # type: ignore[no-untyped-call]
-        return losses
-
-    def _item_blocks(self, users: int) -> list[slice]:
-        num_items = self.model.num_items
-        if not self.model.has_towers:
-            return [slice(0, num_items)]
-        size = max(1, _TOWER_PAIRS // users)
-        return [slice(start, start + size) for start in range(0, num_items, size)]
+        return sums
 
 
 class PairwiseLoss:
@@ -151,8 +153,14 @@ class PairwiseLoss:
         return np.array([float(loss.detach())])
 
 
-def _within(pairs: Any, chosen: slice) -> tuple[Tensor, Tensor]:
+def _weighted(lambdas: Sequence[float], losses: Sequence[Tensor]) -> Tensor:
+    """Eq. 12: the sum of one loss a behavior, weighted by λ."""
+    return sum((weight * loss for weight, loss in zip(lambdas, losses, strict=True)), torch.zeros(()))
+
+
+def _within(positives: csr_array, chosen: slice) -> tuple[Tensor, Tensor]:
     """The rows and columns of the positives that stand in a block of items, columns counted from its start."""
+    pairs = positives.tocoo()
     rows, columns = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
     inside = (columns >= chosen.start) & (columns < chosen.stop)
     return torch.from_numpy(rows[inside]), torch.from_numpy(columns[inside] - chosen.start)

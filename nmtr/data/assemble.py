@@ -55,10 +55,10 @@ def assemble(
 ) -> Dataset:
     """Make a data set of rows.
 
-    Duplicates are merged to the earliest. Users without a target interaction are dropped. One target
-    interaction is held out of each user with two or more: the last by time where there are times, else one that
-    the source says is for testing, else one drawn at random (seeded). Where the source decides, its held-out rows
-    of lower behaviors are left out. `origin.made` says what was done, after the `remark`. Raises DataError where
+    Duplicates are merged to the earliest. Users without a target interaction are dropped. One target interaction
+    is held out of each user with two or more: the last by time where there are times, else one that the source says
+    is for testing, else one drawn at random (seeded). Where the source decides, what else it holds out of them is
+    left out, lower behaviors included. `origin.made` says what was done, after the `remark`. Raises DataError where
     no user has a target interaction, or a behavior is left without rows.
     """
     target = rows.behaviors[-1]
@@ -69,8 +69,8 @@ def assemble(
         unused = (rows.part != TRAIN) & (rows.behavior < last)
         done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
         rows = rows.take(np.flatnonzero(~unused))
-    elif rows.part is not None and rows.time is not None:
-        done.append("the split column not used since there are times")
+    elif rows.part is not None and bool((rows.part != TRAIN).any()):
+        done.append("the split not used since " + ("it names no test rows" if rows.time is None else "there are times"))
     merged = _merged(rows)
     done.append(f"{_count(len(rows.user) - len(merged.user), 'duplicate')} merged to the earliest")
     rows = merged
@@ -94,6 +94,12 @@ def assemble(
 
     keep = np.ones(len(rows.user), np.bool_)
     keep[test] = False
+    if by_part and rows.part is not None:
+        # Of several purchases that the source holds out of a user one is tested on, and none is learned from.
+        spare = keep & (rows.part != TRAIN) & np.isin(rows.user, rows.user[test])
+        spare[valid] = False
+        keep &= ~spare
+        done.append(f"{_count(spare.sum(), 'further held-out row')} left out")
     matrices = []
     for number, behavior in enumerate(rows.behaviors):
         chosen = np.flatnonzero(keep & (rows.behavior == number))
@@ -151,6 +157,10 @@ def _held_out(
     if rows.time is not None:
         return _last_of_each(rows.user, rows.time, chance, eligible), nothing, f"the last {target} by time"
     if by_part and rows.part is not None:
+        # A user whose purchases are all for testing is not tested on: theirs are learned from, as a lone one is.
+        learned = np.zeros(len(rows.users), np.bool_)
+        learned[rows.user[eligible & (rows.part != TEST)]] = True
+        eligible &= learned[rows.user]
         test = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == TEST))
         valid = _last_of_each(rows.user, rows.part, chance, eligible & (rows.part == VALID))
         return test, valid, f"the {target} that the source names"

@@ -5,29 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from nmtr.data.assemble import assemble
 from nmtr.data.dataset import Dataset
 from nmtr.data.demo import generate
+from nmtr.data.download import Progress, download
 from nmtr.data.importing import read
 from nmtr.data.library import Library, check_name
 from nmtr.data.lines import read_lines
 from nmtr.data.unpack import File, unpacked
 from nmtr.errors import DataError
 
-#: (what is being done, share done from 0 to 1)
-Progress = Callable[[str, float], None]
-
-MAX_DOWNLOAD = 1 << 30  # bytes of one file
 _ADDRESS = "https://raw.githubusercontent.com"  # NMTR_MIRROR names another that serves the same paths
-_TIMEOUT = 30  # seconds without a byte
 
 
 @dataclass(frozen=True)
@@ -197,7 +190,12 @@ def blob_id(path: Path) -> str:
 
 
 def _published(entry: Entry, files: Sequence[File], behaviors: Sequence[str] | None) -> Dataset:
-    """The data set of an entry's own files."""
+    """The data set of an entry's own files; DataError where the behaviors do not end with the entry's target."""
+    if behaviors and behaviors[-1] != entry.behaviors[-1]:
+        raise DataError(
+            f"behaviors of {entry.name} must end with {entry.behaviors[-1]}, whose purchases its test file holds; "
+            f"got {', '.join(behaviors)}."
+        )
     rows = read_lines(files, behaviors, entry.name, entry.items)
     return assemble(rows, name=entry.name, source=entry.source, licence=entry.licence, remark=entry.remark)
 
@@ -237,7 +235,7 @@ def _fetched(entry: Entry, behaviors: Sequence[str] | None, scratch: Path, tell:
             tell(what, (number + share) / len(wanted))
 
         path = scratch / published.name
-        _download(entry.address(published), path, tell_file)
+        download(entry.address(published), path, tell_file)
         _check_content(entry, published, path, published.path)
         files.append(File(published.name, path))
     return files
@@ -269,36 +267,5 @@ def _local(source: str | Path, scratch: Path, tell: Progress) -> Path:
     if not _is_address(source):
         return Path(source).expanduser()
     path = scratch / "source"
-    _download(str(source), path, tell)
+    download(str(source), path, tell)
     return path
-
-
-def _download(address: str, path: Path, tell: Progress) -> None:
-    """Fetch an address into a file; DataError where that fails or it is too large."""
-    name = PurePosixPath(urlsplit(address).path).name
-    try:
-        with urlopen(Request(address, headers={"User-Agent": "nmtr"}), timeout=_TIMEOUT) as answer:
-            total = int(answer.headers.get("Content-Length") or 0)
-            done = 0
-            with path.open("wb") as file:
-                while chunk := answer.read(1 << 16):
-                    done += len(chunk)
-                    if done > MAX_DOWNLOAD:
-                        raise DataError(f"a file can have up to {MAX_DOWNLOAD / 2**30:g} GiB; {address} has more.")
-                    file.write(chunk)
-                    tell(f"fetching {name}", min(done / total, 1.0) if total else 0.0)
-            if done < total:
-                raise HTTPException("the connection was cut")
-    except HTTPError as error:
-        error.close()  # it is the answer, too
-        raise _unfetched(address, f"the server answered {error.code}") from None
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        raise _unfetched(address, str(reason) or type(error).__name__) from None
-
-
-def _unfetched(address: str, reason: str) -> DataError:
-    return DataError(
-        f"{address} must be reachable to be fetched, but is not ({reason}): check the connection, or name a local "
-        "copy with --from."
-    )

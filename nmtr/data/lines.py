@@ -38,6 +38,11 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
     named = {behavior for behavior, _ in roles if behavior}
     target = behaviors[-1] if behaviors else _TARGET
     found = named if named == {behavior for behavior, _ in roles} else named | {target}
+    if target in named and None in {behavior for behavior, _ in roles}:
+        raise DataError(
+            f"behaviors must end with what train and test files without a behavior's name hold; {source} has such "
+            f"files, and {target} in a file of its own: put the behavior that is bought by last."
+        )
     order = order_behaviors(found, behaviors, source)
 
     user, item, behavior, part = [], [], [], []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nmtr.data import catalogue
+from nmtr.data import download
 from nmtr.data.catalogue import CATALOGUE, Entry, Published, add, blob_id
 from nmtr.data.library import Library
 from nmtr.errors import DataError
@@ -124,6 +124,12 @@ def test_catalogue_data_set_has_the_behaviors_that_it_was_given(library: Library
     assert add(library, "shop", source=str(tmp_path / "published")).behaviors == ("buy",)
 
 
+def test_catalogue_behaviors_end_with_what_is_bought(library: Library, shop: Entry, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^behaviors of shop must end with buy, .*; got view\.$"):
+        add(library, "shop", source=str(tmp_path / "published"), behaviors=["view"])
+    assert library.names() == []
+
+
 def test_catalogue_refuses_another_content(library: Library, shop: Entry, server: Server, tmp_path: Path) -> None:
     server.content["/who/what/abc/Data/buy/test.txt"] = b"0\t2\n"
     with pytest.raises(DataError, match=r"buy/test.txt must be shop's buy/test.txt as published"):
@@ -168,7 +174,7 @@ def test_add_reads_an_address_and_keeps_no_secrets_of_it(library: Library, serve
 def test_add_stops_at_a_file_that_is_too_large(
     library: Library, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "MAX_DOWNLOAD", 1000)
+    monkeypatch.setattr(download, "MAX_DOWNLOAD", 1000)
     server.content["/events.csv"] = b"x" * 1001
     with pytest.raises(DataError, match="has more"):
         add(library, "mine", source=f"{server.address}/events.csv")

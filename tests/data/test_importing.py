@@ -139,11 +139,23 @@ def test_events_split_column_decides_where_there_are_no_times(write: Write) -> N
     assert "1 held-out row of lower behaviors left out" in dataset.origin.made
 
 
+def test_events_further_test_rows_of_a_user_are_not_learned_from(write: Write) -> None:
+    text = "user,item,behavior,split\n1,1,buy,train\n1,2,buy,test\n1,3,buy,test\n2,1,buy,train\n"
+    dataset = read(write(text), name="shop")
+    assert pairs(dataset, "buy") == {("1", "1"), ("2", "1")}
+    assert set(held_out(dataset)) == {"1"} and "1 further held-out row left out" in dataset.origin.made
+
+
+def test_events_split_without_test_rows_is_said_not_to_be_used(write: Write) -> None:
+    dataset = read(write("user,item,behavior,split\n1,1,buy,train\n1,2,buy,valid\n"), name="shop")
+    assert "the split not used since it names no test rows" in dataset.origin.made
+
+
 def test_events_times_come_before_a_split_column(write: Write) -> None:
     text = "user,item,behavior,time,split\n1,1,buy,2,train\n1,2,buy,1,test\n1,3,view,1,test\n"
     dataset = read(write(text), name="shop")
     assert held_out(dataset) == {"1": "1"} and pairs(dataset, "view") == {("1", "3")}
-    assert "the split column not used" in dataset.origin.made
+    assert "the split not used since there are times" in dataset.origin.made
 
 
 def test_lower_pair_for_training_and_testing_is_trained_on(write: Write) -> None:
@@ -294,6 +306,8 @@ def test_lines_beibei_layout(write: Write, tmp_path: Path) -> None:
     assert pairs(dataset, "buy") == {("0", "1"), ("0", "2"), ("1", "0")}
     assert pairs(dataset, "cart") == {("0", "3"), ("0", "1")}
     assert read(path, name="shop", behaviors=["view", "buy"]).behaviors == ("view", "buy")
+    with pytest.raises(DataError, match="^behaviors must end with what train and test files .* put .* last.$"):
+        read(path, name="shop", behaviors=["view", "cart"])  # train.txt would be taken for carts
 
 
 @pytest.mark.parametrize("separator", ["/", "_"])

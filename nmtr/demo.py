@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from nmtr.config import PROTOCOLS, RunConfig
 from nmtr.data.catalogue import add
@@ -21,6 +22,7 @@ from nmtr.workspace import Workspace
 
 ASSETS = Path(__file__).parents[1] / "assets" / "demo"
 NAME = "demo"
+_INSTALLED = "demo.installed"  # stands in a home that has had its demo
 
 _SMALL: dict[str, object] = {"data": NAME, "embedding_size": 32}
 _RULES: list[dict[str, object]] = [{"data": NAME, "method": "popularity"}, {"data": NAME, "method": "last-behavior"}]
@@ -32,21 +34,24 @@ RUNS = [{**options, "protocol": protocol} for options in _RULES + _TRAINED for p
 
 
 def install(workspace: Workspace) -> None:
-    """Bring the demo data, and its ready-made runs where the home has none on it; nothing that is there changes."""
+    """Bring the demo data and its ready-made runs, once: what the user removes stays removed."""
+    marker = workspace.home / _INSTALLED
+    if marker.exists():
+        return
     if NAME not in workspace.data.names():
         add(workspace.data, NAME)
-    info = workspace.data.info(NAME)
-    if any(run.config.data == NAME for run in workspace.runs.list()):
-        return
-    for folder in sorted(ASSETS.glob("*/run.json")):
-        _install_run(workspace, folder.parent, info.fingerprint)
+    fingerprint = workspace.data.info(NAME).fingerprint
+    # Those that an interrupted install brought are not brought again.
+    here = [run.config for run in workspace.runs.list("done") if run.fingerprint == fingerprint]
+    for path in sorted(ASSETS.glob("*/run.json")):
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if saved["fingerprint"] == fingerprint and RunConfig.parse(saved["config"]) not in here:
+            _install_run(workspace, path.parent, saved)
+    marker.touch()
 
 
-def _install_run(workspace: Workspace, folder: Path, fingerprint: str) -> None:
-    saved = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    if saved["fingerprint"] != fingerprint:
-        return  # trained on another demo data set than this home's
-    run = workspace.runs.create(RunConfig.parse(saved["config"]), fingerprint, foreground=True)
+def _install_run(workspace: Workspace, folder: Path, saved: dict[str, Any]) -> None:
+    run = workspace.runs.create(RunConfig.parse(saved["config"]), saved["fingerprint"], foreground=True)
     for report in saved["reports"]:
         workspace.runs.report(run.id, EpochReport.model_validate(report))
     for name in (RANKS, WEIGHTS):

@@ -37,6 +37,25 @@ def test_install_again_adds_nothing(workspace: Workspace) -> None:
     assert workspace.runs.list() == before
 
 
+def test_install_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    interrupted = Workspace(tmp_path)
+    demo.install(interrupted)
+    (tmp_path / "demo.installed").unlink()
+    gone = interrupted.runs.list()[3]
+    interrupted.delete(gone.id)
+    demo.install(interrupted)
+    assert len(interrupted.runs.list()) == len(demo.RUNS)
+    assert interrupted.runs.list()[0].config == gone.config
+
+
+def test_install_leaves_removed_what_was_removed(tmp_path: Path) -> None:
+    kept = Workspace(tmp_path)
+    demo.install(kept)
+    kept.delete(kept.runs.list()[0].id)
+    demo.install(kept)
+    assert len(kept.runs.list()) == len(demo.RUNS) - 1
+
+
 def test_ready_made_figures_are_those_of_their_weights(workspace: Workspace) -> None:
     for run in workspace.runs.list():
         assert workspace.evaluate(run.id).test_users == 2000

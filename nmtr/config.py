@@ -113,8 +113,12 @@ class RunConfig(BaseModel):
     learning_rate: float | None = Field(
         None, gt=0.0, le=10.0, description="Learning rate; by optimizer and loss if not given."
     )
-    l2_embeddings: float = Field(0.0, ge=0.0, description="L2 penalty on the embeddings and item biases.")
-    l2_towers: float = Field(0.0, ge=0.0, description="L2 penalty on the interaction units' weights.")
+    l2_embeddings: float = Field(
+        0.0, ge=0.0, allow_inf_nan=False, description="L2 penalty on the embeddings and item biases."
+    )
+    l2_towers: float = Field(
+        0.0, ge=0.0, allow_inf_nan=False, description="L2 penalty on the interaction units' weights."
+    )
     batch_size: int | None = Field(
         None, ge=1, description="Pairs (sampled) or users (exact) in a step; by loss if not given."
     )

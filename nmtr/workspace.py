@@ -54,13 +54,20 @@ class Workspace:
     def estimate(self, config: RunConfig) -> Estimate:
         """What a run of this config will take; raises as `submit` would."""
         resolved, info = self.prepare(config)
-        known = {name: self.data.info(name) for name in self.data.names()}
-        finished = [
-            (run.config, known[run.config.data], run.result.seconds_per_epoch)
-            for run in self.runs.list("done")
-            if run.config.data in known and run.result is not None and run.result.seconds_per_epoch
-        ]
+        finished = []
+        for run in self.runs.list("done"):
+            trained_on = self._trained_on(run)
+            if trained_on and run.result and run.result.seconds_per_epoch:
+                finished.append((run.config, trained_on, run.result.seconds_per_epoch))
         return estimate(resolved, info, finished)
+
+    def _trained_on(self, run: Run) -> DatasetInfo | None:
+        """The run's data set, where it is still here as it was."""
+        try:
+            info = self.data.info(run.config.data)
+        except DataError:
+            return None
+        return info if info.fingerprint == run.fingerprint else None
 
     def submit(self, config: RunConfig) -> Run:
         """Queue a run; a supervisor trains it in a process of its own."""
@@ -95,7 +102,16 @@ class Workspace:
         return run
 
     def resume(self, run_id: str) -> Run:
-        """Queue a failed or cancelled run again; it goes on from its last checkpoint."""
+        """Queue a failed, cancelled or killed run again; it goes on from its last checkpoint."""
+        from nmtr.runs.supervisor import settle
+
+        run = self.runs.get(run_id)
+        if run.abandoned:
+            settle(self.runs, run)
+            run = self.runs.get(run_id)
+            self.start_worker()
+            if run.state == "queued":
+                return run
         run = self.runs.requeue(run_id)
         self.start_worker()
         return run

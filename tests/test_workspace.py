@@ -234,3 +234,45 @@ def test_deleted_run_is_gone_with_its_files(workspace: Workspace) -> None:
     assert not workspace.runs.folder(run.id).exists()
     with pytest.raises(RunError):
         workspace.fitted(run.id)
+
+
+# What was killed, removed or replaced
+
+
+def test_resume_takes_up_a_run_whose_process_was_killed(workspace: Workspace, woken: list[Path]) -> None:
+    killed = f"""
+import os, signal
+from pathlib import Path
+from nmtr.config import RunConfig
+from nmtr.workspace import Workspace
+print(Workspace(Path({str(workspace.home)!r})).start(RunConfig.parse({SMALL!r})).id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    run_id = subprocess.run([sys.executable, "-c", killed], capture_output=True, text=True).stdout.strip()
+    assert workspace.runs.get(run_id).state == "running" and workspace.runs.get(run_id).abandoned
+    assert workspace.resume(run_id).state == "queued"
+    assert woken == [workspace.home]
+
+
+def test_resume_of_a_run_that_is_trained_is_refused(workspace: Workspace) -> None:
+    run = workspace.start(RunConfig.parse(SMALL))
+    assert not run.abandoned
+    with pytest.raises(RunError, match="running"):
+        workspace.resume(run.id)
+
+
+def test_estimate_passes_over_runs_on_what_is_now_another_data_set(workspace: Workspace) -> None:
+    trained(workspace)
+    other = replace(random_dataset(), name="other")
+    workspace.data.save(other)
+    assert workspace.estimate(RunConfig.parse(SMALL | {"data": "other"})).measured
+    workspace.data.remove("shop")
+    workspace.data.save(random_dataset().select(random_dataset().behaviors[-1:]))
+    assert not workspace.estimate(RunConfig.parse(SMALL | {"data": "other"})).measured
+
+
+def test_damaged_data_set_does_not_keep_another_from_being_trained_on(workspace: Workspace) -> None:
+    trained(workspace)
+    workspace.data.save(replace(random_dataset(), name="other"))
+    (workspace.home / "data" / "shop" / "dataset.json").write_text("{}")
+    assert not workspace.estimate(RunConfig.parse(SMALL | {"data": "other"})).measured

@@ -30,7 +30,9 @@ def list_runs(as_json: Json = False) -> None:
 
 def show_run(run_id: RunId, as_json: Json = False) -> None:
     """One run: its config, state, epochs and figures."""
-    runs = Workspace().runs
+    workspace = Workspace()
+    workspace.start_worker()
+    runs = workspace.runs
     run, reports = runs.get(run_id), runs.reports(run_id)
     value = {**described(run), "reports": [report.model_dump(mode="json") for report in reports]}
 

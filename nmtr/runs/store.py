@@ -74,6 +74,15 @@ class Run:
     deaths: int  # processes that ended without a word since it last got further
 
     @property
+    def abandoned(self) -> bool:
+        """Whether the process that it runs in is gone; a claimed run that no process has taken yet is not."""
+        return (
+            self.state == "running"
+            and self.pid is not None
+            and not process.is_alive(self.pid, self.process_started or 0.0)
+        )
+
+    @property
     def live(self) -> bool:
         """Whether it is waiting or running."""
         return self.state in ("queued", "running")

@@ -96,7 +96,7 @@ class Supervisor:
         running = self._store.list("running")
         for run in running:
             if not self._is_alive(run):
-                self._settle(run)
+                settle(self._store, run)
             elif run.cancel_requested and not run.foreground:
                 self._end(run)
         while claimed := self._store.claim(self._slots):
@@ -122,22 +122,6 @@ class Supervisor:
             return True
         return run.pid is not None and process.is_alive(run.pid, run.process_started or 0.0)
 
-    def _settle(self, run: Run, *, died: bool = True) -> None:
-        """Decide what becomes of a run whose process is gone."""
-        with suppress(RunError):  # it has ended since it was read
-            if run.cancel_requested:
-                self._store.cancelled(run.id)
-            elif run.foreground:
-                self._store.fail(run.id, f"Its process ended after epoch {run.epoch}; resume it to go on from there.")
-            elif died and run.deaths + 1 >= MOST_DEATHS:
-                self._store.fail(
-                    run.id,
-                    f"Its process ended {MOST_DEATHS} times without finishing an epoch, as when memory runs out; "
-                    "see the log.",
-                )
-            else:
-                self._store.release(run, died=died)
-
     def _end(self, run: Run) -> None:
         """Ask the run's process to end, and kill it when it was asked long enough ago."""
         pid = self._children[run.id].pid if run.id in self._children else run.pid
@@ -157,8 +141,25 @@ class Supervisor:
                 child.wait()
         for run in self._store.list("running"):
             if run.id in self._children:
-                self._settle(run, died=False)
+                settle(self._store, run, died=False)
         self._children.clear()
+
+
+def settle(store: RunStore, run: Run, *, died: bool = True) -> None:
+    """Decide what becomes of a run whose process is gone."""
+    with suppress(RunError):  # it has ended since it was read
+        if run.cancel_requested:
+            store.cancelled(run.id)
+        elif run.foreground:
+            store.fail(run.id, f"Its process ended after epoch {run.epoch}; resume it to go on from there.")
+        elif died and run.deaths + 1 >= MOST_DEATHS:
+            store.fail(
+                run.id,
+                f"Its process ended {MOST_DEATHS} times without finishing an epoch, as when memory runs out; "
+                "see the log.",
+            )
+        else:
+            store.release(run, died=died)
 
 
 def _lock(home: Path) -> FileLock:

@@ -62,3 +62,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["kernels", "PyTorch"])
+def either_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The test runs on the compiled kernels and once more without them."""
+    from nmtr.native.build import library
+
+    library.cache_clear()
+    if request.param == "PyTorch":
+        monkeypatch.setenv("NMTR_NATIVE", "0")
+    elif library() is None:
+        pytest.skip("this machine has no C++ compiler, so there are no kernels to test")
+    yield request.param
+    monkeypatch.undo()
+    library.cache_clear()

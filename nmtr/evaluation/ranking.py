@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 from nmtr.data.dataset import IntArray
 from nmtr.errors import NmtrError
 from nmtr.evaluation.scorer import Scorer
+from nmtr.native.counting import count_ahead
 
 #: Scores held at once: 16 MB of float32.
 _BLOCK_SCORES = 1 << 22
@@ -29,13 +30,12 @@ def rank_held_out(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ra
         block = users[start : start + size]
         scores = scorer.score(block)
         own = scores[np.arange(len(block)), held_out[block]]
-        if not (np.isfinite(scores.min()) and np.isfinite(scores.max())):
+        counts = count_ahead(scores, own)
+        if counts is None:
             raise NmtrError("scores must be finite numbers; the model gives others: train with a lower learning rate.")
-        ahead = np.count_nonzero(scores > own[:, None], axis=1).astype(np.float64)
-        level = np.count_nonzero(scores == own[:, None], axis=1).astype(np.float64)
+        ahead, level = (count.astype(np.float64) for count in counts)
         # Take back what was counted of the items that are left out.
-        counts = np.diff(left_out.indptr)[block]
-        rows = np.repeat(np.arange(len(block)), counts)
+        rows = np.repeat(np.arange(len(block)), np.diff(left_out.indptr)[block])
         pairs = left_out[block]
         out = scores[rows, pairs.indices]
         ahead -= np.bincount(rows[out > own[rows]], minlength=len(block))

@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from nmtr.models import kernels
+
 
 def log_loss(logits: Tensor, positive: int) -> Tensor:
     """The log loss of sampled instances, summed: the first `positive` logits are of label 1, the others of label 0."""
@@ -50,11 +52,14 @@ class _ExpectedLogLossOfProducts(torch.autograd.Function):
     def forward(
         ctx: Any, p: Tensor, q: Tensor, bias: Tensor, starts: Tensor, columns: Tensor, weight: Tensor
     ) -> Tensor:
+        if kernels.usable(p, q, bias, weight):
+            worth, *gradients = kernels.exact_block(p, q, bias, starts, columns, weight)
+            ctx.save_for_backward(*gradients)
+            return p.new_tensor(worth)
         size = max(1, min(len(p), _BLOCK_LOGITS // len(q)))
         space, scratch = p.new_empty(size, len(q)), p.new_empty(size, len(q))
         cost = p.new_zeros(())
-        gradients = torch.empty_like(p), torch.zeros_like(q), torch.zeros_like(bias)
-        of_p, of_q, of_bias = gradients
+        of_p, of_q, of_bias = torch.empty_like(p), torch.zeros_like(q), torch.zeros_like(bias)
         for first in range(0, len(p), size):
             block = slice(first, min(first + size, len(p)))
             logits = torch.addmm(bias, p[block], q.T, out=space[: block.stop - first])
@@ -66,7 +71,7 @@ class _ExpectedLogLossOfProducts(torch.autograd.Function):
             torch.mm(logits, q, out=of_p[block])
             of_q.addmm_(logits.T, p[block])
             of_bias += logits.sum(0)
-        ctx.save_for_backward(*gradients)
+        ctx.save_for_backward(of_p, of_q, of_bias)
         return cost
 
     @staticmethod

@@ -1,0 +1,239 @@
+"""The compiled kernels as functions of tensors: each part of the work goes to one of torch's number of threads.
+
+Only float32 tensors on the CPU; `usable` says whether a call may be made. Widths that are not a whole number of vectors
+are padded with zeros, which change no product.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import byref, c_long, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from nmtr.native.build import library
+
+T = TypeVar("T")
+
+_MOST_LAYERS = 5
+#: Pairs for which a thread of its own pays.
+_PAIRS_A_THREAD = 1 << 11
+
+
+def usable(*tensors: Tensor) -> bool:
+    """Whether the kernels are there and take these tensors."""
+    return library() is not None and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+
+
+def exact_block(
+    p: Tensor, k: Tensor, bias: Tensor, starts: Tensor, columns: Tensor, weight: Tensor
+) -> tuple[float, Tensor, Tensor, Tensor]:
+    """`expected_log_loss_of_products` with its gradients of p, k and bias; arguments as there.
+
+    Threads share out the items, so that only the users' gradient is summed over threads.
+    """
+    width = k.shape[1]
+    p, k, weight = _padded(p), _padded(k), weight.contiguous()
+    bias, starts, columns = bias.contiguous(), starts.to(torch.int64), columns.to(torch.int32)
+    d_p = p.new_zeros(torch.get_num_threads(), *p.shape)
+    d_k, d_bias = torch.zeros_like(k), torch.zeros_like(bias)
+    given = [tensor.data_ptr() for tensor in (p, k, bias, starts, columns, weight)]
+
+    def part(first: int, last: int, thread: int) -> float:
+        gradients = d_p[thread].data_ptr(), d_k.data_ptr(), d_bias.data_ptr()
+        return float(_kernels().exact_block(*p.shape, *given, first, last, *gradients))
+
+    cost = sum(_shared(part, len(k), least=256))
+    return cost, d_p.sum(0)[:, :width], d_k[:, :width], d_bias
+
+
+def dots(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """p[rows] . k[columns], one number a pair: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
+    p, k = _padded(p), _padded(k)
+    out = p.new_zeros(len(rows))
+
+    def part(first: int, last: int, _: int) -> None:
+        _kernels().dot_forward(
+            p.shape[1], p.data_ptr(), k.data_ptr(), *_from(first, rows, columns), last - first, *_from(first, out)
+        )
+
+    _shared(part, len(rows))
+    return out
+
+
+def dots_backward(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of sum(slope * dots(p, k, rows, columns)) by p and k."""
+    width = p.shape[1]
+    p, k, slope = _padded(p), _padded(k), slope.contiguous()
+    gradients = _Gradients(p, k)
+
+    def part(first: int, last: int, thread: int) -> None:
+        _kernels().dot_backward(
+            p.shape[1],
+            p.data_ptr(),
+            k.data_ptr(),
+            *_from(first, rows, columns),
+            last - first,
+            *_from(first, slope),
+            *gradients.of(thread),
+        )
+
+    _shared(part, len(rows))
+    d_p, d_k = gradients.sums()
+    return d_p[:, :width], d_k[:, :width]
+
+
+@dataclass(frozen=True)
+class TowerWeights:
+    """A tower's layers after the first, as PyTorch has them: weights (out, in), biases (out,), projection (last,)."""
+
+    weights: Sequence[Tensor]
+    biases: Sequence[Tensor]
+    project: Tensor
+
+
+def tower(of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, given: TowerWeights) -> Tensor:
+    """The tower's output of each pair, from the halves of its first layer: (m, W), (n, W), (B,), (B,) -> (B,)."""
+    of_users, of_items = _padded(of_users), _padded(of_items)
+    struct, kept = _tower(of_users.shape[1], given)
+    out = of_users.new_zeros(len(rows))
+
+    def part(first: int, last: int, _: int) -> None:
+        halves = of_users.data_ptr(), of_items.data_ptr()
+        pairs = _from(first, rows, columns)
+        _kernels().tower_forward(byref(struct), *halves, *pairs, last - first, *_from(first, out))
+
+    _shared(part, len(rows))
+    del kept
+    return out
+
+
+def tower_backward(
+    of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, given: TowerWeights, slope: Tensor
+) -> tuple[Tensor, Tensor, TowerWeights]:
+    """The gradients of sum(slope * tower(...)) by the halves and the weights."""
+    width = of_users.shape[1]
+    of_users, of_items, slope = _padded(of_users), _padded(of_items), slope.contiguous()
+    struct, kept = _tower(of_users.shape[1], given)
+    transposed = (c_void_p * _MOST_LAYERS)(None, *(weight.data_ptr() for weight in kept.transposed))
+    halves = _Gradients(of_users, of_items)
+    weights = _Gradients(*kept.weights, *kept.biases, kept.project)
+    depth = len(kept.weights)
+
+    def part(first: int, last: int, thread: int) -> None:
+        own = weights.of(thread)
+        grads = _struct(of_users.shape[1], kept.biases, own[:depth], own[depth : 2 * depth], own[-1])
+        _kernels().tower_backward(
+            byref(struct),
+            of_users.data_ptr(),
+            of_items.data_ptr(),
+            *_from(first, rows, columns),
+            last - first,
+            *_from(first, slope),
+            *halves.of(thread),
+            byref(grads),
+            transposed,
+        )
+
+    _shared(part, len(rows))
+    d_users, d_items = halves.sums()
+    *sums, d_project = weights.sums()
+    gradients = TowerWeights(
+        [d.T[: len(w), : w.shape[1]] for d, w in zip(sums[:depth], given.weights, strict=True)],
+        [d[: len(b)] for d, b in zip(sums[depth:], given.biases, strict=True)],
+        d_project[: len(given.project)],
+    )
+    return d_users[:, :width], d_items[:, :width], gradients
+
+
+class _Gradients:
+    """Zeros like the tensors, for each thread its own, to be summed at the end."""
+
+    def __init__(self, *like: Tensor) -> None:
+        self._shapes = [tensor.shape for tensor in like]
+        self._all = [tensor.new_zeros(torch.get_num_threads(), *tensor.shape) for tensor in like]
+
+    def of(self, thread: int) -> list[int]:
+        return [tensor[thread].data_ptr() for tensor in self._all]
+
+    def sums(self) -> list[Tensor]:
+        return [tensor.sum(0) if len(tensor) > 1 else tensor[0] for tensor in self._all]
+
+
+class _Tower(ctypes.Structure):
+    _fields_ = [
+        ("layers", c_long),
+        ("widths", c_long * _MOST_LAYERS),
+        ("weight", c_void_p * _MOST_LAYERS),
+        ("bias", c_void_p * _MOST_LAYERS),
+        ("project", c_void_p),
+    ]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The padded tensors that a `_Tower` points at: it keeps none of them alive."""
+
+    weights: list[Tensor]  # (in, out): as the forward pass reads them
+    transposed: list[Tensor]  # (out, in): as the backward pass does
+    biases: list[Tensor]
+    project: Tensor
+
+
+def _tower(width: int, given: TowerWeights) -> tuple[_Tower, _Kept]:
+    transposed = [_padded(_padded(weight.detach().T).T) for weight in given.weights]
+    kept = _Kept(
+        [weight.T.contiguous() for weight in transposed],
+        transposed,
+        [_padded(bias.detach()) for bias in given.biases],
+        _padded(given.project.detach()),
+    )
+    weights, biases = ([tensor.data_ptr() for tensor in tensors] for tensors in (kept.weights, kept.biases))
+    return _struct(width, kept.biases, weights, biases, kept.project.data_ptr()), kept
+
+
+def _struct(width: int, layers: Sequence[Tensor], weights: list[int], biases: list[int], project: int) -> _Tower:
+    struct = _Tower(layers=len(layers) + 1, project=project)
+    struct.widths[0] = width
+    for layer, (bias, weight, start) in enumerate(zip(layers, weights, biases, strict=True), 1):
+        struct.widths[layer], struct.weight[layer], struct.bias[layer] = len(bias), weight, start
+    return struct
+
+
+def _kernels() -> ctypes.CDLL:
+    found = library()
+    assert found is not None, "ask `usable` first"
+    return found
+
+
+def _padded(tensor: Tensor) -> Tensor:
+    """Contiguous, its last dimension a whole number of vectors."""
+    missing = -tensor.shape[-1] % _kernels().lanes()
+    return torch.nn.functional.pad(tensor, (0, missing)) if missing else tensor.contiguous()
+
+
+def _from(first: int, *tensors: Tensor) -> list[int]:
+    """Where the elements from `first` on stand."""
+    return [tensor.data_ptr() + first * tensor.element_size() for tensor in tensors]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="nmtr-kernels")
+
+
+def _shared(part: Callable[[int, int, int], T], total: int, least: int = _PAIRS_A_THREAD) -> list[T]:
+    """part(first, last, thread) over [0, total), in as many threads as torch has, each with `least` or more."""
+    threads = max(1, min(torch.get_num_threads(), total // least))
+    edges = [total * thread // threads for thread in range(threads + 1)]
+    if threads == 1:
+        return [part(0, total, 0)]
+    others = [_pool(threads).submit(part, edges[t], edges[t + 1], t) for t in range(1, threads)]
+    first = part(0, edges[1], 0)
+    return [first, *(other.result() for other in others)]

@@ -1,0 +1,6 @@
+"""Compiled kernels for what training and ranking spend their time on; plain PyTorch does the same where they cannot be.
+
+`kernels.cpp` is compiled once for each machine (about 2 s) with whatever C++ compiler is there. Without one, or with
+``NMTR_NATIVE=0``, every function that would use the kernels takes its PyTorch path and gives the same numbers, up to
+the rounding of float32.
+"""

@@ -1,0 +1,315 @@
+// What training and ranking spend their time on, for processors with wide vectors. `nmtr.native` compiles this file for
+// the machine it runs on; everything here has a counterpart in plain PyTorch that gives the same numbers.
+//
+// Matrices are row-major float32; every width (of embeddings and of layers) is a multiple of LANES, padded with zeros.
+// Nothing here allocates shared state: threads call the same function on their own rows and their own gradients.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#if defined(__AVX512F__)
+constexpr int LANES = 16;
+#elif defined(__AVX__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
+
+static inline Vec load(const float* from) { Vec v; std::memcpy(&v, from, sizeof v); return v; }
+static inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+static inline Vec splat(float x) { return Vec{} + x; }
+static inline Vec positive_part(Vec x) { return x > 0 ? x : Vec{}; }
+static inline float sum(Vec v) { float s = 0; for (int l = 0; l < LANES; l++) s += v[l]; return s; }
+
+// ---- products ------------------------------------------------------------------------------------------------------
+
+// C (ROWS x COLS vectors) += A B, held in registers. A's element (i, k) stands at a[i * ai + k * ak].
+template <int ROWS, int COLS>
+static inline void tile(long depth, const float* a, long ai, long ak, const float* b, long ldb, float* c, long ldc) {
+    Vec acc[ROWS][COLS];
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLS; j++) acc[i][j] = load(c + i * ldc + j * LANES);
+    for (long k = 0; k < depth; k++) {
+        Vec row[COLS];
+        for (int j = 0; j < COLS; j++) row[j] = load(b + k * ldb + j * LANES);
+        for (int i = 0; i < ROWS; i++) {
+            const Vec x = splat(a[i * ai + k * ak]);
+            for (int j = 0; j < COLS; j++) acc[i][j] += x * row[j];
+        }
+    }
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLS; j++) store(c + i * ldc + j * LANES, acc[i][j]);
+}
+
+template <int ROWS, int COLS>
+static inline void strip(long rows, long depth, const float* a, long ai, long ak, const float* b, long ldb, float* c,
+                         long ldc) {
+    long i = 0;
+    for (; i + ROWS <= rows; i += ROWS) tile<ROWS, COLS>(depth, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc);
+    for (; i < rows; i++) tile<1, COLS>(depth, a + i * ai, ai, ak, b, ldb, c + i * ldc, ldc);
+}
+
+// Accumulators fill most of the vector registers, 32 where vectors are of 512 bits and 16 elsewhere; a row of B and the
+// broadcast of A take the others.
+constexpr int TALL = LANES == 16 ? 6 : 3;
+
+// C (rows x cols) += A B.
+static void product(long rows, long cols, long depth, const float* a, long ai, long ak, const float* b, long ldb,
+                    float* c, long ldc) {
+    long j = 0;
+    for (; j + 4 * LANES <= cols; j += 4 * LANES) strip<TALL, 4>(rows, depth, a, ai, ak, b + j, ldb, c + j, ldc);
+    for (; j + 2 * LANES <= cols; j += 2 * LANES) strip<2 * TALL, 2>(rows, depth, a, ai, ak, b + j, ldb, c + j, ldc);
+    for (; j < cols; j += LANES) strip<2 * TALL, 1>(rows, depth, a, ai, ak, b + j, ldb, c + j, ldc);
+}
+
+// ---- towers: Eq. 7 on pairs ----------------------------------------------------------------------------------------
+
+constexpr int MOST_LAYERS = 5;
+constexpr long PAIRS = 96;  // of a tile: their activations stay in the first two caches
+
+struct Tower {
+    long layers;                 // hidden ones
+    long widths[MOST_LAYERS];    // padded
+    float* weight[MOST_LAYERS];  // of layer l >= 1: (widths[l - 1], widths[l]), transposed from PyTorch's; [0] unused
+    float* bias[MOST_LAYERS];    // of layer l >= 1: (widths[l],)
+    float* project;              // (widths[layers - 1],)
+};
+
+// z_1 of `n` pairs: relu(W_user p + W_item q + b_1), of which the halves are given.
+static void first_layer(long width, const float* of_users, const float* of_items, const int32_t* users,
+                        const int32_t* items, long n, float* z) {
+    for (long t = 0; t < n; t++) {
+        const float* u = of_users + users[t] * width;
+        const float* v = of_items + items[t] * width;
+        for (long j = 0; j < width; j += LANES) store(z + t * width + j, positive_part(load(u + j) + load(v + j)));
+    }
+}
+
+static void next_layer(const Tower& tower, long l, const float* below, long n, float* z) {
+    const long in = tower.widths[l - 1], out = tower.widths[l];
+    for (long t = 0; t < n; t++) std::memcpy(z + t * out, tower.bias[l], out * sizeof(float));
+    product(n, out, in, below, in, 1, tower.weight[l], out, z, out);
+    for (long j = 0; j < n * out; j += LANES) store(z + j, positive_part(load(z + j)));
+}
+
+static float dot(const float* a, const float* b, long width) {
+    Vec s{};
+    for (long j = 0; j < width; j += LANES) s += load(a + j) * load(b + j);
+    return sum(s);
+}
+
+extern "C" int lanes() { return LANES; }
+
+// out (n,) += the tower's output for each pair; users and items index the rows of the halves.
+extern "C" void tower_forward(const Tower* given, const float* of_users, const float* of_items, const int32_t* users,
+                              const int32_t* items, long n, float* out) {
+    const Tower& tower = *given;
+    std::vector<float> space[2] = {std::vector<float>(PAIRS * tower.widths[0]),
+                                   std::vector<float>(PAIRS * tower.widths[0])};
+    for (long start = 0; start < n; start += PAIRS) {
+        const long m = n - start < PAIRS ? n - start : PAIRS;
+        float *z = space[0].data(), *next = space[1].data();
+        first_layer(tower.widths[0], of_users, of_items, users + start, items + start, m, z);
+        for (long l = 1; l < tower.layers; l++) {
+            next_layer(tower, l, z, m, next);
+            std::swap(z, next);
+        }
+        const long last = tower.widths[tower.layers - 1];
+        for (long t = 0; t < m; t++) out[start + t] += dot(z + t * last, tower.project, last);
+    }
+}
+
+// Adds the gradients of sum(slope * out): of the halves to d_users and d_items, of the weights to `grads`. The forward
+// pass is worked out again, tile by tile, which is cheaper than keeping activations in memory.
+extern "C" void tower_backward(const Tower* given, const float* of_users, const float* of_items, const int32_t* users,
+                               const int32_t* items, long n, const float* slope, float* d_users, float* d_items,
+                               const Tower* grads, const float* const* transposed) {
+    const Tower& tower = *given;
+    const long last = tower.layers - 1;
+    std::vector<float> activations[MOST_LAYERS], deltas[2];
+    for (long l = 0; l <= last; l++) activations[l].resize(PAIRS * tower.widths[l]);
+    for (auto& delta : deltas) delta.resize(PAIRS * tower.widths[0]);
+    for (long start = 0; start < n; start += PAIRS) {
+        const long m = n - start < PAIRS ? n - start : PAIRS;
+        const int32_t *u = users + start, *i = items + start;
+        first_layer(tower.widths[0], of_users, of_items, u, i, m, activations[0].data());
+        for (long l = 1; l <= last; l++)
+            next_layer(tower, l, activations[l - 1].data(), m, activations[l].data());
+        float *delta = deltas[0].data(), *below = deltas[1].data();
+        for (long t = 0; t < m; t++) {
+            const Vec g = splat(slope[start + t]);
+            for (long j = 0; j < tower.widths[last]; j += LANES) {
+                const Vec z = load(&activations[last][t * tower.widths[last] + j]);
+                store(grads->project + j, load(grads->project + j) + g * z);
+                store(delta + t * tower.widths[last] + j, z > 0 ? g * load(tower.project + j) : Vec{});
+            }
+        }
+        for (long l = last; l >= 1; l--) {
+            const long in = tower.widths[l - 1], out = tower.widths[l];
+            const float* z = activations[l - 1].data();
+            product(in, out, m, z, 1, in, delta, out, grads->weight[l], out);
+            for (long t = 0; t < m; t++)
+                for (long j = 0; j < out; j += LANES)
+                    store(grads->bias[l] + j, load(grads->bias[l] + j) + load(delta + t * out + j));
+            std::memset(below, 0, m * in * sizeof(float));
+            product(m, in, out, delta, out, 1, transposed[l], in, below, in);
+            for (long j = 0; j < m * in; j += LANES) store(below + j, load(z + j) > 0 ? load(below + j) : Vec{});
+            std::swap(delta, below);
+        }
+        const long width = tower.widths[0];
+        for (long t = 0; t < m; t++) {
+            float *du = d_users + u[t] * width, *di = d_items + i[t] * width;
+            for (long j = 0; j < width; j += LANES) {
+                const Vec g = load(delta + t * width + j);
+                store(du + j, load(du + j) + g);
+                store(di + j, load(di + j) + g);
+            }
+        }
+    }
+}
+
+// ---- dot products of pairs -----------------------------------------------------------------------------------------
+
+// out (n,) += p[users] . k[items]
+extern "C" void dot_forward(long width, const float* p, const float* k, const int32_t* users, const int32_t* items,
+                            long n, float* out) {
+    for (long t = 0; t < n; t++) out[t] += dot(p + users[t] * width, k + items[t] * width, width);
+}
+
+// Adds the gradients of sum(slope * out) to d_p and d_k.
+extern "C" void dot_backward(long width, const float* p, const float* k, const int32_t* users, const int32_t* items,
+                             long n, const float* slope, float* d_p, float* d_k) {
+    for (long t = 0; t < n; t++) {
+        const long u = users[t] * width, i = items[t] * width;
+        const Vec g = splat(slope[t]);
+        for (long j = 0; j < width; j += LANES) {
+            store(d_p + u + j, load(d_p + u + j) + g * load(k + i + j));
+            store(d_k + i + j, load(d_k + i + j) + g * load(p + u + j));
+        }
+    }
+}
+
+// ---- the exact loss of products ------------------------------------------------------------------------------------
+
+// e^x for x <= 0, to about 1e-7 relative (Cephes' polynomial).
+static inline Vec exp_of_negative(Vec x) {
+    x = x < -87.0f ? splat(-87.0f) : x;
+    const Mask whole = __builtin_convertvector(x * 1.44269504f - 0.5f, Mask);  // rounds to nearest: x is not positive
+    const Vec n = __builtin_convertvector(whole, Vec);
+    const Vec r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    Vec y = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    y = y * r + 8.3334519073e-3f;
+    y = y * r + 4.1665795894e-2f;
+    y = y * r + 1.6666665459e-1f;
+    y = y * r + 5.0000001201e-1f;
+    y = y * r * r + r + 1.0f;
+    return y * (Vec)((whole + 127) << 23);
+}
+
+static float softplus(float x) { return (x > 0 ? x : 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
+static float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+
+constexpr long ROWS = 48, COLUMNS = 256;  // of a tile of logits: 48 KB
+
+// Overwrites a row of logits with weight * sigmoid and returns the sum of their softplus.
+static float cost_then_slope(float* x, float weight) {
+    Vec linear{}, factor = splat(1.0f);
+    for (long j = 0; j < COLUMNS; j += LANES) {
+        const Vec v = load(x + j), t = exp_of_negative(v > 0 ? -v : v), one = t + 1.0f;
+        linear += positive_part(v);
+        factor *= one;  // at most 2 a step and 2^64 in all: one logarithm for many logits
+        store(x + j, weight / one * (v > 0 ? splat(1.0f) : t));
+    }
+    float cost = sum(linear);
+    for (int l = 0; l < LANES; l++) cost += std::log(factor[l]);
+    return cost;
+}
+
+// The expected log loss of the logits p k' + bias over the items [first, last) and all `users` rows: returns it and adds
+// its gradients. User b's positives are columns[starts[b]] ... columns[starts[b + 1] - 1], in ascending order.
+extern "C" double exact_block(long users, long width, const float* p, const float* k, const float* bias,
+                              const int64_t* starts, const int32_t* columns, const float* weight, long first, long last,
+                              float* d_p, float* d_k, float* d_bias) {
+    std::vector<float> logits(ROWS * COLUMNS), turned(width * COLUMNS), own(width * COLUMNS), d_own(width * COLUMNS),
+        d_sums(COLUMNS);
+    std::vector<int64_t> next(users);
+    for (long b = 0; b < users; b++) {
+        next[b] = starts[b];
+        while (next[b] < starts[b + 1] && columns[next[b]] < first) next[b]++;
+    }
+    std::vector<float> seen;
+    double cost = 0;
+    for (long item = first; item < last; item += COLUMNS) {
+        const long n = last - item < COLUMNS ? last - item : COLUMNS;
+        // Columns beyond n have the logit -inf in effect: no cost, no slope.
+        std::memset(own.data(), 0, own.size() * sizeof(float));
+        std::memcpy(own.data(), k + item * width, n * width * sizeof(float));
+        for (long j = 0; j < COLUMNS; j++)
+            for (long e = 0; e < width; e++) turned[e * COLUMNS + j] = own[j * width + e];
+        std::memset(d_own.data(), 0, d_own.size() * sizeof(float));
+        std::memset(d_sums.data(), 0, d_sums.size() * sizeof(float));
+        for (long user = 0; user < users; user += ROWS) {
+            const long m = users - user < ROWS ? users - user : ROWS;
+            for (long b = 0; b < m; b++)
+                for (long j = 0; j < COLUMNS; j++) logits[b * COLUMNS + j] = j < n ? bias[item + j] : -1e30f;
+            product(m, COLUMNS, width, p + user * width, width, 1, turned.data(), COLUMNS, logits.data(), COLUMNS);
+            for (long b = 0; b < m; b++) {
+                float* row = logits.data() + b * COLUMNS;
+                const float w = weight[user + b];
+                const int64_t from = next[user + b];
+                int64_t to = from;
+                seen.clear();
+                for (; to < starts[user + b + 1] && columns[to] < item + n; to++)
+                    seen.push_back(row[columns[to] - item]);
+                next[user + b] = to;
+                double own_cost = w * cost_then_slope(row, w);
+                for (int64_t s = from; s < to; s++) {
+                    const float x = seen[s - from];
+                    own_cost += softplus(-x) - w * softplus(x);
+                    row[columns[s] - item] = sigmoid(x) - 1;
+                }
+                cost += own_cost;
+                for (long j = 0; j < COLUMNS; j += LANES) store(&d_sums[j], load(&d_sums[j]) + load(row + j));
+            }
+            product(m, width, COLUMNS, logits.data(), COLUMNS, 1, own.data(), width, d_p + user * width, width);
+            product(COLUMNS, width, m, logits.data(), 1, COLUMNS, p + user * width, width, d_own.data(), width);
+        }
+        for (long j = 0; j < n * width; j++) d_k[item * width + j] += d_own[j];
+        for (long j = 0; j < n; j++) d_bias[item + j] += d_sums[j];
+    }
+    return cost;
+}
+
+// ---- ranks ---------------------------------------------------------------------------------------------------------
+
+// How many of each row's scores are above and level with `own`; returns whether all scores are finite numbers.
+extern "C" int count_ahead(long users, long items, const float* scores, const float* own, int64_t* ahead,
+                           int64_t* level) {
+    Mask strange{};
+    for (long b = 0; b < users; b++) {
+        const float* row = scores + b * items;
+        const Vec mine = splat(own[b]);
+        Mask above{}, equal{};
+        long j = 0;
+        for (; j + LANES <= items; j += LANES) {
+            const Vec x = load(row + j);
+            above += x > mine;  // a lane that holds is -1
+            equal += x == mine;
+            strange |= (x - x) != 0.0f;
+        }
+        ahead[b] = level[b] = 0;
+        for (int l = 0; l < LANES; l++) ahead[b] -= above[l], level[b] -= equal[l];
+        for (; j < items; j++) {
+            ahead[b] += row[j] > own[b], level[b] += row[j] == own[b];
+            strange[0] |= !(row[j] - row[j] == 0.0f);
+        }
+    }
+    for (int l = 0; l < LANES; l++)
+        if (strange[l]) return 0;
+    return 1;
+}

@@ -24,8 +24,10 @@ from nmtr.evaluation.scorer import Scorer
 from nmtr.models.bpr import BPR
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
+from nmtr.models.scoring import Cascade
+from nmtr.training.exact import ExactLoss
 from nmtr.training.loop import Trainer
-from nmtr.training.objectives import ExactLoss, Objective, PairwiseLoss, SampledLoss
+from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
 from nmtr.training.report import EpochReport, Phase
 
 
@@ -118,9 +120,7 @@ class Experiment:
         return valid or None
 
     def _scorer(self) -> Scorer:
-        model: Any = self._trainer.model if self._trainer else _rule(self.config, self._split)
-        scorer: Scorer = model
-        return scorer
+        return _scorer(self._trainer.model) if self._trainer else _rule(self.config, self._split)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors and plain values."""
@@ -198,8 +198,7 @@ def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tenso
             f"the run's weights must fit data set {dataset.name} and its config, and do not: train it again."
         )
     model.load_state_dict(weights, assign=True)
-    scorer: Any = model.eval()
-    return scorer, parts
+    return _scorer(model), parts
 
 
 def _model(config: RunConfig, dataset: Dataset) -> nn.Module:
@@ -221,6 +220,11 @@ def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
     assert isinstance(model, NMTR) and config.lambdas is not None
     loss = ExactLoss if config.loss == "exact" else SampledLoss
     return loss(model, parts.train, config.lambdas, **options)
+
+
+def _scorer(model: nn.Module) -> Scorer:
+    assert isinstance(model, NMTR | BPR)
+    return Cascade(model) if isinstance(model, NMTR) else model
 
 
 def _rule(config: RunConfig, parts: Split) -> Scorer:

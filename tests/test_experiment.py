@@ -22,8 +22,8 @@ from nmtr.evaluation.metrics import hits, summarize
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.experiment import Experiment, Outcome, _model, _objective, load_scorer
 from nmtr.models.bpr import BPR
-from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
+from nmtr.models.scoring import Cascade
 from nmtr.training.loop import Trainer
 from nmtr.training.report import EpochReport, Stopped
 from tests.conftest import FUNNEL, random_dataset, resolved
@@ -34,7 +34,7 @@ DATASET = random_dataset()
 #: A config of each kind of training, whose best epoch is neither the first nor the last.
 KINDS: dict[str, dict[str, Any]] = {
     "exact": {"unit": "gmf"},
-    "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 64},
+    "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 64, "seed": 2},
     "adam": {"unit": {"view": "gmf", "cart": "mlp", "buy": "neumf"}, "optimizer": "adam", "learning_rate": 0.02},
     "bpr": {"method": "bpr", "dropout": 0.2, "batch_size": 32},
 }
@@ -268,7 +268,7 @@ def test_visited_and_not_visited_users_sum_to_the_test_users(protocol: str) -> N
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        ({}, NMTR),
+        ({}, Cascade),
         ({"method": "bpr"}, BPR),
         ({"method": "popularity"}, Popularity),
         ({"method": "last-behavior"}, LastBehavior),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.evaluation.scorer import FloatArray, IndexArray
+from nmtr.models.pairs import dots, embed
 
 
 class BPR(nn.Module):
@@ -20,12 +21,16 @@ class BPR(nn.Module):
         for table in (self.users, self.items):
             nn.init.normal_(table.weight, 0.0, 0.01)
 
-    def forward(self, users: Tensor, bought: Tensor, other: Tensor, dropout: float = 0.0) -> Tensor:
-        """How much better each purchase scores than each of its negatives: (B,), (B,), (B, ρ) -> (B, ρ)."""
-        p = nn.functional.dropout(self.users(users), dropout, self.training)
-        difference = self.items(bought)[:, None] - self.items(other)  # (B, ρ, E)
-        out: Tensor = difference @ p[:, :, None]
-        return out.squeeze(-1)
+    def forward(
+        self, users: Tensor, items: Tensor, rows: Tensor, bought: Tensor, other: Tensor, dropout: float = 0.0
+    ) -> Tensor:
+        """How much better each purchase scores than each of its negatives: (B,), (B,), (B, ρ) -> (B, ρ).
+
+        users: (m,) int64, items: (n,) int64, each but once; rows: (B,) int32, of users, bought and other: of items.
+        """
+        p, q = nn.functional.dropout(embed(self.users, users), dropout, self.training), embed(self.items, items)
+        others = dots(p, q, rows.repeat_interleave(other.shape[1]), other.flatten())
+        return dots(p, q, rows, bought)[:, None] - others.view(other.shape)
 
     @torch.inference_mode()
     def score(self, users: IndexArray) -> FloatArray:

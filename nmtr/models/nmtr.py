@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nmtr.config import Unit
-from nmtr.evaluation.scorer import FloatArray, IndexArray, Stages
+from nmtr.models.pairs import dots, embed
 from nmtr.models.units import InteractionUnit
-
-#: User-item pairs that a tower is asked for at once: about 8 MB of activations a layer, which stays in cache.
-_TOWER_PAIRS = 1 << 15
 
 
 class NMTR(nn.Module):
@@ -54,83 +50,73 @@ class NMTR(nn.Module):
     def num_behaviors(self) -> int:
         return len(self.units)
 
-    def forward(self, users: Tensor, items: Tensor, sizes: Sequence[int], dropout: float = 0.0) -> list[Tensor]:
+    def forward(
+        self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int], dropout: float = 0.0
+    ) -> list[Tensor]:
         """The logit of each pair under its own behavior, computed through the stages up to that behavior only.
 
-        users, items: (B,) int64, the pairs of the target first and those of the lowest behavior last, so that the pairs
-        which need stage r are a prefix; sizes: R, the number of pairs of each behavior, lowest first. Returns R tensors
-        of logits, lowest behavior first.
+        users: (m,) int64, items: (n,) int64, each but once. rows, columns: (B,) int32, the pairs as positions in them,
+        those of the target first and those of the lowest behavior last, so that the pairs which need stage r are a
+        prefix. sizes: R, the number of pairs of each behavior, lowest first. Returns R tensors of logits, lowest
+        behavior first. Dropout acts on a user's vector as a whole. The gradient of the tables is sparse.
         """
-        p, q = nn.functional.dropout(self.users(users), dropout, self.training), self.items(items)
+        p = nn.functional.dropout(embed(self.users, users), dropout, self.training)
+        return self.of_pairs(p, embed(self.items, items), self.bias.index_select(1, items), rows, columns, sizes)
+
+    def of_pairs(
+        self, p: Tensor, q: Tensor, bias: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int]
+    ) -> list[Tensor]:
+        """`forward` of vectors: p (m, E), q (n, E), bias (R, n)."""
         logits: list[Tensor] = []
-        out: Tensor | None = None
-        need = len(users)  # the pairs whose behavior is r or a later one
-        for r, unit in enumerate(self.units):
-            own = unit(p[:need], q[:need]) + self.bias[r].index_select(0, items[:need])
-            out = own if out is None else out[:need] + own
-            need -= sizes[r]
-            logits.append(out[need:])
+        inherited: Tensor | None = None  # the towers' part of the pairs that are left
+        end = len(rows)  # of the pairs whose behavior is r or a later one
+        for unit, size, (k, b) in zip(self.units, sizes, self.folded(q, bias), strict=True):
+            if unit.tower is not None:
+                own = unit.tower(p, q, rows[:end], columns[:end])
+                inherited = own if inherited is None else inherited[:end] + own
+            chosen = slice(end - size, end)
+            out = b.index_select(0, columns[chosen])
+            if k is not None:
+                out = out + dots(p, k, rows[chosen], columns[chosen])
+            if inherited is not None:
+                out = out + inherited[chosen]
+            logits.append(out)
+            end -= size
         return logits
 
-    def folded(self, chosen: slice = slice(None)) -> list[tuple[Tensor, Tensor]]:
-        """The GMF parts and biases of the stages up to r as one product, for a slice of n items.
+    def folded(self, q: Tensor, bias: Tensor) -> list[tuple[Tensor | None, Tensor]]:
+        """The GMF parts and biases of the stages up to r as one product: p . k + b with k = q * (h^1 + ... + h^r) and
+        b = b^1 + ... + b^r.
 
-        R of k (n, E) and b (n,): p . k + b with k = q * (h^1 + ... + h^r) and b = b^1 + ... + b^r.
+        q: (n, E); bias: (R, n). R of k (n, E), which is None where none of these stages has a GMF part, and b (n,).
         """
-        q, bias = self.items.weight[chosen], self.bias[:, chosen].cumsum(0)
-        h = torch.zeros_like(q[0])
-        folds: list[tuple[Tensor, Tensor]] = []
-        for unit, b in zip(self.units, bias, strict=True):
+        h: Tensor | None = None
+        folds: list[tuple[Tensor | None, Tensor]] = []
+        for unit, b in zip(self.units, bias.cumsum(0), strict=True):
             if unit.gmf is not None:
-                h = h + unit.gmf
-            folds.append((q * h, b))
+                h = unit.gmf if h is None else h + unit.gmf
+            folds.append((None if h is None else q * h, b))
         return folds
 
-    def over_items(self, p: Tensor, chosen: slice = slice(None)) -> list[Tensor]:
-        """The logits of every stage for all pairs of user vectors p (B, E) and a slice of n items: R of (B, n)."""
-        q = self.items.weight[chosen]
+    def over_items(self, p: Tensor, q: Tensor, bias: Tensor) -> list[Tensor]:
+        """The logits of every stage for all pairs of vectors: p (B, E), q (n, E), bias (R, n) -> R of (B, n)."""
         logits: list[Tensor] = []
-        towers: Tensor | None = None
-        for unit, (k, b) in zip(self.units, self.folded(chosen), strict=True):
+        inherited: Tensor | None = None
+        rows, columns = grid(len(p), len(q))
+        for unit, (k, b) in zip(self.units, self.folded(q, bias), strict=True):
             if unit.tower is not None:
-                own = unit.tower(p[:, None], q)
-                towers = own if towers is None else towers + own
-            out = torch.addmm(b, p, k.T)
-            logits.append(out if towers is None else out + towers)
+                own = unit.tower(p, q, rows, columns).view(len(p), len(q))
+                inherited = own if inherited is None else inherited + own
+            out = b.expand(len(p), -1) if k is None else torch.addmm(b, p, k.T)
+            logits.append(out if inherited is None else out + inherited)
         return logits
-
-    @torch.inference_mode()
-    def score(self, users: IndexArray) -> FloatArray:
-        """Target logits of all items, (B, N) float32."""
-        p = self.users(_index(users))
-        step = max(1, _TOWER_PAIRS // self.num_items if self.has_towers else len(p))
-        scores = np.empty((len(p), self.num_items), dtype=np.float32)
-        for start in range(0, len(p), step):
-            block = p[start : start + step]
-            torch.from_numpy(scores[start : start + step]).copy_(self._target(block))
-        return scores
-
-    def _target(self, p: Tensor) -> Tensor:
-        """The last of `over_items`, without making the ones before: (B, N)."""
-        k, b = self.folded()[-1]
-        out = torch.addmm(b, p, k.T)
-        for unit in self.units:
-            if unit.tower is not None:
-                out += unit.tower(p[:, None], self.items.weight)
-        return out
-
-    @torch.inference_mode()
-    def stages(self, users: IndexArray, items: IndexArray) -> Stages:
-        """The stages of B pairs, taken apart."""
-        rows, columns = _index(users), _index(items)
-        p, q = self.users(rows), self.items(columns)
-        own = torch.stack([unit(p, q) for unit in self.units], dim=1)  # (B, R)
-        return Stages(own=own.numpy(), bias=self.bias[:, columns].T.numpy())  # indexing copied the bias
 
     @property
     def has_towers(self) -> bool:
         return any(unit.tower is not None for unit in self.units)
 
 
-def _index(rows: IndexArray) -> Tensor:
-    return torch.from_numpy(np.asarray(rows, dtype=np.int64))
+def grid(users: int, items: int) -> tuple[Tensor, Tensor]:
+    """All pairs as rows and columns, a user's items one after the other: int32 (B * n,) each."""
+    rows, columns = torch.arange(users, dtype=torch.int32), torch.arange(items, dtype=torch.int32)
+    return rows.repeat_interleave(items), columns.repeat(users)

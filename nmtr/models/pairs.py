@@ -10,9 +10,14 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmtr.models import kernels
+
+
+def embed(table: nn.Embedding, rows: Tensor) -> Tensor:
+    """The rows (m,) int64, each but once, of a table, (m, E); its gradient holds these rows only."""
+    return nn.functional.embedding(rows, table.weight, sparse=True)
 
 
 def dots(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config import Unit
+from nmtr.models.pairs import towers
 
 
 class Tower(nn.Module):
     """The MLP of Eq. 7: hidden layers that halve in width from 2E, then a projection to one number.
 
-    The first layer acts on [p; q] as ``W_1 [p; q] = W_user p + W_item q``, so it is kept as two halves: a block of
-    users x items costs each half once a user and once an item, not once a pair.
+    The first layer acts on [p; q] as ``W_1 [p; q] = W_user p + W_item q``, so it is kept as two halves, which cost
+    once a user and once an item, not once a pair.
     """
 
     def __init__(self, embedding_size: int, layers: int) -> None:
@@ -40,13 +41,14 @@ class Tower(nn.Module):
         for layer in (self.item_half, *self.hidden):
             layer.bias.zero_()
 
-    def forward(self, p: Tensor, q: Tensor) -> Tensor:
-        """(..., E), (..., E) -> (...); the leading dimensions broadcast: (B, 1, E) and (N, E) give (B, N)."""
-        z = (self.user_half(p) + self.item_half(q)).relu_()
-        for layer in self.hidden:
-            z = layer(z).relu_()
-        out: Tensor = self.project(z)
-        return out.squeeze(-1)
+    def forward(self, p: Tensor, q: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Of the pairs p[rows], q[columns]: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
+        return self.of_halves(self.user_half(p), self.item_half(q), rows, columns)
+
+    def of_halves(self, of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """`forward` from the halves of the first layer, W_user p (m, W) and W_item q + b_1 (n, W)."""
+        hidden = [(layer.weight, layer.bias) for layer in self.hidden]
+        return towers(of_users, of_items, rows, columns, hidden, self.project.weight[0])
 
 
 class InteractionUnit(nn.Module):
@@ -67,12 +69,3 @@ class InteractionUnit(nn.Module):
             self.gmf.fill_(1.0)  # starts as the inner product of matrix factorization
         if self.tower is not None:
             self.tower.initialize()
-
-    def forward(self, p: Tensor, q: Tensor) -> Tensor:
-        """(B, E), (B, E) -> (B,): one logit a pair."""
-        parts = []
-        if self.gmf is not None:
-            parts.append((p * q) @ self.gmf)
-        if self.tower is not None:
-            parts.append(self.tower(p, q))
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]

@@ -14,6 +14,7 @@ from torch import nn
 from nmtr.config import RunConfig
 from nmtr.errors import NmtrError
 from nmtr.training.objectives import Objective
+from nmtr.training.optimizer import optimizer_of
 from nmtr.training.report import Stopped
 
 
@@ -26,7 +27,7 @@ class Trainer:
 
     def __init__(self, model: nn.Module, objective: Objective, config: RunConfig) -> None:
         self.model, self.objective, self.seed = model, objective, config.seed
-        self.optimizer = _optimizer(model, config)
+        self.optimizer = optimizer_of(model, config)
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """Trains one epoch: ((R,) mean loss an instance of each behavior, seconds).
@@ -57,20 +58,3 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-
-
-def _optimizer(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
-    """Adagrad or Adam, with an L2 penalty of its own for embeddings (and item biases) and for towers."""
-    tables: list[nn.Parameter] = []
-    units: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        (units if name.startswith("units.") else tables).append(parameter)
-    groups = [
-        {"params": tables, "weight_decay": config.l2_embeddings},
-        {"params": units, "weight_decay": config.l2_towers},
-    ]
-    groups = [group for group in groups if group["params"]]
-    assert config.learning_rate is not None, "the config is resolved"
-    if config.optimizer == "adagrad":
-        return torch.optim.Adagrad(groups, lr=config.learning_rate, fused=True)
-    return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from torch import Tensor
 
 #: The largest bitmap of observed pairs, a behavior; larger data sets look pairs up in a sorted list, more slowly.
 _BITMAP_BYTES = 512 << 20
@@ -50,6 +52,21 @@ class NegativeSampler:
             items[again] = rng.integers(0, self.num_items, len(again))
             again = again[self.observed(users[again], items[again])]
         return items
+
+
+class Distinct:
+    """Numbers the distinct ones of many indices below `size`, in time linear in how many they are."""
+
+    def __init__(self, size: int) -> None:
+        self._seen, self._position = np.zeros(size, np.bool_), np.zeros(size, np.int32)
+
+    def of(self, indices: Ints) -> tuple[Tensor, Tensor]:
+        """The distinct indices in ascending order, int64 (m,), and where each of the given stands among them, int32."""
+        self._seen[indices] = True
+        distinct = np.flatnonzero(self._seen)
+        self._seen[distinct] = False
+        self._position[distinct] = np.arange(len(distinct), dtype=np.int32)
+        return torch.from_numpy(distinct), torch.from_numpy(self._position[indices])
 
 
 @dataclass(frozen=True)

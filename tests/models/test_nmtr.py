@@ -12,9 +12,10 @@ from torch import Tensor
 
 from nmtr.config import Unit
 from nmtr.models.nmtr import NMTR
+from nmtr.models.scoring import Cascade
 from nmtr.models.units import InteractionUnit, Tower
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "either_path")
 
 MIXES: list[tuple[Unit, ...]] = [
     ("gmf",),
@@ -42,29 +43,33 @@ def fill(module: torch.nn.Module, weights: dict[str, list[object]]) -> None:
     module.load_state_dict({name: torch.tensor(values, dtype=torch.float32) for name, values in weights.items()})
 
 
+def everyone(model: NMTR) -> tuple[Tensor, Tensor]:
+    return torch.arange(model.num_users), torch.arange(model.num_items)
+
+
 def by_forward(model: NMTR) -> NDArray[np.float32]:
     """(M, N, R) by `forward`, all pairs under one behavior at a time."""
     users, items = torch.cartesian_prod(torch.arange(model.num_users), torch.arange(model.num_items)).T
     stages = []
     for r in range(model.num_behaviors):
         sizes = [len(users) if s == r else 0 for s in range(model.num_behaviors)]
-        stages.append(model(users, items, sizes)[r])
+        stages.append(model(*everyone(model), users.int(), items.int(), sizes)[r])
     return torch.stack(stages, 1).detach().numpy().reshape(model.num_users, model.num_items, -1)
 
 
 def by_over_items(model: NMTR) -> NDArray[np.float32]:
-    return torch.stack(model.over_items(model.users.weight), 2).detach().numpy()
+    return torch.stack(model.over_items(model.users.weight, model.items.weight, model.bias), 2).detach().numpy()
 
 
 def by_stages(model: NMTR) -> NDArray[np.float32]:
     users, items = np.divmod(np.arange(model.num_users * model.num_items), model.num_items)
-    return model.stages(users, items).logits.reshape(model.num_users, model.num_items, -1)
+    return Cascade(model).stages(users, items).logits.reshape(model.num_users, model.num_items, -1)
 
 
 def assert_all_agree(model: NMTR, logits: NDArray[np.floating]) -> None:
     for way in (by_forward, by_over_items, by_stages):
         np.testing.assert_allclose(way(model), logits, rtol=1e-5, atol=1e-5, err_msg=way.__name__)
-    scores = model.score(np.arange(model.num_users))
+    scores = Cascade(model).score(np.arange(model.num_users))
     np.testing.assert_allclose(scores, logits[:, :, -1], rtol=1e-5, atol=1e-5)
 
 
@@ -84,7 +89,7 @@ def test_gmf_cascade_gives_the_logits_worked_out_by_hand() -> None:
     # Stage 1: (1, 1) . (3, -2) + 0.5 = 1.5        and (1, 1) . (0.5, 4) - 0.5 = 4
     # Stage 2: 1.5 + (2, -1) . (3, -2) + 0.25 = 9.75 and 4 + (2, -1) . (0.5, 4) + 1 = 2
     assert_all_agree(model, np.array([[[1.5, 9.75], [4.0, 2.0]]]))
-    parts = model.stages(np.array([0, 0]), np.array([0, 1]))
+    parts = Cascade(model).stages(np.array([0, 0]), np.array([0, 1]))
     np.testing.assert_array_equal(parts.own, [[1, 8], [4.5, -3]])
     np.testing.assert_array_equal(parts.bias, [[0.5, 0.25], [-0.5, 1]])
 
@@ -123,7 +128,7 @@ def test_mlp_and_neumf_cascade_gives_the_logits_worked_out_by_hand() -> None:
     #   item 1: z_1 = relu(2 + 0.5 - 4, 1 + 2) = (0, 3),
     #           z_2 = relu(-3 + 0.5) = 0,          f = -3,                logit 7.5 - 3 + 1 = 5.5
     assert_all_agree(model, np.array([[[5.5, 9.25], [7.5, 5.5]]]))
-    np.testing.assert_array_equal(model.stages(np.array([0, 0]), np.array([0, 1])).own, [[5, 3.5], [8, -3]])
+    np.testing.assert_array_equal(Cascade(model).stages(np.array([0, 0]), np.array([0, 1])).own, [[5, 3.5], [8, -3]])
 
 
 @in_every_mix
@@ -141,7 +146,7 @@ def test_forward_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit
     items = torch.randint(model.num_items, (sum(sizes),), generator=generator)
     expected = torch.from_numpy(by_over_items(model))
     end = len(users)  # the lowest behavior's pairs stand last
-    for r, logits in enumerate(model(users, items, sizes)):
+    for r, logits in enumerate(model(*everyone(model), users.int(), items.int(), sizes)):
         chosen = slice(end - sizes[r], end)
         torch.testing.assert_close(logits, expected[users[chosen], items[chosen], r])
         end -= sizes[r]
@@ -152,20 +157,21 @@ def test_forward_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit
 def test_forward_allows_behaviors_without_pairs(units: tuple[Unit, ...]) -> None:
     model = model_of(units)
     sizes = [0] * (len(units) - 1) + [1]
-    logits = model(torch.tensor([2]), torch.tensor([3]), sizes)
+    one = torch.zeros(1, dtype=torch.int32)
+    logits = model(torch.tensor([2]), torch.tensor([3]), one, one, sizes)
     assert [len(own) for own in logits] == sizes
 
 
 @in_every_mix
 def test_over_items_of_a_slice_is_that_slice_of_all(units: tuple[Unit, ...]) -> None:
     model = model_of(units)
-    part = torch.stack(model.over_items(model.users.weight, slice(2, 5)), 2)
+    part = torch.stack(model.over_items(model.users.weight, model.items.weight[2:5], model.bias[:, 2:5]), 2)
     np.testing.assert_allclose(part.detach().numpy(), by_over_items(model)[:, 2:5], rtol=1e-5, atol=1e-6)
 
 
 @in_every_mix
 def test_stages_sum_exactly_to_their_logits(units: tuple[Unit, ...]) -> None:
-    parts = model_of(units).stages(np.array([0, 1, 4]), np.array([6, 0, 2]))
+    parts = Cascade(model_of(units)).stages(np.array([0, 1, 4]), np.array([6, 0, 2]))
     assert parts.own.shape == parts.bias.shape == parts.logits.shape == (3, len(units))
     inherited = np.zeros(3, np.float32)
     for r in range(len(units)):
@@ -176,22 +182,22 @@ def test_stages_sum_exactly_to_their_logits(units: tuple[Unit, ...]) -> None:
 def test_stages_are_the_callers_to_change() -> None:
     model = model_of(("gmf", "mlp"))
     users, items = np.array([1, 2]), np.array([3, 3])
-    first = model.stages(users, items)
+    first = Cascade(model).stages(users, items)
     kept = first.logits
     first.own[:], first.bias[:] = 0, 0
-    np.testing.assert_array_equal(model.stages(users, items).logits, kept)
+    np.testing.assert_array_equal(Cascade(model).stages(users, items).logits, kept)
 
 
 def test_scores_do_not_depend_on_how_users_are_put_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(("neumf", "gmf"))
-    whole = model.score(np.arange(5))
-    monkeypatch.setattr("nmtr.models.nmtr._TOWER_PAIRS", 2 * model.num_items)
-    np.testing.assert_allclose(model.score(np.arange(5)), whole, rtol=1e-5)
+    whole = Cascade(model).score(np.arange(5))
+    monkeypatch.setattr("nmtr.models.scoring._TOWER_PAIRS", 2 * model.num_items)
+    np.testing.assert_allclose(Cascade(model).score(np.arange(5)), whole, rtol=1e-5)
 
 
 def test_dropout_acts_on_user_vectors_in_training_only() -> None:
     model = model_of(("gmf", "gmf"))
-    pairs = torch.zeros(50, dtype=torch.int64), torch.arange(50) % 7
+    pairs = *everyone(model), torch.zeros(50, dtype=torch.int32), (torch.arange(50) % 7).int()
     undisturbed = model(*pairs, [25, 25])
     for one, other in zip(model(*pairs, [25, 25], 0.5), undisturbed, strict=True):
         assert torch.equal(one, other)
@@ -236,14 +242,6 @@ def test_tower_halves_its_width_from_twice_the_embedding_size(
     assert tower.user_half.in_features + tower.item_half.in_features == 2 * embedding_size
     assert [tower.user_half.out_features, *(layer.out_features for layer in tower.hidden)] == widths
     assert (tower.project.in_features, tower.project.out_features) == (widths[-1], 1)
-
-
-def test_tower_of_broadcast_users_and_items_gives_every_pair() -> None:
-    torch.manual_seed(0)
-    tower = Tower(4, 2)
-    p, q = torch.randn(3, 4), torch.randn(5, 4)
-    pairs = torch.stack([torch.stack([tower(p[u], q[i]) for i in range(5)]) for u in range(3)])
-    torch.testing.assert_close(tower(p[:, None], q), pairs)
 
 
 @pytest.mark.parametrize(("kind", "gmf", "tower"), [("gmf", True, False), ("mlp", False, True), ("neumf", True, True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from nmtr.evaluation.scorer import CascadeScorer, Scorer
 from nmtr.models.bpr import BPR
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
+from nmtr.models.scoring import Cascade
 from tests.conftest import random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,16 +43,25 @@ SCORERS: dict[str, Callable[[Train], Scorer]] = {
 MODELS = [name for name in SCORERS if name not in ("Popularity", "LastBehavior")]
 
 
-def build(name: str, train: Train = TRAIN, seed: int = 0) -> Scorer:
+def made(name: str, train: Train = TRAIN, seed: int = 0) -> Any:
     """With random weights, item biases included."""
     torch.manual_seed(seed)
-    scorer = SCORERS[name](train)
-    if isinstance(scorer, nn.Module):
+    model = SCORERS[name](train)
+    if isinstance(model, nn.Module):
         with torch.no_grad():
-            for parameter in scorer.parameters():
+            for parameter in model.parameters():
                 parameter.normal_()
-        scorer.eval()
-    return scorer
+        model.eval()
+    return model
+
+
+def ready(model: Any) -> Scorer:
+    """What scores: a cascade is made ready for it, everything else is."""
+    return Cascade(model) if isinstance(model, NMTR) else model
+
+
+def build(name: str) -> Scorer:
+    return ready(made(name))
 
 
 @pytest.fixture(params=SCORERS)
@@ -90,29 +101,27 @@ def test_scorer_gives_a_fresh_array_and_the_same_again(name: str) -> None:
 
 def test_relabeling_items_permutes_scores(name: str) -> None:
     order = np.random.default_rng(1).permutation(9)
-    scorer = build(name)
-    relabeled = build(name, tuple(csr_array(matrix[:, order]) for matrix in TRAIN))
-    if isinstance(scorer, nn.Module) and isinstance(relabeled, nn.Module):
-        weights = scorer.state_dict()
+    model, relabeled = made(name), made(name, tuple(csr_array(matrix[:, order]) for matrix in TRAIN))
+    if isinstance(model, nn.Module):
+        weights = model.state_dict()
         weights["items.weight"] = weights["items.weight"][order]
         if "bias" in weights:
             weights["bias"] = weights["bias"][:, order]
         relabeled.load_state_dict(weights)
     users = np.arange(6)
-    np.testing.assert_allclose(relabeled.score(users), scorer.score(users)[:, order], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ready(relabeled).score(users), ready(model).score(users)[:, order], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_model_scores_the_same_after_saving_and_loading(name: str) -> None:
-    model, other = build(name), build(name, seed=1)
-    assert isinstance(model, nn.Module) and isinstance(other, nn.Module)
+    model, other = made(name), made(name, seed=1)
     users = np.arange(6)
-    assert not np.array_equal(model.score(users), other.score(users))
+    assert not np.array_equal(ready(model).score(users), ready(other).score(users))
     file = io.BytesIO()
     torch.save(model.state_dict(), file)
     file.seek(0)
     other.load_state_dict(torch.load(file, weights_only=True))
-    np.testing.assert_array_equal(other.score(users), model.score(users))
+    np.testing.assert_array_equal(ready(other).score(users), ready(model).score(users))
 
 
 def test_only_cascades_can_be_taken_apart(name: str) -> None:
@@ -136,9 +145,9 @@ def test_what_a_user_touched_last_stands_above_every_popular_item() -> None:
 
 
 def test_bpr_forward_is_the_difference_of_two_scores() -> None:
-    model = build("BPR")
-    assert isinstance(model, BPR)
+    model = made("BPR")
     users, bought, other = torch.tensor([0, 5]), torch.tensor([1, 2]), torch.tensor([[3, 4, 8], [0, 1, 2]])
     scores = torch.from_numpy(model.score(users.numpy()))
     expected = scores.gather(1, bought[:, None]) - scores.gather(1, other)
-    torch.testing.assert_close(model(users, bought, other), expected)
+    rows = torch.arange(2, dtype=torch.int32)
+    torch.testing.assert_close(model(users, torch.arange(9), rows, bought.int(), other.int()), expected)

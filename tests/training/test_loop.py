@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from nmtr.data.split import split
 from nmtr.errors import NmtrError
 from nmtr.models.nmtr import NMTR
+from nmtr.training.exact import ExactLoss
 from nmtr.training.loop import Trainer
-from nmtr.training.objectives import ExactLoss, SampledLoss
+from nmtr.training.objectives import SampledLoss
 from nmtr.training.report import Stopped
 from tests.conftest import random_dataset, resolved
 

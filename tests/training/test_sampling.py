@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from scipy.stats import chisquare
 
 from nmtr.training import sampling
-from nmtr.training.sampling import NegativeSampler, PairSampler
+from nmtr.training.sampling import Distinct, NegativeSampler, PairSampler
 
 Observed = NDArray[np.bool_]  # (R, M, N)
 
@@ -96,3 +96,10 @@ def test_batches_are_the_same_for_the_same_generator_and_others_for_another() ->
         return np.concatenate([batch.items[0] for batch in batches]).tolist()
 
     assert items(1) == items(1) != items(2)
+
+
+def test_distinct_indices_are_numbered_in_order() -> None:
+    numbering = Distinct(10)
+    for _ in range(2):  # it forgets the call before
+        distinct, positions = numbering.of(np.array([7, 2, 7, 9]))
+        assert distinct.tolist() == [2, 7, 9] and positions.tolist() == [1, 0, 1, 2]

@@ -22,6 +22,7 @@ from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.bpr import BPR
+from nmtr.models.kernels import use_threads
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import Cascade
@@ -29,6 +30,7 @@ from nmtr.training.exact import ExactLoss
 from nmtr.training.loop import Trainer
 from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
 from nmtr.training.report import EpochReport, Phase
+from nmtr.training.squared import SquaredLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class Experiment:
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
-        torch.set_num_threads(config.threads)
+        use_threads(config.threads)
         self.config, self.dataset = config, dataset.select(config.behaviors)
         self._phase: Phase = "select"
         self._epoch = 0  # of the phase
@@ -210,16 +212,14 @@ def _model(config: RunConfig, dataset: Dataset) -> nn.Module:
 
 def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
     assert config.batch_size is not None and config.dropout is not None, "the config is resolved"
-    options: dict[str, Any] = {
-        "negatives": config.negatives,
-        "batch_size": config.batch_size,
-        "dropout": config.dropout,
-    }
+    options: dict[str, Any] = {"batch_size": config.batch_size, "dropout": config.dropout}
     if isinstance(model, BPR):
-        return PairwiseLoss(model, parts.train, **options)
+        return PairwiseLoss(model, parts.train, negatives=config.negatives, **options)
     assert isinstance(model, NMTR) and config.lambdas is not None
+    if config.loss == "squared":
+        return SquaredLoss(model, parts.train, config.lambdas, unobserved_weight=config.unobserved_weight, **options)
     loss = ExactLoss if config.loss == "exact" else SampledLoss
-    return loss(model, parts.train, config.lambdas, **options)
+    return loss(model, parts.train, config.lambdas, negatives=config.negatives, **options)
 
 
 def _scorer(model: nn.Module) -> Scorer:

@@ -1,4 +1,4 @@
-"""The compiled kernels as functions of tensors: each part of the work goes to one of torch's number of threads.
+"""The compiled kernels as functions of tensors: parts of the work go to threads (`use_threads`).
 
 Only float32 tensors on the CPU; `usable` says whether a call may be made. Widths that are not a whole number of vectors
 are padded with zeros, which change no product.
@@ -21,6 +21,8 @@ from nmtr.native.build import library
 
 T = TypeVar("T")
 
+_threads = 1
+
 _MOST_LAYERS = 5
 #: Pairs for which a thread of its own pays.
 _PAIRS_A_THREAD = 1 << 11
@@ -29,6 +31,46 @@ _PAIRS_A_THREAD = 1 << 11
 def usable(*tensors: Tensor) -> bool:
     """Whether the kernels are there and take these tensors."""
     return library() is not None and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+
+
+def use_threads(threads: int) -> None:
+    """Gives the kernels so many threads.
+
+    PyTorch keeps one for itself then: what is left to it is small, and its threads wait for each other in every
+    operation, which costs whole time slices where something else runs on the cores. Without kernels it gets them all.
+    """
+    global _threads
+    _threads = threads
+    torch.set_num_threads(1 if library() else threads)
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The items' vectors k (N, E) in the order in which `products` reads them."""
+
+    items: int
+    values: Tensor  # (panels, E, items a panel)
+
+    @classmethod
+    def of(cls, k: Tensor) -> Panels:
+        size = 4 * _kernels().lanes()
+        filled = torch.nn.functional.pad(k, (0, 0, 0, -len(k) % size))
+        return cls(len(k), filled.view(-1, size, k.shape[1]).transpose(1, 2).contiguous())
+
+
+def products(bias: Tensor, p: Tensor, k: Panels, out: Tensor) -> None:
+    """Overwrites out (B, N) with p k' + bias: (N,), (B, E)."""
+    p = p.contiguous()
+    width = p.shape[1]
+
+    def part(first: int, last: int, _: int) -> None:
+        own = out[first:last]
+        own.copy_(bias.expand_as(own))
+        _kernels().add_products(
+            last - first, k.items, width, *_from(first * width, p), k.values.data_ptr(), own.data_ptr()
+        )
+
+    _shared(part, len(p), least=1)
 
 
 def exact_block(
@@ -41,7 +83,7 @@ def exact_block(
     width = k.shape[1]
     p, k, weight = _padded(p), _padded(k), weight.contiguous()
     bias, starts, columns = bias.contiguous(), starts.to(torch.int64), columns.to(torch.int32)
-    d_p = p.new_zeros(torch.get_num_threads(), *p.shape)
+    d_p = p.new_zeros(_threads, *p.shape)
     d_k, d_bias = torch.zeros_like(k), torch.zeros_like(bias)
     given = [tensor.data_ptr() for tensor in (p, k, bias, starts, columns, weight)]
 
@@ -157,7 +199,7 @@ class _Gradients:
 
     def __init__(self, *like: Tensor) -> None:
         self._shapes = [tensor.shape for tensor in like]
-        self._all = [tensor.new_zeros(torch.get_num_threads(), *tensor.shape) for tensor in like]
+        self._all = [tensor.new_zeros(_threads, *tensor.shape) for tensor in like]
 
     def of(self, thread: int) -> list[int]:
         return [tensor[thread].data_ptr() for tensor in self._all]
@@ -229,8 +271,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def _shared(part: Callable[[int, int, int], T], total: int, least: int = _PAIRS_A_THREAD) -> list[T]:
-    """part(first, last, thread) over [0, total), in as many threads as torch has, each with `least` or more."""
-    threads = max(1, min(torch.get_num_threads(), total // least))
+    """part(first, last, thread) over [0, total), in threads with `least` or more each."""
+    threads = max(1, min(_threads, total // least))
     edges = [total * thread // threads for thread in range(threads + 1)]
     if threads == 1:
         return [part(0, total, 0)]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nmtr.evaluation.scorer import FloatArray, IndexArray, Stages
+from nmtr.models import kernels
 from nmtr.models.nmtr import NMTR, grid
 
 #: User-item pairs that a tower is asked for at once, so that what it needs of them stays in cache.
@@ -22,6 +23,7 @@ class Cascade:
         self.num_users, self.num_items = model.num_users, model.num_items
         items = model.items.weight
         self._k, self._b = model.folded(items, model.bias)[-1]
+        self._panels = kernels.Panels.of(self._k) if self._k is not None and kernels.usable(self._k) else None
         self._towers = [(unit.tower, unit.tower.item_half(items)) for unit in model.units if unit.tower is not None]
 
     @torch.inference_mode()
@@ -29,10 +31,12 @@ class Cascade:
         """Target scores of all items, (B, N) float32."""
         scores = np.empty((len(users), self.num_items), dtype=np.float32)
         p, out = self._model.users.weight[_index(users)], torch.from_numpy(scores)
-        if self._k is None:
-            out.copy_(self._b.expand_as(out))
-        else:
+        if self._panels is not None:
+            kernels.products(self._b, p, self._panels, out)
+        elif self._k is not None:
             torch.addmm(self._b, p, self._k.T, out=out)
+        else:
+            out.copy_(self._b.expand_as(out))
         if self._towers:
             step = max(1, _TOWER_PAIRS // self.num_items)
             rows, columns = grid(step, self.num_items)

@@ -4,6 +4,7 @@
 // Matrices are row-major float32; every width (of embeddings and of layers) is a multiple of LANES, padded with zeros.
 // Nothing here allocates shared state: threads call the same function on their own rows and their own gradients.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -285,7 +286,26 @@ extern "C" double exact_block(long users, long width, const float* p, const floa
     return cost;
 }
 
-// ---- ranks ---------------------------------------------------------------------------------------------------------
+// ---- scores and ranks ---------------------------------------------------------------------------------------------------------
+
+constexpr long PANEL = 4 * LANES;
+
+// scores (users x items) += p k'. The items' vectors come in panels of PANEL items: of (width, PANEL) each, the last one
+// filled up with zeros.
+extern "C" void add_products(long users, long items, long width, const float* p, const float* panels, float* scores) {
+    std::vector<float> last(users * PANEL);
+    for (long j = 0; j < items; j += PANEL) {
+        const float* panel = panels + j * width;
+        if (items - j >= PANEL) {
+            product(users, PANEL, width, p, width, 1, panel, PANEL, scores + j, items);
+            continue;
+        }
+        std::fill(last.begin(), last.end(), 0.0f);
+        product(users, PANEL, width, p, width, 1, panel, PANEL, last.data(), PANEL);
+        for (long b = 0; b < users; b++)
+            for (long t = 0; t < items - j; t++) scores[b * items + j + t] += last[b * PANEL + t];
+    }
+}
 
 // How many of each row's scores are above and level with `own`; returns whether all scores are finite numbers.
 extern "C" int count_ahead(long users, long items, const float* scores, const float* own, int64_t* ahead,

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nmtr.models.kernels import Panels, products, use_threads
 from nmtr.models.pairs import dots, towers
 from nmtr.native.build import library
 from nmtr.native.counting import count_ahead
@@ -20,8 +21,9 @@ pytestmark = pytest.mark.skipif(library() is None, reason="this machine has no C
 @pytest.fixture(params=[1, 3], ids="threads: {}".format, autouse=True)
 def threads(request: pytest.FixtureRequest) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
+    use_threads(request.param)
     yield
+    use_threads(1)
     torch.set_num_threads(before)
 
 
@@ -71,6 +73,14 @@ def test_exact_loss_of_far_logits_neither_overflows_nor_loses_them(spread: float
         return expected_log_loss_of_products(p, q, bias, starts, columns, weight.to(p.dtype))
 
     assert_same_in_double(loss, normal(2, 1) * spread, normal(5, 1), normal(5))
+
+
+@pytest.mark.parametrize(("users", "items", "size"), [(1, 1, 1), (5, 63, 4), (7, 64, 16), (50, 200, 33)])
+def test_products_with_a_bias(users: int, items: int, size: int) -> None:
+    p, k, bias = normal(users, size), normal(items, size), normal(items)
+    out = torch.empty(users, items)
+    products(bias, p, Panels.of(k), out)
+    torch.testing.assert_close(out.double(), p.double() @ k.double().T + bias, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("pairs", "size"), [(0, 4), (1, 1), (7, 5), (10_000, 64)])

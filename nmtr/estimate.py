@@ -13,7 +13,9 @@ from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError
 
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
-_RATE = {"exact": 5e10, "sampled": 2e10}
+_RATE = {"exact": 5e10, "sampled": 2e10, "squared": 4e10}
+#: Seconds that an epoch of the exact loss may take: with half an hour, the default's 60 epochs take more than a day.
+_LONGEST_EPOCH = 1800.0
 _BASE_MEMORY = 350 << 20  # the process with torch, before any data
 _BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
@@ -46,7 +48,7 @@ def estimate(
     if config.loss == "exact" and config.batch_size is not None:
         # A block of users with all items: the gradient of each stage, and two blocks in passing.
         memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
-    else:
+    elif config.loss != "squared":
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
     ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
@@ -55,12 +57,19 @@ def estimate(
 
 
 def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
-    """Raises CapacityError where the run cannot fit this machine's memory."""
+    """Raises CapacityError where the run cannot fit this machine's memory, or would take days."""
     needed, there = estimate(config, info, ()).bytes, psutil.virtual_memory().total
     if needed > there:
         raise CapacityError(
             f"the run needs about {needed / 2**30:.1f} GiB of memory and this machine has {there / 2**30:.1f} GiB: "
             f"take a smaller embedding size than {config.embedding_size}, or a smaller data set."
+        )
+    seconds = work(config, info) / (_RATE["exact"] * max(1.0, config.threads / 2))
+    if config.loss == "exact" and seconds > _LONGEST_EPOCH:
+        others = "sampled or squared" if set(config.units) == {"gmf"} else "sampled"
+        raise CapacityError(
+            f"an epoch of the exact loss over {info.users:,} users x {info.items:,} items takes about "
+            f"{seconds / 3600:.1f} hours, and may take {_LONGEST_EPOCH / 3600:.1f}: choose the {others} loss."
         )
 
 
@@ -70,6 +79,12 @@ def work(config: RunConfig, info: DatasetInfo) -> float:
         return 6.0 * config.embedding_size * info.interactions[config.target] * config.negatives
     if config.loss == "exact":
         return _pair_operations(config) * info.users * info.items
+    if config.loss == "squared":
+        assert config.batch_size is not None, "the config is resolved"
+        # E^2 for each item in every step and for each user's stages; 20 and 60 for what waits for memory.
+        size, steps = config.embedding_size, -(-info.users // config.batch_size)
+        rows = steps * info.items + info.users * len(config.behaviors)
+        return size * (6.0 * (size + 20) * rows + 60.0 * sum(info.interactions[b] for b in config.behaviors))
     instances = [info.interactions[behavior] * (1 + config.negatives) for behavior in config.behaviors]
     # An instance of behavior r goes through the stages up to r.
     costs = [_unit_operations(config, unit) for unit in config.units]

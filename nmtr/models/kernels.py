@@ -59,18 +59,15 @@ class Panels:
 
 
 def products(bias: Tensor, p: Tensor, k: Panels, out: Tensor) -> None:
-    """Overwrites out (B, N) with p k' + bias: (N,), (B, E)."""
-    p = p.contiguous()
-    width = p.shape[1]
+    """Overwrites out (B, N), contiguous, with p k' + bias: (N,), (B, E)."""
+    p, bias = p.contiguous(), bias.contiguous()
+    users, width = p.shape
 
     def part(first: int, last: int, _: int) -> None:
-        own = out[first:last]
-        own.copy_(bias.expand_as(own))
-        _kernels().add_products(
-            last - first, k.items, width, *_from(first * width, p), k.values.data_ptr(), own.data_ptr()
-        )
+        given = *_from(first * width, p), k.values.data_ptr(), bias.data_ptr()
+        _kernels().products(last - first, k.items, width, *given, *_from(first * k.items, out))
 
-    _shared(part, len(p), least=1)
+    _shared(part, users, least=1)
 
 
 def exact_block(

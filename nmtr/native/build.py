@@ -23,7 +23,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "lanes": (c_int, []),
     "count_ahead": (c_int, [c_long] * 2 + [c_void_p] * 4),
     "exact_block": (c_double, [c_long] * 2 + [c_void_p] * 6 + [c_long] * 2 + [c_void_p] * 3),
-    "add_products": (None, [c_long] * 3 + [c_void_p] * 3),
+    "products": (None, [c_long] * 3 + [c_void_p] * 4),
     "dot_forward": (None, [c_long] + [c_void_p] * 4 + [c_long, c_void_p]),
     "dot_backward": (None, [c_long] + [c_void_p] * 4 + [c_long] + [c_void_p] * 3),
     "tower_forward": (None, [c_void_p] * 5 + [c_long, c_void_p]),

@@ -290,9 +290,11 @@ extern "C" double exact_block(long users, long width, const float* p, const floa
 
 constexpr long PANEL = 4 * LANES;
 
-// scores (users x items) += p k'. The items' vectors come in panels of PANEL items: of (width, PANEL) each, the last one
+// scores (users x items) = p k' + bias. The items' vectors come in panels of PANEL items: of (width, PANEL) each, the last one
 // filled up with zeros.
-extern "C" void add_products(long users, long items, long width, const float* p, const float* panels, float* scores) {
+extern "C" void products(long users, long items, long width, const float* p, const float* panels, const float* bias,
+                         float* scores) {
+    for (long b = 0; b < users; b++) std::memcpy(scores + b * items, bias, items * sizeof(float));
     std::vector<float> last(users * PANEL);
     for (long j = 0; j < items; j += PANEL) {
         const float* panel = panels + j * width;

@@ -79,7 +79,8 @@ def test_exact_loss_of_far_logits_neither_overflows_nor_loses_them(spread: float
 def test_products_with_a_bias(users: int, items: int, size: int) -> None:
     p, k, bias = normal(users, size), normal(items, size), normal(items)
     out = torch.empty(users, items)
-    products(bias, p, Panels.of(k), out)
+    with torch.inference_mode():  # which other threads are not in
+        products(bias, p, Panels.of(k), out)
     torch.testing.assert_close(out.double(), p.double() @ k.double().T + bias, rtol=1e-5, atol=1e-5)
 
 

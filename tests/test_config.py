@@ -46,7 +46,7 @@ def refusal(options: dict[str, Any]) -> str:
         ),
         ({"method": "als"}, "method must be one of nmtr, bpr, popularity or last-behavior; got als."),
         ({"protocol": "leaky"}, "protocol must be one of standard or clean; got leaky."),
-        ({"loss": "squared"}, "loss must be one of sampled or exact; got squared."),
+        ({"loss": "cubed"}, "loss must be one of sampled, exact or squared; got cubed."),
         ({"optimizer": "sgd"}, "optimizer must be one of adagrad or adam; got sgd."),
         ({"behaviors": ["view", "like", "buy"]}, "behaviors must be among view, cart, buy of data set demo; got like."),
         (
@@ -64,6 +64,19 @@ def refusal(options: dict[str, Any]) -> str:
         (
             {"method": "last-behavior", "behaviors": ["buy"]},
             "last-behavior ranks by the behavior before the target, so it needs two or more behaviors; got buy alone.",
+        ),
+        (
+            {"negatives": 8, "loss": "squared"},
+            "the squared loss has no option negatives; leave it out, or choose another loss.",
+        ),
+        (
+            {"loss": "squared", "unit": MIX},
+            "the squared loss needs GMF units; got NMTR-GMF+MLP+NeuMF: "
+            "give every behavior the unit gmf, or choose the sampled or the exact loss.",
+        ),
+        (
+            {"unobserved_weight": 0.2, "loss": "exact"},
+            "the exact loss has no option unobserved_weight; leave it out, or choose another loss.",
         ),
         ({"method": "bpr", "unit": "mlp"}, "bpr has no option unit; leave it out, or choose another method."),
         (
@@ -121,6 +134,8 @@ def test_open_config_is_closed_with_the_data_sets_behaviors_and_equal_weights(be
         ({"unit": "neumf"}, ("sampled", 0.0, 0.05, 4096)),
         ({"unit": MIX, "optimizer": "adam"}, ("sampled", 0.0, 0.001, 4096)),
         ({"unit": "mlp", "loss": "exact"}, ("exact", 0.5, 0.2, 512)),
+        ({"loss": "squared"}, ("squared", 0.5, 0.05, 512)),
+        ({"loss": "squared", "optimizer": "adam"}, ("squared", 0.5, 0.002, 512)),
         ({"dropout": 0.0, "learning_rate": 0.3, "batch_size": 7}, ("exact", 0.0, 0.3, 7)),
         ({"method": "bpr"}, (None, 0.5, 0.05, 4096)),
         ({"method": "popularity"}, (None, None, None, None)),
@@ -160,7 +175,8 @@ def test_label_names_the_method_and_its_units(options: dict[str, Any], label: st
 
 @pytest.mark.parametrize("method", METHODS)
 def test_resolved_config_comes_back_from_its_json_and_resolves_to_itself(method: str) -> None:
-    for options in ({}, {"unit": MIX, "lambdas": [0.2, 0.2, 0.6]} if method == "nmtr" else {"protocol": "clean"}):
+    of_nmtr = [{"unit": MIX, "lambdas": [0.2, 0.2, 0.6]}, {"loss": "squared", "unobserved_weight": 0.2}]
+    for options in ({}, *(of_nmtr if method == "nmtr" else [{"protocol": "clean"}])):
         config = resolve(method=method, **options)
         saved = json.loads(json.dumps(config.to_json()))
         assert set(saved) == {name for name in RunConfig.model_fields if config.uses(name)}

@@ -38,7 +38,15 @@ def config_of(**options: Any) -> RunConfig:
     return RunConfig.parse({"data": "shop", "threads": 2} | options).resolve(FUNNEL)
 
 
-KINDS = [{}, {"loss": "sampled"}, {"unit": "neumf"}, {"unit": "mlp", "loss": "exact"}, {"unit": MIX}, {"method": "bpr"}]
+KINDS = [
+    {},
+    {"loss": "sampled"},
+    {"loss": "squared", "batch_size": 25},
+    {"unit": "neumf"},
+    {"unit": "mlp", "loss": "exact"},
+    {"unit": MIX},
+    {"method": "bpr"},
+]
 of_every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
 
@@ -62,6 +70,7 @@ def test_runs_of_another_kind_say_nothing_about_this_one() -> None:
     info = info_of()
     others = [
         config_of(loss="sampled"),
+        config_of(loss="squared"),
         config_of(unit="mlp", loss="exact"),
         config_of(method="bpr"),
         config_of(threads=1),
@@ -94,6 +103,8 @@ def test_rules_take_moments_and_no_tables() -> None:
         ({"unit": "mlp"}, {"unit": "neumf"}),
         ({"unit": "mlp", "layers": 2}, {"unit": "mlp", "layers": 3}),
         ({"loss": "sampled", "negatives": 4}, {"loss": "sampled", "negatives": 8}),
+        ({"loss": "squared", "batch_size": 1024}, {"loss": "squared", "batch_size": 256}),
+        ({"loss": "squared"}, {"loss": "exact"}),
         ({"behaviors": ["cart", "buy"]}, {}),
     ],
     ids=str,
@@ -128,3 +139,27 @@ def test_run_that_does_not_fit_the_machine_is_refused_with_the_estimate(monkeypa
     )
     with pytest.raises(CapacityError, match=sentence):
         check_capacity(config, info)
+
+
+@pytest.mark.parametrize(("unit", "others"), [("gmf", "sampled or squared"), ("mlp", "sampled")])
+def test_exact_run_whose_epochs_take_hours_is_refused_with_the_alternatives(
+    unit: str, others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=1 << 40))
+    large = info_of(1_000_000, 200_000, 100_000_000)
+    sentence = (
+        r"^an epoch of the exact loss over 1,000,000 users x 200,000 items takes about [\d.]+ hours, "
+        rf"and may take 0\.5: choose the {others} loss\.$"
+    )
+    with pytest.raises(CapacityError, match=sentence):
+        check_capacity(config_of(unit=unit, loss="exact"), large)
+    for other in others.split(" or "):
+        check_capacity(config_of(unit=unit, loss=other), large)
+    check_capacity(config_of(unit=unit, loss="exact"), info_of())
+
+
+def test_more_threads_carry_a_larger_exact_run() -> None:
+    info = info_of(200_000, 200_000)
+    with pytest.raises(CapacityError, match="hours"):
+        check_capacity(config_of(unit="neumf", loss="exact", batch_size=1), info)
+    check_capacity(config_of(unit="neumf", loss="exact", batch_size=1, threads=256), info)

@@ -34,6 +34,7 @@ DATASET = random_dataset()
 #: A config of each kind of training, whose best epoch is neither the first nor the last.
 KINDS: dict[str, dict[str, Any]] = {
     "exact": {"unit": "gmf"},
+    "squared": {"loss": "squared", "unobserved_weight": 0.3, "batch_size": 16},
     "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 64, "seed": 2},
     "adam": {"unit": {"view": "gmf", "cart": "mlp", "buy": "neumf"}, "optimizer": "adam", "learning_rate": 0.02},
     "bpr": {"method": "bpr", "dropout": 0.2, "batch_size": 32},
@@ -188,7 +189,7 @@ def test_experiment_stops_at_a_batch_boundary() -> None:
 # Data of all shapes
 
 
-@pytest.mark.parametrize("loss", ["exact", "sampled"])
+@pytest.mark.parametrize("loss", ["exact", "sampled", "squared"])
 def test_target_alone_is_enough(loss: str) -> None:
     dataset = random_dataset(behaviors=("buy",))
     reports, outcome = run(resolved(dataset, loss=loss), dataset)

@@ -66,7 +66,7 @@ MISTAKES = [
     (f"{TRAIN} --unit view=gmf,view=mlp", PAIRS.format("--unit", "view=gmf,view=mlp")),
     (f"{TRAIN} --protocol loose", "protocol must be one of standard or clean; got loose."),
     (f"{TRAIN} --method svd", "method must be one of nmtr, bpr, popularity or last-behavior; got svd."),
-    (f"{TRAIN} --loss hinge", "loss must be one of sampled or exact; got hinge."),
+    (f"{TRAIN} --loss hinge", "loss must be one of sampled, exact or squared; got hinge."),
     (f"{TRAIN} --optimizer sgd", "optimizer must be one of adagrad or adam; got sgd."),
     (f"{TRAIN} --epochs 0", "epochs must be greater than or equal to 1; got 0."),
     (f"{TRAIN} --epochs ten", "epochs must be a valid integer; got ten."),

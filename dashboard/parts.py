@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts, state
 from dashboard.cues import cues
-from dashboard.words import headline, item_name, plain, signed
+from dashboard.words import headline, item_name, measure, plain, signed
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
@@ -162,8 +162,8 @@ def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
             "inherits": stage.inherited,
             "own part": stage.own,
             "item bias": stage.bias,
-            "log-odds": stage.logit,
-            "ŷ": stage.probability,
+            measure(explanation): stage.logit,
+            **({} if stage.probability is None else {"ŷ": stage.probability}),
             "rank": None if stage.rank is None else stage.rank + 1,
         }
         for stage in explanation.stages
@@ -174,4 +174,5 @@ def sum_finding(explanation: Explanation) -> str:
     """Which stage adds most to the target's score, of how much."""
     added = {stage.behavior: stage.own + stage.bias for stage in explanation.stages}
     most = max(added, key=lambda behavior: abs(added[behavior]))
-    return f"In log-odds, the {most} adds most: {signed(added[most])} of {signed(explanation.logit)}"
+    unit = "log-odds" if measure(explanation) == "log-odds" else "the score"
+    return f"In {unit}, the {most} adds most: {signed(added[most])} of {signed(explanation.logit)}"

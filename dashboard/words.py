@@ -47,6 +47,16 @@ def chance(probability: float) -> str:
     return digits.removeprefix("0")
 
 
+def expected(stage: Stage) -> str:
+    """How much a stage expects its step: the chance, or the score in its place."""
+    return signed(stage.logit) if stage.probability is None else chance(stage.probability)
+
+
+def measure(explanation: Explanation) -> str:
+    """What the stages add up: log-odds, or scores of the squared loss, which mean no chance."""
+    return "score" if any(stage.probability is None for stage in explanation.stages) else "log-odds"
+
+
 def signed(value: float) -> str:
     """``+1.20``, ``−0.36`` with a real minus sign."""
     return f"{value:+.2f}".replace("-", "−")

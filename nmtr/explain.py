@@ -36,9 +36,14 @@ class Stage:
     inherited: float  # the logit of the stage before; 0 at the first
     own: float  # f^r(p_u, q_i)
     bias: float  # b_i^r
-    logit: float
-    probability: float  # sigmoid of the logit
+    logit: float  # log-odds; of the squared loss a score that was fitted to 0 and 1 as it is
+    probability: float | None  # sigmoid of the log-odds; None for a score of the squared loss
     rank: int | None = None  # the item's rank by this stage alone, from 0; None where it was not asked for
+
+    @property
+    def expected(self) -> float:
+        """How much this step is expected: the probability, or the score in its place, which may leave [0, 1]."""
+        return self.logit if self.probability is None else self.probability
 
 
 @dataclass(frozen=True)
@@ -180,15 +185,16 @@ def _stages(fitted: Fitted, row: int, items: NDArray[np.int64]) -> list[tuple[St
         return [()] * len(items)
     parts = fitted.scorer.stages(np.full(len(items), row), items)
     return [
-        tuple(_cascade(fitted.dataset.behaviors, own, bias))
+        tuple(_cascade(fitted.config, own, bias))
         for own, bias in zip(parts.own.tolist(), parts.bias.tolist(), strict=True)
     ]
 
 
-def _cascade(behaviors: Sequence[str], own: Sequence[float], bias: Sequence[float]) -> Iterator[Stage]:
+def _cascade(config: RunConfig, own: Sequence[float], bias: Sequence[float]) -> Iterator[Stage]:
     """Adds one pair's parts up, in double precision, so that what is shown sums exactly."""
     inherited = 0.0
-    for behavior, f, b in zip(behaviors, own, bias, strict=True):
+    for behavior, f, b in zip(config.behaviors, own, bias, strict=True):
         logit = inherited + f + b
-        yield Stage(behavior, inherited, f, b, logit, probability=float(expit(logit)))
+        probability = None if config.loss == "squared" else float(expit(logit))
+        yield Stage(behavior, inherited, f, b, logit, probability)
         inherited = logit

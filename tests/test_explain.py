@@ -208,6 +208,16 @@ def test_probabilities_of_saturated_logits_are_nothing_and_one(dataset: Dataset)
     assert [explain(fitted, "u0", item).stages[0].probability for item in ("i0", "i1", "i2")] == [1.0, 0.0, 0.5]
 
 
+def test_squared_loss_has_scores_without_probabilities(dataset: Dataset) -> None:
+    logistic = fitted_of(cascade("nmtr", dataset), dataset)
+    squared = replace(logistic, config=logistic.config.model_copy(update={"loss": "squared"}))
+    for one, other in zip(explain(logistic, "u0", "i1").stages, explain(squared, "u0", "i1").stages, strict=True):
+        assert other == replace(one, probability=None)
+        assert (one.expected, other.expected) == (one.probability, one.logit)
+    for stage in json.loads(json.dumps(recommend(squared, "u0", 1).to_json()))["items"][0]["stages"]:
+        assert stage["probability"] is None
+
+
 # JSON
 
 

@@ -1,4 +1,4 @@
-"""The cascade drawn: its picture for one score, the sum in log-odds, and the sketch of what will be trained."""
+"""The cascade drawn: its picture for one score, the sum part by part, and the sketch of what will be trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note
 from dashboard.cues import Cues
-from dashboard.words import SUPERSCRIPTS, chance, signed, stage_sum, unmarked
+from dashboard.words import SUPERSCRIPTS, expected, measure, signed, stage_sum, unmarked
 from nmtr.explain import Explanation
 
 
@@ -55,7 +55,7 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             marker={"symbol": look.symbol, "size": 15, "color": look.color, "line": {"color": look.edge, "width": 2}},
         )
         symbol = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}"
-        name = f"{look.glyph} <b>{unmarked(stage.behavior)}</b>  {symbol} {chance(stage.probability)}"
+        name = f"{look.glyph} <b>{unmarked(stage.behavior)}</b>  {symbol} {expected(stage)}"
         added = stage_sum(stage, r == 0).replace("  ", " · ")
         # On paper of their own: on a narrow screen the line from stage to stage runs behind them.
         note(figure, 0, row + 0.31, name, font_size=15, bgcolor=theme.paper)
@@ -65,30 +65,25 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             note(figure, 1, row + 0.31, label, xanchor="right", font={"size": 12, "color": theme.soft})
             note(figure, 1, row, f"<b>{stage.rank + 1:,}</b>", xanchor="right", font_size=20)
         figure.add_shape(type="line", x0=0, x1=0, y0=row - 0.13, y1=row + 0.13, line={"color": theme.soft, "width": 2})
-    _chance_axis(figure, low - pad, high + pad, theme)
+    figure.update_xaxes(range=[low - pad, high + pad], domain=[0.0, 0.86], zeroline=False, tickfont_size=12)
+    if measure(explanation) == "log-odds":
+        _mark_chances(figure, low - pad, high + pad)
     figure.update_yaxes(visible=False, range=[-0.55, len(stages) - 0.45])
     return figure
 
 
-def _chance_axis(figure: go.Figure, low: float, high: float, theme: Theme) -> None:
+def _mark_chances(figure: go.Figure, low: float, high: float) -> None:
     """Log-odds below, labelled by the chance that they mean: .5 is at 0."""
     marks = (0.0001, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999)
     places = [(math.log(p / (1 - p)), f"{p:g}".removeprefix("0")) for p in marks]
     shown = [place for place in places if low <= place[0] <= high]
     if high - low > 4:
         shown = [place for place in shown if place[1] not in (".25", ".75")]
-    figure.update_xaxes(
-        range=[low, high],
-        domain=[0.0, 0.86],
-        zeroline=False,
-        tickvals=[place for place, _ in shown],
-        ticktext=[text for _, text in shown],
-        tickfont_size=12,
-    )
+    figure.update_xaxes(tickvals=[place for place, _ in shown], ticktext=[text for _, text in shown])
 
 
 def waterfall(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
-    """The same sum in log-odds, part by part: each stage's own interaction, then its item bias (hatched)."""
+    """The same sum, part by part: each stage's own interaction, then its item bias (hatched)."""
     figure = frame(300, theme, barmode="overlay", margin={"l": 8, "r": 8, "t": 28, "b": 8})
     at = 0.0
     for stage in explanation.stages:
@@ -115,11 +110,11 @@ def waterfall(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             text=[f"<b>{signed(stage.logit)}</b>"],
             textposition="top center",
             textfont_color=theme.ink,
-            hovertemplate=f"{name}: log-odds {signed(stage.logit)}<extra></extra>",
+            hovertemplate=f"{name}: {measure(explanation)} {signed(stage.logit)}<extra></extra>",
             cliponaxis=False,
             marker={"symbol": look.symbol, "size": 13, "color": look.color, "line": {"color": look.edge, "width": 2}},
         )
-    figure.update_yaxes(title_text="log-odds", zeroline=True, zerolinecolor=theme.soft)
+    figure.update_yaxes(title_text=measure(explanation), zeroline=True, zerolinecolor=theme.soft)
     return figure
 
 

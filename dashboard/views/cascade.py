@@ -1,4 +1,4 @@
-"""One score taken apart along the cascade: the picture, the sum in log-odds, the table."""
+"""One score taken apart along the cascade: the picture, the sum part by part, the table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import charts, parts, state
 from dashboard.cues import cues
-from dashboard.words import plain
+from dashboard.words import measure, plain
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
@@ -78,7 +78,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             rows,
             hide_index=True,
             column_config={
-                **dict.fromkeys(("inherits", "own part", "item bias", "log-odds"), number),
+                **dict.fromkeys(("inherits", "own part", "item bias", measure(explanation)), number),
                 "ŷ": st.column_config.NumberColumn(format="%.4f"),
                 "rank": st.column_config.NumberColumn(format="localized"),
             },

@@ -156,7 +156,7 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
     cue = cues(info.behaviors)
     stages = top.items[0].stages
     for r, stage in enumerate(stages):
-        columns[stage.behavior] = [item.stages[r].probability for item in top.items]
+        columns[stage.behavior] = [item.stages[r].expected for item in top.items]
         config[stage.behavior] = st.column_config.ProgressColumn(
             f"{cue[stage.behavior].glyph} {stage.behavior}",
             help=f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1",

@@ -17,6 +17,7 @@ from nmtr.runs.store import Run
 #: The options under "Advanced", in plain words; their help is the config's own text.
 ADVANCED = {
     "loss": "Loss",
+    "unobserved_weight": "Weight of the unobserved",
     "epochs": "Most epochs",
     "patience": "Patience, in epochs",
     "embedding_size": "Embedding size E",
@@ -33,8 +34,17 @@ ADVANCED = {
     "refit": "Refit on training + validation",
 }
 DEFAULT = "default"  # left to the core
-CHOICES = {"loss": (DEFAULT, "exact", "sampled"), "optimizer": ("adagrad", "adam")}
-FRACTIONS = {"dropout", "learning_rate", "l2_embeddings", "l2_towers"}
+#: The choices of an option, in plain words.
+CHOICES = {
+    "loss": {
+        DEFAULT: "Default for the units",
+        "exact": "Exact, all items",
+        "sampled": "Sampled items",
+        "squared": "Squared, all items",
+    },
+    "optimizer": {"adagrad": "Adagrad", "adam": "Adam"},
+}
+FRACTIONS = {"unobserved_weight", "dropout", "learning_rate", "l2_embeddings", "l2_towers"}
 
 
 def page() -> None:
@@ -163,16 +173,16 @@ def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Un
 def _advanced(method: str) -> dict[str, Any]:
     """Every other option that the method reads; left out where it is left as it is."""
     options: dict[str, Any] = {}
-    readable = {name for name in ADVANCED if RunConfig.parse({"method": method}).uses(name)}
     with st.grid(5, min_column_width=170):
         for name, label in ADVANCED.items():
-            if name not in readable:
+            chosen = {"method": method} | {key: options[key] for key in ("loss",) if key in options}
+            if not RunConfig.parse(chosen).uses(name):
                 continue
             default = RunConfig.model_fields[name].get_default(call_default_factory=True)
             shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
             value: Any
             if name in CHOICES:
-                value = st.selectbox(label, CHOICES[name], **shared)
+                value = st.selectbox(label, [*CHOICES[name]], format_func=CHOICES[name].__getitem__, **shared)
             elif isinstance(default, bool):
                 value = st.checkbox(label, default, **shared)
             elif name in FRACTIONS:

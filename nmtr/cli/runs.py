@@ -160,7 +160,7 @@ def _show_recommendations(found: Recommendations) -> None:
             str(item.rank + 1),
             item.item,
             (item.title or "") + (" (held out)" if item.held_out else ""),
-            *(f"{stage.probability:.3f}" for stage in item.stages),
+            *(f"{stage.expected:.3f}" for stage in item.stages),
             f"{item.logit:.3f}",
         ]
         for item in found.items
@@ -179,10 +179,12 @@ def _show_explanation(found: Explanation) -> None:
         f"score {found.logit:.3f}"
     )
     if found.stages:
-        table(["stage", "inherits", "own", "item bias", "logit", "chance", "place"], [_row(s) for s in found.stages])
+        values = ["logit", "chance"] if found.stages[0].probability is not None else ["score"]
+        table(["stage", "inherits", "own", "item bias", *values, "place"], [_row(stage) for stage in found.stages])
 
 
 def _row(stage: Stage) -> list[str]:
-    parts = (stage.inherited, stage.own, stage.bias, stage.logit)
+    parts = [stage.inherited, stage.own, stage.bias, stage.logit]
+    parts += [] if stage.probability is None else [stage.probability]
     place = "–" if stage.rank is None else f"{stage.rank + 1:,}"
-    return [stage.behavior, *(f"{part:.3f}" for part in parts), f"{stage.probability:.3f}", place]
+    return [stage.behavior, *(f"{part:.3f}" for part in parts), place]

@@ -26,7 +26,11 @@ from tests.runs.fakes import report
 
 SMALL = ("--epochs", 1, "--embedding-size", 4, "--threads", 1, "--json")
 FIGURES = {f"{metric}@{k}" for metric in ("HR", "NDCG") for k in (50, 80, 100, 200)}
-UNITS_AND_LOSSES = [*itertools.product(UNITS, ("sampled", "exact")), ("view=gmf,cart=mlp,buy=neumf", "sampled")]
+UNITS_AND_LOSSES = [
+    *itertools.product(UNITS, ("sampled", "exact")),
+    ("gmf", "squared"),
+    ("view=gmf,cart=mlp,buy=neumf", "sampled"),
+]
 
 
 @pytest.fixture
@@ -64,6 +68,15 @@ def test_every_unit_trains_with_every_loss(unit: str, loss: str, nmtr: Nmtr, sho
     value = nmtr("train", "--data", "shop", "--unit", unit, "--loss", loss, *SMALL).json
     chosen = dict(part.split("=") for part in unit.split(",")) if "=" in unit else unit
     assert (value["unit"], value["loss"], value["epochs"]) == (chosen, loss, 1)
+
+
+def test_scores_of_the_squared_loss_mean_no_chance(nmtr: Nmtr, shop: Path) -> None:
+    run = nmtr("train", "--data", "shop", "--loss", "squared", *SMALL).json["run"]
+    asked = ("explain", run, "--user", "u1", "--item", "i2")
+    assert [stage["probability"] for stage in nmtr(*asked, "--json").json["stages"]] == [None] * 3
+    shown = nmtr(*asked).out
+    assert "score" in shown.splitlines()[1] and "chance" not in shown
+    assert nmtr("recommend", run, "--user", "u1").code == 0
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -52,6 +52,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"data": "shop", "lambdas": (0.2, 0.3, 0.5), **small},
         {"data": "one", **small},
         {"data": "five", **small},
+        {"data": "five", "protocol": "clean", "loss": "squared", **small},
     ):
         workspace.train(RunConfig.parse(options), lambda report: None)
     return root

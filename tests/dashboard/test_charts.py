@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from dashboard import charts
@@ -33,6 +35,17 @@ def test_cascade_says_the_rank_at_each_stage_counting_from_1() -> None:
         "<b>32</b>",
         "<b>23</b>",
     ]
+
+
+def test_scores_that_mean_no_chance_are_drawn_as_scores() -> None:
+    odds = explanation(3)
+    scores = replace(odds, stages=tuple(replace(stage, probability=None) for stage in odds.stages))
+    cue = cues(BEHAVIORS[-3:])
+    for shown, marks, unit in ((odds, True, "log-odds"), (scores, False, "score")):
+        assert bool(charts.cascade(shown, cue, charts.LIGHT).layout.xaxis.ticktext) == marks
+        assert charts.waterfall(shown, cue, charts.LIGHT).layout.yaxis.title.text == unit
+    said = " ".join(note.text for note in charts.cascade(scores, cue, charts.LIGHT).layout.annotations)
+    assert "ŷ¹ +1.00" in said and " .60" not in said
 
 
 def test_waterfall_ends_at_the_score() -> None:

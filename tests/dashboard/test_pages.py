@@ -193,6 +193,16 @@ def test_cascade_parts_sum_to_the_score(open_page: Open, runs: Runs) -> None:
     assert rows["log-odds"].iloc[-1] == pytest.approx(state.explanation(run, "u3", "i5").logit, abs=1e-6)
 
 
+def test_scores_of_the_squared_loss_are_shown_without_chances(open_page: Open, runs: Runs) -> None:
+    run = runs["five clean nmtr"]
+    top = state.recommendations(run, "u3", 20)
+    listed = table(open_page(run=run, user="u3"))
+    assert list(listed["buy"]) == pytest.approx([item.logit for item in top.items])
+    rows = table(open_page("cascade", run=run, user="u3", item=top.items[0].item))
+    assert rows["score"].iloc[-1] == pytest.approx(top.items[0].logit, abs=1e-6)
+    assert not {"log-odds", "ŷ"} & set(rows.columns)
+
+
 @pytest.mark.parametrize(("data", "stages"), [("one", 1), ("five", 5)])
 def test_pages_look_right_with_one_and_with_five_behaviors(open_page: Open, runs: Runs, data: str, stages: int) -> None:
     app = open_page("cascade", run=runs[f"{data} standard nmtr"])

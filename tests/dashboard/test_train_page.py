@@ -72,6 +72,17 @@ def test_the_loss_is_left_to_the_core_unless_one_is_chosen(weights: AppTest, mon
         assert tried[-1].loss == expected
 
 
+def test_the_options_offered_are_those_of_the_loss(weights: AppTest) -> None:
+    def offered() -> set[str]:
+        return {entry.key for entry in weights.number_input} & {"train_negatives", "train_unobserved_weight"}
+
+    assert offered() == {"train_negatives"}
+    weights.selectbox(key="train_loss").set_value("squared").run()
+    assert offered() == {"train_unobserved_weight"} and not weights.button(key="start").disabled
+    weights.selectbox(key="train_unit_cart").set_value("mlp").run()
+    assert weights.button(key="start").disabled and "squared loss needs GMF units" in weights.warning[0].value
+
+
 def test_estimate_says_whether_it_was_measured_here(weights: AppTest) -> None:
     weights.number_input(key="train_threads").set_value(1).run()
     assert "from earlier runs of the kind" in words(weights)

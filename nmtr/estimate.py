@@ -13,7 +13,7 @@ from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError
 
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
-_RATE = {"exact": 5e10, "sampled": 2e10, "squared": 4e10}
+_RATE = {"exact": 5e10, "shared": 4e10, "sampled": 2e10, "squared": 4e10}
 #: Seconds that an epoch of the exact loss may take: with half an hour, the default's 60 epochs take more than a day.
 _LONGEST_EPOCH = 1800.0
 _BASE_MEMORY = 350 << 20  # the process with torch, before any data
@@ -48,7 +48,7 @@ def estimate(
     if config.loss == "exact" and config.batch_size is not None:
         # A block of users with all items: the gradient of each stage, and two blocks in passing.
         memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
-    elif config.loss != "squared":
+    elif config.loss not in ("shared", "squared"):
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
     ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
@@ -86,8 +86,10 @@ def work(config: RunConfig, info: DatasetInfo) -> float:
         rows = steps * info.items + info.users * len(config.behaviors)
         return size * (6.0 * (size + 20) * rows + 60.0 * sum(info.interactions[b] for b in config.behaviors))
     instances = [info.interactions[behavior] * (1 + config.negatives) for behavior in config.behaviors]
-    # An instance of behavior r goes through the stages up to r.
+    # A sampled instance of behavior r goes through the stages up to r; a shared one is there for all behaviors.
     costs = [_unit_operations(config, unit) for unit in config.units]
+    if config.loss == "shared":
+        return sum(instances) * sum(costs) / len(costs)
     return sum(count * sum(costs[: r + 1]) for r, count in enumerate(instances))
 
 

@@ -30,6 +30,7 @@ from nmtr.training.exact import ExactLoss
 from nmtr.training.loop import Trainer
 from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
 from nmtr.training.report import EpochReport, Phase
+from nmtr.training.shared import SharedLoss
 from nmtr.training.squared import SquaredLoss
 
 
@@ -218,8 +219,11 @@ def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
     assert isinstance(model, NMTR) and config.lambdas is not None
     if config.loss == "squared":
         return SquaredLoss(model, parts.train, config.lambdas, unobserved_weight=config.unobserved_weight, **options)
-    loss = ExactLoss if config.loss == "exact" else SampledLoss
-    return loss(model, parts.train, config.lambdas, negatives=config.negatives, **options)
+    losses: dict[str, Any] = {"sampled": SampledLoss, "shared": SharedLoss, "exact": ExactLoss}
+    objective: Objective = losses[config.loss or "sampled"](
+        model, parts.train, config.lambdas, negatives=config.negatives, **options
+    )
+    return objective
 
 
 def _scorer(model: nn.Module) -> Scorer:

@@ -46,7 +46,7 @@ def refusal(options: dict[str, Any]) -> str:
         ),
         ({"method": "als"}, "method must be one of nmtr, bpr, popularity or last-behavior; got als."),
         ({"protocol": "leaky"}, "protocol must be one of standard or clean; got leaky."),
-        ({"loss": "cubed"}, "loss must be one of sampled, exact or squared; got cubed."),
+        ({"loss": "cubed"}, "loss must be one of sampled, shared, exact or squared; got cubed."),
         ({"optimizer": "sgd"}, "optimizer must be one of adagrad or adam; got sgd."),
         ({"behaviors": ["view", "like", "buy"]}, "behaviors must be among view, cart, buy of data set demo; got like."),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import torch
@@ -64,9 +65,19 @@ class NMTR(nn.Module):
         return self.of_pairs(p, embed(self.items, items), self.bias.index_select(1, items), rows, columns, sizes)
 
     def of_pairs(
-        self, p: Tensor, q: Tensor, bias: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int]
+        self,
+        p: Tensor,
+        q: Tensor,
+        bias: Tensor,
+        rows: Tensor,
+        columns: Tensor,
+        sizes: Sequence[int],
+        *,
+        everywhere: int = 0,
     ) -> list[Tensor]:
-        """`forward` of vectors: p (m, E), q (n, E), bias (R, n)."""
+        """`forward` of vectors: p (m, E), q (n, E), bias (R, n). The first `everywhere` pairs, which `sizes` do not
+        count, are wanted under every behavior: their logits come first in each of the R tensors.
+        """
         logits: list[Tensor] = []
         inherited: Tensor | None = None  # the towers' part of the pairs that are left
         end = len(rows)  # of the pairs whose behavior is r or a later one
@@ -74,12 +85,12 @@ class NMTR(nn.Module):
             if unit.tower is not None:
                 own = unit.tower(p, q, rows[:end], columns[:end])
                 inherited = own if inherited is None else inherited[:end] + own
-            chosen = slice(end - size, end)
-            out = b.index_select(0, columns[chosen])
+            wanted = partial(_wanted, everywhere=everywhere, own=slice(end - size, end))
+            out = b.index_select(0, wanted(columns))
             if k is not None:
-                out = out + dots(p, k, rows[chosen], columns[chosen])
+                out = out + dots(p, k, wanted(rows), wanted(columns))
             if inherited is not None:
-                out = out + inherited[chosen]
+                out = out + wanted(inherited)
             logits.append(out)
             end -= size
         return logits
@@ -114,6 +125,10 @@ class NMTR(nn.Module):
     @property
     def has_towers(self) -> bool:
         return any(unit.tower is not None for unit in self.units)
+
+
+def _wanted(pairs: Tensor, everywhere: int, own: slice) -> Tensor:
+    return torch.cat([pairs[:everywhere], pairs[own]]) if everywhere else pairs[own]
 
 
 def grid(users: int, items: int) -> tuple[Tensor, Tensor]:

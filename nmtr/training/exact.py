@@ -14,7 +14,7 @@ from torch import Tensor
 from nmtr.models.nmtr import NMTR
 from nmtr.models.pairs import embed
 from nmtr.training.losses import expected_log_loss, expected_log_loss_of_products
-from nmtr.training.objectives import weighted
+from nmtr.training.objectives import ExpectedNegatives, weighted
 
 #: User-item pairs whose logits are held at once where units have towers.
 _TOWER_PAIRS = 1 << 17
@@ -35,12 +35,9 @@ class ExactLoss:
     ) -> None:
         self.model, self.train, self.lambdas = model, train, lambdas
         self.batch_size, self.dropout = batch_size, dropout
-        num_users, num_items = train[-1].shape
-        self.steps = -(-num_users // batch_size)
-        counts = np.stack([np.diff(matrix.indptr) for matrix in train])  # (R, M)
-        drawn = np.where(counts < num_items, negatives * counts, 0)
-        self.weight = (drawn / np.maximum(num_items - counts, 1)).astype(np.float32)  # (R, M)
-        self.instances = (counts + drawn).sum(1).astype(np.float64)
+        self.steps = -(-model.num_users // batch_size)
+        expected = ExpectedNegatives(train, negatives)
+        self.weight, self.instances = expected.weight, expected.instances
         self.scale = self.steps / self.instances.sum()
 
     def batches(self, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:

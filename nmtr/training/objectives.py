@@ -28,6 +28,17 @@ class Objective(Protocol):
     def backward(self, batch: Any) -> NDArray[np.float64]: ...
 
 
+class ExpectedNegatives:
+    """What `SampledLoss` draws in the mean: ρ n_u negatives of the N - n_u items that a user did not touch."""
+
+    def __init__(self, train: Sequence[csr_array], negatives: int) -> None:
+        num_items = train[-1].shape[1]
+        counts = np.stack([np.diff(matrix.indptr) for matrix in train])  # (R, M)
+        self.drawn = np.where(counts < num_items, negatives * counts, 0)  # (R, M), an epoch
+        self.weight = (self.drawn / np.maximum(num_items - counts, 1)).astype(np.float32)  # (R, M), each such item's
+        self.instances = (counts + self.drawn).sum(1).astype(np.float64)  # (R,)
+
+
 class SampledLoss:
     """Eq. 12 on the paper's mini-batches, in mean over a batch's instances."""
 

@@ -19,6 +19,7 @@ from nmtr.training import exact
 from nmtr.training.exact import ExactLoss
 from nmtr.training.objectives import PairwiseLoss, SampledLoss
 from nmtr.training.sampling import Batch
+from nmtr.training.shared import Block, SharedLoss
 
 pytestmark = pytest.mark.usefixtures("one_thread", "either_path")
 
@@ -51,6 +52,10 @@ def exact_loss(model: NMTR, batch_size: int = 5, dropout: float = 0.0) -> ExactL
 
 def sampled_loss(model: NMTR, batch_size: int = 5, dropout: float = 0.0) -> SampledLoss:
     return SampledLoss(model, observations(), LAMBDAS, negatives=NEGATIVES, batch_size=batch_size, dropout=dropout)
+
+
+def shared_loss(model: NMTR, batch_size: int = 5, dropout: float = 0.0) -> SharedLoss:
+    return SharedLoss(model, observations(), LAMBDAS, negatives=NEGATIVES, batch_size=batch_size, dropout=dropout)
 
 
 def in_double(model: nn.Module) -> dict[str, Tensor]:
@@ -138,6 +143,42 @@ def test_sampled_loss_has_the_gradient_of_every_instance_written_out(units: tupl
     assert_gradients(model, weights)
 
 
+@in_every_mix
+def test_shared_loss_has_the_gradient_of_every_pair_written_out(units: tuple[Unit, ...]) -> None:
+    """Of six items the block shares three: a pair of one of them that was not observed counts twice its weight."""
+    model = model_of(units)
+    weights = in_double(model)
+    objective = shared_loss(model)
+    block = Block(users=np.array([4, 1, 0]), items=np.array([5, 0, 3]))
+    losses = []
+    for r, matrix in enumerate(observations()):
+        touched = matrix.toarray().astype(bool)
+        loss = torch.zeros((), dtype=torch.float64)
+        for u in block.users:
+            own, rest = int(touched[u].sum()), int((~touched[u]).sum())
+            for i in range(6):
+                z = naive_logit(weights, r, int(u), i)
+                if touched[u, i]:
+                    loss = loss + softplus(-z)
+                elif i in block.items:
+                    loss = loss + 2 * NEGATIVES * own / rest * softplus(z)
+        losses.append(loss)
+    scale = objective.steps / objective.instances.sum()
+    (sum(weight * loss for weight, loss in zip(LAMBDAS, losses, strict=True)) * scale).backward()  # type: ignore[union-attr]
+
+    np.testing.assert_allclose(objective.backward(block), [loss.item() for loss in losses], rtol=1e-5)
+    assert_gradients(model, weights)
+
+
+def test_shared_epoch_holds_every_user_once_and_as_many_instances_as_the_sampled_one() -> None:
+    objective = shared_loss(model_of(("gmf", "gmf", "gmf")), batch_size=2)
+    blocks = [*objective.batches(np.random.default_rng(0))]
+    assert sorted(np.concatenate([block.users for block in blocks]).tolist()) == [0, 1, 2, 3, 4]
+    assert all(len(np.unique(block.items)) == len(block.items) == objective.shared for block in blocks)
+    drawn = objective.expected.drawn.sum()
+    assert objective.shared == min(round(drawn / (3 * 5)), 6)
+
+
 def test_pairwise_loss_has_the_gradient_of_every_difference_written_out() -> None:
     torch.manual_seed(0)
     model = BPR(5, 6, embedding_size=4)
@@ -169,10 +210,11 @@ def test_pairwise_epoch_holds_every_purchase_once_with_items_not_bought() -> Non
 
 
 @in_every_mix
-def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...]) -> None:
+@pytest.mark.parametrize(("make", "batch_size"), [(sampled_loss, 100), (shared_loss, 2)], ids=["sampled", "shared"])
+def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...], make: Any, batch_size: int) -> None:
     """Monte Carlo: the mean of 400 epochs' losses lies within four standard errors, which are under 1 %."""
     model = model_of(units).eval()
-    exact, sampled = exact_loss(model), sampled_loss(model, batch_size=100)
+    exact, sampled = exact_loss(model), make(model, batch_size=batch_size)
     np.testing.assert_allclose(exact.instances, sampled.instances)
     expected = exact.backward(np.arange(5))
     rng = np.random.default_rng(0)
@@ -182,7 +224,7 @@ def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...]) -> 
     assert (np.abs(epochs.mean(0) - expected) < 4 * error).all()
 
 
-@pytest.mark.parametrize("make", [exact_loss, sampled_loss])
+@pytest.mark.parametrize("make", [exact_loss, sampled_loss, shared_loss])
 def test_dropout_changes_the_loss_in_training_only(make: Any) -> None:
     model = model_of(("gmf", "neumf", "gmf"))
 

@@ -83,6 +83,7 @@ class Experiment:
         while self._phase == "select" and not self._selected():
             yield self._train_epoch(self.config.epochs, stop)
         if self.config.refit and self._phase == "select":
+            self._keep_best()
             self._begin("refit")
         while self._phase == "refit" and self._epoch < self._best_epoch:
             yield self._train_epoch(self._best_epoch, stop)
@@ -112,7 +113,9 @@ class Experiment:
         """Ranks the validation purchases and keeps the weights if no epoch before was better."""
         assert self._trainer is not None
         started = time.perf_counter()
-        ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
+        # Which epoch is best can be told in half precision; what is reported of it is measured in full.
+        scorer = _scorer(self._trainer.model, half_precision=True)
+        ranks = rank_held_out(scorer, self._split.valid_item, self._split.train[-1])
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
@@ -121,6 +124,15 @@ class Experiment:
             self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         self._evaluating += time.perf_counter() - started
         return valid or None
+
+    def _keep_best(self) -> None:
+        """Ends the select phase with the weights of its best epoch, and the validation ranks that they give in full."""
+        assert self._trainer is not None
+        started = time.perf_counter()
+        self._trainer.model.load_state_dict(self._best)
+        if isinstance(self._trainer.model, NMTR) and self._trainer.model.has_towers:
+            self._valid_ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
+        self._evaluating += time.perf_counter() - started
 
     def _scorer(self) -> Scorer:
         return _scorer(self._trainer.model) if self._trainer else _rule(self.config, self._split)
@@ -154,13 +166,13 @@ class Experiment:
 
     def finish(self) -> Outcome:
         """Tests the chosen model, once."""
+        if self._trainer is not None and self._phase == "select":
+            self._keep_best()
         started = time.perf_counter()
         weights: dict[str, Tensor] = {}
         if self._trainer is None:
             self._valid_ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
         else:
-            if self._phase == "select":
-                self._trainer.model.load_state_dict(self._best)
             weights = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         test_ranks = rank_held_out(self._scorer(), self._split.test_item, self._split.known)
         visited = np.zeros(self.dataset.num_users, np.bool_)
@@ -226,9 +238,9 @@ def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
     return objective
 
 
-def _scorer(model: nn.Module) -> Scorer:
+def _scorer(model: nn.Module, *, half_precision: bool = False) -> Scorer:
     assert isinstance(model, NMTR | BPR)
-    return Cascade(model) if isinstance(model, NMTR) else model
+    return Cascade(model, half_precision=half_precision) if isinstance(model, NMTR) else model
 
 
 def _rule(config: RunConfig, parts: Split) -> Scorer:

@@ -137,8 +137,21 @@ class TowerWeights:
     project: Tensor
 
 
-def tower(of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, given: TowerWeights) -> Tensor:
-    """The tower's output of each pair, from the halves of its first layer: (m, W), (n, W), (B,), (B,) -> (B,)."""
+def tower(
+    of_users: Tensor,
+    of_items: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    given: TowerWeights,
+    *,
+    half_precision: bool = False,
+) -> Tensor:
+    """The tower's output of each pair, from the halves of its first layer: (m, W), (n, W), (B,), (B,) -> (B,).
+
+    In half precision, the layers after the first take bfloat16, where the processor does: about twice as fast, with
+    three digits.
+    """
+    forward = _kernels().tower_forward_bf16 if half_precision and _kernels().has_bf16() else _kernels().tower_forward
     of_users, of_items = _padded(of_users), _padded(of_items)
     struct, kept = _tower(of_users.shape[1], given)
     out = of_users.new_zeros(len(rows))
@@ -146,7 +159,7 @@ def tower(of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, giv
     def part(first: int, last: int, _: int) -> None:
         halves = of_users.data_ptr(), of_items.data_ptr()
         pairs = _from(first, rows, columns)
-        _kernels().tower_forward(byref(struct), *halves, *pairs, last - first, *_from(first, out))
+        forward(byref(struct), *halves, *pairs, last - first, *_from(first, out))
 
     _shared(part, len(rows))
     del kept

@@ -34,16 +34,22 @@ def towers(
     columns: Tensor,
     hidden: Sequence[tuple[Tensor, Tensor]],
     project: Tensor,
+    *,
+    half_precision: bool = False,
 ) -> Tensor:
     """h . z_L (Eq. 7) of each pair, from the halves of the first layer: (m, W), (n, W), (B,), (B,) -> (B,).
 
-    hidden: the weight (out, in) and bias (out,) of each layer after the first; project: (last,).
+    hidden: the weight (out, in) and bias (out,) of each layer after the first; project: (last,). Half precision is for
+    the kernels and without gradients: see `kernels.tower`.
     """
     if not kernels.usable(of_users, of_items):
         z = (of_users.index_select(0, rows) + of_items.index_select(0, columns)).relu_()
         for weight, bias in hidden:
             z = torch.nn.functional.linear(z, weight, bias).relu_()
         return z @ project
+    if half_precision:
+        weights = kernels.TowerWeights([weight for weight, _ in hidden], [bias for _, bias in hidden], project)
+        return kernels.tower(of_users, of_items, rows, columns, weights, half_precision=True)
     flat = [tensor for layer in hidden for tensor in layer]
     return cast(Tensor, _Towers.apply(of_users, of_items, rows, columns, project, *flat))  # type: ignore[no-untyped-call]
 

@@ -15,11 +15,15 @@ _TOWER_PAIRS = 1 << 17
 
 
 class Cascade:
-    """The scorer of a model as it is now: all that depends on items alone is worked out once."""
+    """The scorer of a model as it is now: all that depends on items alone is worked out once.
+
+    In half precision, towers are ranked in bfloat16 where the processor has it: twice as fast, and good for choosing
+    among epochs. A rank among 8,000 items then moves by a few places.
+    """
 
     @torch.no_grad()
-    def __init__(self, model: NMTR) -> None:
-        self._model = model
+    def __init__(self, model: NMTR, *, half_precision: bool = False) -> None:
+        self._model, self._half_precision = model, half_precision
         self.num_users, self.num_items = model.num_users, model.num_items
         items = model.items.weight
         self._k, self._b = model.folded(items, model.bias)[-1]
@@ -44,7 +48,10 @@ class Cascade:
                 own = out[block]
                 pairs = slice(own.numel())
                 for tower, of_items in self._towers:
-                    added = tower.of_halves(tower.user_half(p[block]), of_items, rows[pairs], columns[pairs])
+                    of_users = tower.user_half(p[block])
+                    added = tower.of_halves(
+                        of_users, of_items, rows[pairs], columns[pairs], half_precision=self._half_precision
+                    )
                     own += added.view_as(own)
         return scores
 

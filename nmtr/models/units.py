@@ -45,10 +45,13 @@ class Tower(nn.Module):
         """Of the pairs p[rows], q[columns]: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
         return self.of_halves(self.user_half(p), self.item_half(q), rows, columns)
 
-    def of_halves(self, of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    def of_halves(
+        self, of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, *, half_precision: bool = False
+    ) -> Tensor:
         """`forward` from the halves of the first layer, W_user p (m, W) and W_item q + b_1 (n, W)."""
         hidden = [(layer.weight, layer.bias) for layer in self.hidden]
-        return towers(of_users, of_items, rows, columns, hidden, self.project.weight[0])
+        project = self.project.weight[0]
+        return towers(of_users, of_items, rows, columns, hidden, project, half_precision=half_precision)
 
 
 class InteractionUnit(nn.Module):

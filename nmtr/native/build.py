@@ -27,6 +27,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "dot_forward": (None, [c_long] + [c_void_p] * 4 + [c_long, c_void_p]),
     "dot_backward": (None, [c_long] + [c_void_p] * 4 + [c_long] + [c_void_p] * 3),
     "tower_forward": (None, [c_void_p] * 5 + [c_long, c_void_p]),
+    "has_bf16": (c_int, []),
+    "tower_forward_bf16": (None, [c_void_p] * 5 + [c_long, c_void_p]),
     "tower_backward": (None, [c_void_p] * 5 + [c_long] + [c_void_p] * 5),
 }
 
@@ -54,8 +56,9 @@ def library() -> ctypes.CDLL | None:
         log.info("kernels are not compiled, PyTorch does their work: %s", error)
         return None
     for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(kernels, name)
-        function.restype, function.argtypes = result, arguments
+        function = getattr(kernels, name, None)
+        if function is not None:  # bfloat16 needs a processor that has it
+            function.restype, function.argtypes = result, arguments
     return kernels
 
 

@@ -11,6 +11,10 @@
 #include <vector>
 
 #if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
 #elif defined(__AVX__)
 constexpr int LANES = 8;
@@ -25,7 +29,15 @@ static inline Vec load(const float* from) { Vec v; std::memcpy(&v, from, sizeof 
 static inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 static inline Vec splat(float x) { return Vec{} + x; }
 static inline Vec positive_part(Vec x) { return x > 0 ? x : Vec{}; }
-static inline float sum(Vec v) { float s = 0; for (int l = 0; l < LANES; l++) s += v[l]; return s; }
+static inline float sum(Vec v) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)v);  // in four steps; one lane after the other takes sixteen
+#else
+    float s = 0;
+    for (int l = 0; l < LANES; l++) s += v[l];
+    return s;
+#endif
+}
 
 // ---- products ------------------------------------------------------------------------------------------------------
 
@@ -173,6 +185,97 @@ extern "C" void tower_backward(const Tower* given, const float* of_users, const 
         }
     }
 }
+
+// ---- towers in bfloat16: the forward pass only, for ranking -----------------------------------------------------------
+
+#if defined(__AVX512BF16__)
+extern "C" int has_bf16() { return 1; }
+
+static inline void store_bf16(uint16_t* to, Vec v) {
+    _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh((__m512)v));
+}
+
+static inline Vec load_bf16(const uint16_t* from) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from));
+    return (Vec)_mm512_slli_epi32(wide, 16);
+}
+
+// z (n x out) = relu(bias + below W), with activations in bfloat16 and weights as `packed` says: the two inputs 2k and
+// 2k + 1 of an output stand next to each other.
+template <int PAIRS_AT_ONCE, int COLS>
+static inline void tile_bf16(long in, long out, const uint16_t* below, const uint16_t* weight, const float* bias,
+                             uint16_t* z) {
+    __m512 acc[PAIRS_AT_ONCE][COLS];
+    for (int i = 0; i < PAIRS_AT_ONCE; i++)
+        for (int j = 0; j < COLS; j++) acc[i][j] = _mm512_loadu_ps(bias + j * LANES);
+    for (long k = 0; k < in; k += 2) {
+        __m512bh row[COLS];
+        for (int j = 0; j < COLS; j++) row[j] = (__m512bh)_mm512_loadu_si512(weight + k * out + 2 * j * LANES);
+        for (int i = 0; i < PAIRS_AT_ONCE; i++) {
+            int32_t two;
+            std::memcpy(&two, below + i * in + k, sizeof two);
+            const __m512bh x = (__m512bh)_mm512_set1_epi32(two);
+            for (int j = 0; j < COLS; j++) acc[i][j] = _mm512_dpbf16_ps(acc[i][j], x, row[j]);
+        }
+    }
+    for (int i = 0; i < PAIRS_AT_ONCE; i++)
+        for (int j = 0; j < COLS; j++)
+            store_bf16(z + i * out + j * LANES, positive_part((Vec)acc[i][j]));
+}
+
+template <int COLS>
+static inline void strip_bf16(long n, long in, long out, const uint16_t* below, const uint16_t* weight,
+                              const float* bias, uint16_t* z) {
+    long t = 0;
+    for (; t + 12 <= n; t += 12) tile_bf16<12, COLS>(in, out, below + t * in, weight, bias, z + t * out);
+    for (; t < n; t++) tile_bf16<1, COLS>(in, out, below + t * in, weight, bias, z + t * out);
+}
+
+// W (in x out float32) with each two rows interleaved, in bfloat16.
+static std::vector<uint16_t> packed(const float* weight, long in, long out) {
+    std::vector<uint16_t> rounded(in * out), to(in * out);
+    for (long j = 0; j < in * out; j += LANES) store_bf16(&rounded[j], load(weight + j));
+    for (long k = 0; k < in; k++)
+        for (long j = 0; j < out; j++) to[(k / 2 * out + j) * 2 + k % 2] = rounded[k * out + j];
+    return to;
+}
+
+// `tower_forward` with the layers after the first in bfloat16, summed in float32.
+extern "C" void tower_forward_bf16(const Tower* given, const float* of_users, const float* of_items,
+                                   const int32_t* users, const int32_t* items, long n, float* out) {
+    const Tower& tower = *given;
+    const long width = tower.widths[0], last = tower.widths[tower.layers - 1];
+    std::vector<std::vector<uint16_t>> weights(1);
+    for (long l = 1; l < tower.layers; l++)
+        weights.push_back(packed(tower.weight[l], tower.widths[l - 1], tower.widths[l]));
+    std::vector<uint16_t> space[2] = {std::vector<uint16_t>(PAIRS * width), std::vector<uint16_t>(PAIRS * width)};
+    for (long start = 0; start < n; start += PAIRS) {
+        const long m = n - start < PAIRS ? n - start : PAIRS;
+        uint16_t *z = space[0].data(), *next = space[1].data();
+        for (long t = 0; t < m; t++) {
+            const float* u = of_users + users[start + t] * width;
+            const float* v = of_items + items[start + t] * width;
+            for (long j = 0; j < width; j += LANES) store_bf16(z + t * width + j, positive_part(load(u + j) + load(v + j)));
+        }
+        for (long l = 1; l < tower.layers; l++) {
+            const long in = tower.widths[l - 1], width = tower.widths[l];
+            long j = 0;
+            for (; j + 2 * LANES <= width; j += 2 * LANES)
+                strip_bf16<2>(m, in, width, z, weights[l].data() + 2 * j, tower.bias[l] + j, next + j);
+            for (; j < width; j += LANES)
+                strip_bf16<1>(m, in, width, z, weights[l].data() + 2 * j, tower.bias[l] + j, next + j);
+            std::swap(z, next);
+        }
+        for (long t = 0; t < m; t++) {
+            Vec s{};
+            for (long j = 0; j < last; j += LANES) s += load_bf16(z + t * last + j) * load(tower.project + j);
+            out[start + t] += sum(s);
+        }
+    }
+}
+#else
+extern "C" int has_bf16() { return 0; }
+#endif
 
 // ---- dot products of pairs -----------------------------------------------------------------------------------------
 

@@ -31,8 +31,9 @@ NAME = (
 )
 TAKEN = "a new data set needs a name of its own; shop is taken: choose another, or remove that one first."
 OPTIONS = (
-    "data, behaviors, protocol, method, unit, lambdas, loss, epochs, patience, refit, embedding_size, layers, "
-    "negatives, dropout, optimizer, learning_rate, l2_embeddings, l2_towers, batch_size, seed, threads"
+    "data, behaviors, protocol, method, unit, lambdas, loss, unobserved_weight, epochs, patience, refit, "
+    "embedding_size, layers, negatives, dropout, optimizer, learning_rate, l2_embeddings, l2_towers, batch_size, "
+    "seed, threads"
 )
 CUT = " must be a whole {} file, but is cut off, damaged or locked ({}); get it again."
 
@@ -66,7 +67,7 @@ MISTAKES = [
     (f"{TRAIN} --unit view=gmf,view=mlp", PAIRS.format("--unit", "view=gmf,view=mlp")),
     (f"{TRAIN} --protocol loose", "protocol must be one of standard or clean; got loose."),
     (f"{TRAIN} --method svd", "method must be one of nmtr, bpr, popularity or last-behavior; got svd."),
-    (f"{TRAIN} --loss hinge", "loss must be one of sampled, exact or squared; got hinge."),
+    (f"{TRAIN} --loss hinge", "loss must be one of sampled, shared, exact or squared; got hinge."),
     (f"{TRAIN} --optimizer sgd", "optimizer must be one of adagrad or adam; got sgd."),
     (f"{TRAIN} --epochs 0", "epochs must be greater than or equal to 1; got 0."),
     (f"{TRAIN} --epochs ten", "epochs must be a valid integer; got ten."),

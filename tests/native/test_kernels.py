@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmtr.models.kernels import Panels, products, use_threads
+from nmtr.models.kernels import Panels, TowerWeights, products, tower, use_threads
 from nmtr.models.pairs import dots, towers
 from nmtr.native.build import library
 from nmtr.native.counting import count_ahead
@@ -103,6 +103,21 @@ def test_towers_of_pairs(widths: tuple[int, ...], pairs: int) -> None:
 
     # A unit that is 0 in one precision and not in the other would differ; these are not that close to 0.
     assert_same_in_double(out, normal(30, widths[0]), normal(40, widths[0]), normal(widths[-1]), *flat)
+
+
+@pytest.mark.parametrize("widths", [(1,), (64,), (4, 2), (64, 32, 16), (96, 48, 24, 12, 6)], ids=str)
+def test_towers_in_half_precision_are_right_to_three_digits(widths: tuple[int, ...]) -> None:
+    rows, columns = below(30, 500), below(40, 500)
+    weights = TowerWeights(
+        [normal(o, i) / i**0.5 for i, o in zip(widths, widths[1:], strict=False)],
+        [normal(o) / 4 for o in widths[1:]],
+        normal(widths[-1]),
+    )
+    halves = normal(30, widths[0]), normal(40, widths[0])
+    full = tower(*halves, rows, columns, weights)
+    torch.testing.assert_close(
+        tower(*halves, rows, columns, weights, half_precision=True), full, rtol=0.02, atol=0.05 * float(full.std())
+    )
 
 
 @pytest.mark.parametrize("items", [1, 15, 16, 17, 100])

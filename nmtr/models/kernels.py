@@ -70,6 +70,47 @@ def products(bias: Tensor, p: Tensor, k: Panels, out: Tensor) -> None:
     _shared(part, users, least=1)
 
 
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x weight' of (n, in) and (out, in): (n, out)."""
+    out = len(weight)
+    x, turned = _padded(x), _padded(_padded(weight).T)  # (n, in), (in, out)
+    result = x.new_zeros(len(x), turned.shape[1])
+
+    def part(first: int, last: int, _: int) -> None:
+        width = x.shape[1]
+        given = *_from(first * width, x), width, 1, turned.data_ptr()
+        _kernels().multiply(last - first, result.shape[1], width, *given, *_from(first * result.shape[1], result))
+
+    _shared(part, len(x), least=256)
+    return result[:, :out]
+
+
+def linear_backward(x: Tensor, weight: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of sum(slope * linear(x, weight)) by x and weight."""
+    x, slope = _padded(x), _padded(slope)
+    gradients = _Gradients(x.new_empty(slope.shape[1], x.shape[1]))
+
+    def part(first: int, last: int, thread: int) -> None:
+        # slope' x, the rows shared out: each element of slope' is a step of a row away from the next.
+        given = *_from(first * slope.shape[1], slope), 1, slope.shape[1], *_from(first * x.shape[1], x)
+        _kernels().multiply(slope.shape[1], x.shape[1], last - first, *given, *gradients.of(thread))
+
+    _shared(part, len(x), least=256)
+    (of_weight,) = gradients.sums()
+    return linear(slope[:, : len(weight)], weight.T), of_weight[: len(weight), : weight.shape[1]]
+
+
+def adagrad_rows(table: Tensor, sums: Tensor, rows: Tensor, values: Tensor, rate: float, epsilon: float) -> None:
+    """One step of Adagrad on distinct rows of a table (M, E) and its sums of squares, in place; values: (m, E)."""
+    values, width = values.contiguous(), table.shape[1]
+
+    def part(first: int, last: int, _: int) -> None:
+        given = *_from(first, rows), last - first, *_from(first * width, values)
+        _kernels().adagrad_rows(width, *given, rate, epsilon, table.data_ptr(), sums.data_ptr())
+
+    _shared(part, len(rows))
+
+
 def exact_block(
     p: Tensor, k: Tensor, bias: Tensor, starts: Tensor, columns: Tensor, weight: Tensor
 ) -> tuple[float, Tensor, Tensor, Tensor]:
@@ -215,7 +256,10 @@ class _Gradients:
         return [tensor[thread].data_ptr() for tensor in self._all]
 
     def sums(self) -> list[Tensor]:
-        return [tensor.sum(0) if len(tensor) > 1 else tensor[0] for tensor in self._all]
+        for tensor in self._all:
+            for other in tensor[1:]:
+                tensor[0] += other
+        return [tensor[0] for tensor in self._all]
 
 
 class _Tower(ctypes.Structure):

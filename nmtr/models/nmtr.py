@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -78,36 +79,42 @@ class NMTR(nn.Module):
         """`forward` of vectors: p (m, E), q (n, E), bias (R, n). The first `everywhere` pairs, which `sizes` do not
         count, are wanted under every behavior: their logits come first in each of the R tensors.
         """
-        logits: list[Tensor] = []
+        ends = [
+            len(rows) - sum(sizes[:r]) for r in range(len(sizes))
+        ]  # of the pairs whose behavior is r or a later one
+        wanted = [
+            partial(_wanted, everywhere=everywhere, own=slice(end - size, end))
+            for end, size in zip(ends, sizes, strict=True)
+        ]
+        # GMF parts and biases of all stages in one go: to each stage its own user vectors p * (h^1 + ... + h^r).
+        users = torch.cat([of_stage(rows) + r * len(p) for r, of_stage in enumerate(wanted)])
+        items = [of_stage(columns) for of_stage in wanted]
+        places = torch.cat([own + r * len(q) for r, own in enumerate(items)])
+        out = bias.cumsum(0).flatten().index_select(0, places)
+        if any(unit.gmf is not None for unit in self.units):
+            out = out + dots((p * self.summed_gmf()[:, None]).flatten(0, 1), q, users, torch.cat(items))
+        logits = list(torch.tensor_split(out, np.cumsum([len(own) for own in items])[:-1].tolist()))
         inherited: Tensor | None = None  # the towers' part of the pairs that are left
-        end = len(rows)  # of the pairs whose behavior is r or a later one
-        for unit, size, (k, b) in zip(self.units, sizes, self.folded(q, bias), strict=True):
+        for r, (unit, end, of_stage) in enumerate(zip(self.units, ends, wanted, strict=True)):
             if unit.tower is not None:
                 own = unit.tower(p, q, rows[:end], columns[:end])
                 inherited = own if inherited is None else inherited[:end] + own
-            wanted = partial(_wanted, everywhere=everywhere, own=slice(end - size, end))
-            out = b.index_select(0, wanted(columns))
-            if k is not None:
-                out = out + dots(p, k, wanted(rows), wanted(columns))
             if inherited is not None:
-                out = out + wanted(inherited)
-            logits.append(out)
-            end -= size
+                logits[r] = logits[r] + of_stage(inherited)
         return logits
 
-    def folded(self, q: Tensor, bias: Tensor) -> list[tuple[Tensor | None, Tensor]]:
+    def summed_gmf(self) -> Tensor:
+        """h^1 + ... + h^r of each stage, (R, E); a unit without a GMF part adds nothing."""
+        size = self.items.embedding_dim
+        return torch.stack([torch.zeros(size) if unit.gmf is None else unit.gmf for unit in self.units]).cumsum(0)
+
+    def folded(self, q: Tensor, bias: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The GMF parts and biases of the stages up to r as one product: p . k + b with k = q * (h^1 + ... + h^r) and
         b = b^1 + ... + b^r.
 
-        q: (n, E); bias: (R, n). R of k (n, E), which is None where none of these stages has a GMF part, and b (n,).
+        q: (n, E); bias: (R, n). R of k (n, E) and b (n,).
         """
-        h: Tensor | None = None
-        folds: list[tuple[Tensor | None, Tensor]] = []
-        for unit, b in zip(self.units, bias.cumsum(0), strict=True):
-            if unit.gmf is not None:
-                h = unit.gmf if h is None else h + unit.gmf
-            folds.append((None if h is None else q * h, b))
-        return folds
+        return [(q * h, b) for h, b in zip(self.summed_gmf(), bias.cumsum(0), strict=True)]
 
     def over_items(self, p: Tensor, q: Tensor, bias: Tensor) -> list[Tensor]:
         """The logits of every stage for all pairs of vectors: p (B, E), q (n, E), bias (R, n) -> R of (B, n)."""
@@ -118,7 +125,7 @@ class NMTR(nn.Module):
             if unit.tower is not None:
                 own = unit.tower(p, q, rows, columns).view(len(p), len(q))
                 inherited = own if inherited is None else inherited + own
-            out = b.expand(len(p), -1) if k is None else torch.addmm(b, p, k.T)
+            out = torch.addmm(b, p, k.T)
             logits.append(out if inherited is None else out + inherited)
         return logits
 

@@ -20,6 +20,13 @@ def embed(table: nn.Embedding, rows: Tensor) -> Tensor:
     return nn.functional.embedding(rows, table.weight, sparse=True)
 
 
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """x weight': (n, in), (out, in) -> (n, out)."""
+    if not kernels.usable(x, weight):
+        return nn.functional.linear(x, weight)
+    return cast(Tensor, _Linear.apply(x, weight))  # type: ignore[no-untyped-call]
+
+
 def dots(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """p[rows] . k[columns]: (m, E), (n, E), (B,), (B,) -> (B,)."""
     if not kernels.usable(p, k):
@@ -52,6 +59,18 @@ def towers(
         return kernels.tower(of_users, of_items, rows, columns, weights, half_precision=True)
     flat = [tensor for layer in hidden for tensor in layer]
     return cast(Tensor, _Towers.apply(of_users, of_items, rows, columns, project, *flat))  # type: ignore[no-untyped-call]
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return kernels.linear(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *slope: Tensor) -> tuple[Tensor, ...]:
+        x, weight = ctx.saved_tensors
+        return kernels.linear_backward(x, weight, slope[0])
 
 
 class _Dots(torch.autograd.Function):

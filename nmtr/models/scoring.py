@@ -27,8 +27,8 @@ class Cascade:
         self.num_users, self.num_items = model.num_users, model.num_items
         items = model.items.weight
         self._k, self._b = model.folded(items, model.bias)[-1]
-        self._panels = kernels.Panels.of(self._k) if self._k is not None and kernels.usable(self._k) else None
-        self._towers = [(unit.tower, unit.tower.item_half(items)) for unit in model.units if unit.tower is not None]
+        self._panels = kernels.Panels.of(self._k) if kernels.usable(self._k) else None
+        self._towers = [(unit.tower, unit.tower.of_items(items)) for unit in model.units if unit.tower is not None]
 
     @torch.inference_mode()
     def score(self, users: IndexArray) -> FloatArray:
@@ -37,10 +37,8 @@ class Cascade:
         p, out = self._model.users.weight[_index(users)], torch.from_numpy(scores)
         if self._panels is not None:
             kernels.products(self._b, p, self._panels, out)
-        elif self._k is not None:
-            torch.addmm(self._b, p, self._k.T, out=out)
         else:
-            out.copy_(self._b.expand_as(out))
+            torch.addmm(self._b, p, self._k.T, out=out)
         if self._towers:
             step = max(1, _TOWER_PAIRS // self.num_items)
             rows, columns = grid(step, self.num_items)
@@ -48,7 +46,7 @@ class Cascade:
                 own = out[block]
                 pairs = slice(own.numel())
                 for tower, of_items in self._towers:
-                    of_users = tower.user_half(p[block])
+                    of_users = tower.of_users(p[block])
                     added = tower.of_halves(
                         of_users, of_items, rows[pairs], columns[pairs], half_precision=self._half_precision
                     )

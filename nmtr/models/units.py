@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config import Unit
-from nmtr.models.pairs import towers
+from nmtr.models.pairs import linear, towers
 
 
 class Tower(nn.Module):
@@ -43,7 +43,15 @@ class Tower(nn.Module):
 
     def forward(self, p: Tensor, q: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Of the pairs p[rows], q[columns]: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
-        return self.of_halves(self.user_half(p), self.item_half(q), rows, columns)
+        return self.of_halves(self.of_users(p), self.of_items(q), rows, columns)
+
+    def of_users(self, p: Tensor) -> Tensor:
+        """W_user p: (m, E) -> (m, W)."""
+        return linear(p, self.user_half.weight)
+
+    def of_items(self, q: Tensor) -> Tensor:
+        """W_item q + b_1: (n, E) -> (n, W)."""
+        return linear(q, self.item_half.weight) + self.item_half.bias
 
     def of_halves(
         self, of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, *, half_precision: bool = False

@@ -9,13 +9,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from ctypes import c_double, c_int, c_long, c_void_p
+from ctypes import c_double, c_float, c_int, c_long, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 _SOURCE = Path(__file__).with_name("kernels.cpp")
-_FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
+_FLAGS = ("-O3", "-march=native", "-std=c++17", "-fno-math-errno", "-shared", "-fPIC")
 _SECONDS = 120  # a compiler that takes longer is not worth waiting for
 
 #: What each kernel returns and takes.
@@ -23,6 +23,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "lanes": (c_int, []),
     "count_ahead": (c_int, [c_long] * 2 + [c_void_p] * 4),
     "exact_block": (c_double, [c_long] * 2 + [c_void_p] * 6 + [c_long] * 2 + [c_void_p] * 3),
+    "multiply": (None, [c_long] * 3 + [c_void_p] + [c_long] * 2 + [c_void_p] * 2),
+    "adagrad_rows": (None, [c_long, c_void_p, c_long, c_void_p, c_float, c_float, c_void_p, c_void_p]),
     "products": (None, [c_long] * 3 + [c_void_p] * 4),
     "dot_forward": (None, [c_long] + [c_void_p] * 4 + [c_long, c_void_p]),
     "dot_backward": (None, [c_long] + [c_void_p] * 4 + [c_long] + [c_void_p] * 3),

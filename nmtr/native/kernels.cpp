@@ -80,6 +80,11 @@ static void product(long rows, long cols, long depth, const float* a, long ai, l
     for (; j < cols; j += LANES) strip<2 * TALL, 1>(rows, depth, a, ai, ak, b + j, ldb, c + j, ldc);
 }
 
+// As `product`, for whole matrices that a thread has to itself.
+extern "C" void multiply(long rows, long cols, long depth, const float* a, long ai, long ak, const float* b, float* c) {
+    product(rows, cols, depth, a, ai, ak, b, cols, c, cols);
+}
+
 // ---- towers: Eq. 7 on pairs ----------------------------------------------------------------------------------------
 
 constexpr int MOST_LAYERS = 5;
@@ -294,6 +299,19 @@ extern "C" void dot_backward(long width, const float* p, const float* k, const i
         for (long j = 0; j < width; j += LANES) {
             store(d_p + u + j, load(d_p + u + j) + g * load(k + i + j));
             store(d_k + i + j, load(d_k + i + j) + g * load(p + u + j));
+        }
+    }
+}
+
+// One step of Adagrad on the given rows of a table and of its sums of squares; values (n x width) is their gradient.
+extern "C" void adagrad_rows(long width, const int64_t* rows, long n, const float* values, float rate, float epsilon,
+                             float* table, float* sums) {
+    for (long t = 0; t < n; t++) {
+        const float* g = values + t * width;
+        float *w = table + rows[t] * width, *s = sums + rows[t] * width;
+        for (long j = 0; j < width; j++) {
+            s[j] += g[j] * g[j];
+            w[j] -= rate * g[j] / (std::sqrt(s[j]) + epsilon);
         }
     }
 }

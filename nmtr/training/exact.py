@@ -55,7 +55,7 @@ class ExactLoss:
             stages = zip(self.model.folded(items, bias), positives, weights, strict=True)
             losses = [
                 expected_log_loss_of_products(
-                    p, cast(Tensor, k), b, torch.from_numpy(own.indptr), torch.from_numpy(own.indices), weight
+                    p, k, b, torch.from_numpy(own.indptr), torch.from_numpy(own.indices), weight
                 )
                 for (k, b), own, weight in stages
             ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config import RunConfig
+from nmtr.models import kernels
 
 
 class Adagrad(torch.optim.Adagrad):
@@ -23,14 +24,19 @@ class Adagrad(torch.optim.Adagrad):
             for parameter in group["params"]:
                 gradient = parameter.grad
                 if gradient is not None and gradient.is_sparse and not group["weight_decay"]:
-                    rows, values = gradient._indices()[0], gradient._values()
-                    sums: Tensor = self.state[parameter]["sum"]
-                    squares = sums.index_select(0, rows).addcmul_(values, values)
-                    sums.index_copy_(0, rows, squares)
-                    parameter.index_add_(0, rows, values / squares.sqrt_().add_(group["eps"]), alpha=-group["lr"])
+                    sums = self.state[parameter]["sum"]
+                    _step(parameter, sums, gradient._indices()[0], gradient._values(), group["lr"], group["eps"])
                     parameter.grad = None
         densify(self)
         return super().step(closure)
+
+
+def _step(table: Tensor, sums: Tensor, rows: Tensor, values: Tensor, rate: float, epsilon: float) -> None:
+    if kernels.usable(table, values):
+        return kernels.adagrad_rows(table, sums, rows, values, rate, epsilon)
+    squares = sums.index_select(0, rows).addcmul_(values, values)
+    sums.index_copy_(0, rows, squares)
+    table.index_add_(0, rows, values / squares.sqrt_().add_(epsilon), alpha=-rate)
 
 
 def densify(optimizer: torch.optim.Optimizer) -> None:

@@ -55,8 +55,9 @@ class SquaredLoss:
     def backward(self, batch: NDArray[np.int64]) -> NDArray[np.float64]:
         p = embed(self.model.users, torch.from_numpy(batch))
         p = torch.nn.functional.dropout(p, self.dropout, self.model.training)
-        h = torch.stack([unit.gmf for unit in self.model.units if unit.gmf is not None]).cumsum(0)
-        losses = self.losses(p * h[:, None], self.model.items.weight, self.model.bias.cumsum(0), batch)
+        losses = self.losses(
+            p * self.model.summed_gmf()[:, None], self.model.items.weight, self.model.bias.cumsum(0), batch
+        )
         (weighted(self.lambdas, losses) * self.scale).backward()
         return np.array([float(loss.detach()) for loss in losses])
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nmtr.models.kernels import Panels, TowerWeights, products, tower, use_threads
-from nmtr.models.pairs import dots, towers
+from nmtr.models.pairs import dots, linear, towers
 from nmtr.native.build import library
 from nmtr.native.counting import count_ahead
 from nmtr.training.losses import expected_log_loss_of_products
@@ -82,6 +82,11 @@ def test_products_with_a_bias(users: int, items: int, size: int) -> None:
     with torch.inference_mode():  # which other threads are not in
         products(bias, p, Panels.of(k), out)
     torch.testing.assert_close(out.double(), p.double() @ k.double().T + bias, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), [(0, 4, 3), (1, 1, 1), (700, 64, 64), (2_000, 17, 5)])
+def test_linear_layer(rows: int, inputs: int, outputs: int) -> None:
+    assert_same_in_double(linear, normal(rows, inputs), normal(outputs, inputs))
 
 
 @pytest.mark.parametrize(("pairs", "size"), [(0, 4), (1, 1), (7, 5), (10_000, 64)])

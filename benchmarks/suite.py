@@ -1,0 +1,8 @@
+"""All cases, in the order in which the report shows them."""
+
+from __future__ import annotations
+
+from benchmarks import ranking, training
+from benchmarks.core import Case
+
+CASES: tuple[Case, ...] = (*training.CASES, *ranking.CASES)

@@ -189,10 +189,10 @@ class RunConfig(BaseModel):
         other_loss = "negatives" if self.loss == "squared" else "unobserved_weight"
         return option in _EVERY_METHOD | METHOD_OPTIONS[self.method] and option != other_loss
 
-    def resolve(self, behaviors: Sequence[str]) -> RunConfig:
+    def resolve(self, behaviors: Sequence[str], users: int = 0) -> RunConfig:
         """This config with everything that was left open filled in for a data set with these behaviors.
 
-        Raises ConfigError where the config does not fit them.
+        users: how many there are, for a batch size that suits them. Raises ConfigError where the config does not fit.
         """
         available = ", ".join(behaviors)
         chosen = self.behaviors or tuple(behaviors)
@@ -224,7 +224,9 @@ class RunConfig(BaseModel):
         if self.uses("epochs"):
             filled["dropout"] = _DROPOUT[minimized] if self.dropout is None else self.dropout
             filled["learning_rate"] = self.learning_rate or _LEARNING_RATE[self.optimizer, minimized]
-            filled["batch_size"] = self.batch_size or _BATCH_SIZE[minimized]
+            # A step of the squared loss costs its E^2 for all items, so steps must not grow with the users.
+            least = users // 256 if minimized == "squared" else 0
+            filled["batch_size"] = self.batch_size or max(_BATCH_SIZE[minimized], least)
         return self.model_copy(update=filled)
 
     def _one_lambda_each(self, behaviors: tuple[str, ...]) -> tuple[float, ...]:

@@ -13,9 +13,12 @@ from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError
 
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
-_RATE = {"exact": 5e10, "shared": 4e10, "sampled": 2e10, "squared": 4e10}
-#: Seconds that an epoch of the exact loss may take: with half an hour, the default's 60 epochs take more than a day.
-_LONGEST_EPOCH = 1800.0
+_RATE = {"exact": 1.2e11, "shared": 6e10, "sampled": 3e10, "squared": 4e10}
+#: What drawing an instance and updating its rows costs, in operations: much beside a product, little beside a tower.
+_INSTANCE = 7000.0
+#: Seconds that an epoch of the exact loss may take: with ten minutes, the default's 60 epochs take ten hours.
+_LONGEST_EPOCH = 600.0
+_COMPARED_USERS = 100_000  # as in `experiment`: those who are ranked after every epoch
 _BASE_MEMORY = 350 << 20  # the process with torch, before any data
 _BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
@@ -52,7 +55,7 @@ def estimate(
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
     ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
-    ranking = _pair_operations(config) / 3 * info.users * info.items / ranking_rate
+    ranking = _pair_operations(config) / 3 * min(info.users, _COMPARED_USERS) * info.items / ranking_rate
     return Estimate(epochs * (work(config, info) / rate + ranking) + 3, memory, measured=bool(rates))
 
 
@@ -66,10 +69,10 @@ def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
         )
     seconds = work(config, info) / (_RATE["exact"] * max(1.0, config.threads / 2))
     if config.loss == "exact" and seconds > _LONGEST_EPOCH:
-        others = "sampled or squared" if set(config.units) == {"gmf"} else "sampled"
+        others = "shared, sampled or squared" if set(config.units) == {"gmf"} else "shared or sampled"
         raise CapacityError(
             f"an epoch of the exact loss over {info.users:,} users x {info.items:,} items takes about "
-            f"{seconds / 3600:.1f} hours, and may take {_LONGEST_EPOCH / 3600:.1f}: choose the {others} loss."
+            f"{seconds / 60:,.0f} minutes, and may take {_LONGEST_EPOCH / 60:.0f}: choose the {others} loss."
         )
 
 
@@ -90,7 +93,7 @@ def work(config: RunConfig, info: DatasetInfo) -> float:
     costs = [_unit_operations(config, unit) for unit in config.units]
     if config.loss == "shared":
         return sum(instances) * sum(costs) / len(costs)
-    return sum(count * sum(costs[: r + 1]) for r, count in enumerate(instances))
+    return sum(count * (_INSTANCE + sum(costs[: r + 1])) for r, count in enumerate(instances))
 
 
 def _pair_operations(config: RunConfig) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config import RunConfig
-from nmtr.data.dataset import Dataset
+from nmtr.data.dataset import Dataset, IntArray
 from nmtr.data.split import Split, split, stands_in
 from nmtr.errors import RunError
 from nmtr.evaluation.metrics import SELECTION, intervals, summarize
@@ -32,6 +32,10 @@ from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
 from nmtr.training.report import EpochReport, Phase
 from nmtr.training.shared import SharedLoss
 from nmtr.training.squared import SquaredLoss
+
+#: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
+#: million users need not be ranked after every epoch.
+_COMPARED_USERS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,7 @@ class Experiment:
     def _begin(self, phase: Phase) -> None:
         self._phase, self._epoch = phase, 0
         self._split = split(self.dataset, self.config.protocol, self.config.seed, validation=phase == "select")
+        self._compared = _some(self._split.valid_item, self.config.seed)
         self._trainer: Trainer | None = None
         if self.config.uses("epochs"):
             torch.manual_seed(self.config.seed)
@@ -115,7 +120,7 @@ class Experiment:
         started = time.perf_counter()
         # Which epoch is best can be told in half precision; what is reported of it is measured in full.
         scorer = _scorer(self._trainer.model, half_precision=True)
-        ranks = rank_held_out(scorer, self._split.valid_item, self._split.train[-1])
+        ranks = rank_held_out(scorer, self._compared, self._split.train[-1])
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
@@ -130,7 +135,8 @@ class Experiment:
         assert self._trainer is not None
         started = time.perf_counter()
         self._trainer.model.load_state_dict(self._best)
-        if isinstance(self._trainer.model, NMTR) and self._trainer.model.has_towers:
+        some = np.count_nonzero(self._compared >= 0) < np.count_nonzero(self._split.valid_item >= 0)
+        if some or (isinstance(self._trainer.model, NMTR) and self._trainer.model.has_towers):
             self._valid_ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
         self._evaluating += time.perf_counter() - started
 
@@ -245,6 +251,17 @@ def _scorer(model: nn.Module, *, half_precision: bool = False) -> Scorer:
 
 def _rule(config: RunConfig, parts: Split) -> Scorer:
     return LastBehavior(parts.train) if config.method == "last-behavior" else Popularity(parts.train)
+
+
+def _some(held_out: IntArray, seed: int) -> IntArray:
+    """The held-out items of so many users at most, drawn at random; -1 for the others."""
+    users = np.flatnonzero(held_out >= 0)
+    if len(users) <= _COMPARED_USERS:
+        return held_out
+    chosen = np.random.default_rng(seed).choice(users, _COMPARED_USERS, replace=False)
+    some = np.full_like(held_out, -1)
+    some[chosen] = held_out[chosen]
+    return some
 
 
 def _slice(ranks: Ranks) -> Slice:

@@ -47,7 +47,7 @@ class Workspace:
     def prepare(self, config: RunConfig) -> tuple[RunConfig, DatasetInfo]:
         """The config as it would be run, and its data set; raises where they fit neither each other nor the machine."""
         info = self.data.info(config.data)
-        resolved = config.resolve(info.behaviors)
+        resolved = config.resolve(info.behaviors, info.users)
         check_capacity(resolved, info)
         return resolved, info
 

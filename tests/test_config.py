@@ -209,3 +209,11 @@ def test_config_file_that_holds_no_options_is_refused_in_one_sentence(
     with pytest.raises(ConfigError) as refused:
         RunConfig.read(path)
     assert sentence in str(refused.value) and str(path) in str(refused.value)
+
+
+def test_steps_of_the_squared_loss_do_not_grow_with_the_users() -> None:
+    squared = RunConfig(loss="squared")
+    assert squared.resolve(["buy"], users=20_000).batch_size == squared.resolve(["buy"]).batch_size == 512
+    assert squared.resolve(["buy"], users=1_000_000).batch_size == 3906
+    assert RunConfig(loss="squared", batch_size=64).resolve(["buy"], users=1_000_000).batch_size == 64
+    assert RunConfig().resolve(["buy"], users=1_000_000).batch_size == 512

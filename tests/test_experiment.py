@@ -83,6 +83,17 @@ def test_best_epoch_is_the_one_that_validation_ranks_highest_and_its_weights_are
     assert summarize(valid) == outcome.result.valid and summarize(test) == outcome.result.test
 
 
+def test_epochs_of_many_users_are_compared_on_some_and_the_chosen_one_is_ranked_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, everyone = run(of_kind("exact"))
+    monkeypatch.setattr("nmtr.experiment._COMPARED_USERS", 15)
+    reports, outcome = run(of_kind("exact"))
+    assert {round(selection(report)[0] * 15, 6) % 1 for report in reports} == {0.0}, "hits of 15 users"
+    assert np.isfinite(outcome.ranks["valid"]).sum() == np.isfinite(everyone.ranks["valid"]).sum() > 15
+    assert outcome.result.valid == summarize(outcome.ranks["valid"])
+
+
 def test_epochs_that_hit_equally_often_are_told_apart_by_ndcg() -> None:
     """On 100 items or fewer every rank is a hit, and the first epoch would always be the best."""
     dataset = random_dataset(num_items=50, seed=2)

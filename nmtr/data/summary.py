@@ -125,8 +125,8 @@ def _step(behavior: str, users: IntArray, items: IntArray, purchases: NDArray[np
     return Step(
         behavior=behavior,
         pairs=len(users),
-        users=len(np.unique(users)),
-        items=len(np.unique(items)),
+        users=int(np.count_nonzero(np.bincount(users))),
+        items=int(np.count_nonzero(np.bincount(items))),
         bought=both / max(len(users), 1),
         of_purchases=both / max(len(purchases), 1),
     )

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-#: The largest bitmap of observed pairs, a behavior; larger data sets look pairs up in a sorted list, more slowly.
-_BITMAP_BYTES = 512 << 20
+#: Bits of a behavior's bitmap of observed pairs, at most. More pairs than that share bits: what their bit says to be
+#: observed is looked up in the sorted list, the few percent of it that the bit is wrong about included.
+_BITMAP_BITS = 1 << 31
 
 Ints = NDArray[np.int64]
 
@@ -25,23 +26,23 @@ class NegativeSampler:
         counts = np.diff(matrix.indptr)
         self.possible: NDArray[np.bool_] = counts < self.num_items  # (M,) users with something left to draw
         self.keys = np.repeat(np.arange(num_users, dtype=np.int64), counts) * self.num_items + matrix.indices
-        self._bitmap: NDArray[np.uint8] | None = None
-        size = (num_users * self.num_items >> 3) + 1
-        if size <= _BITMAP_BYTES:
-            self._bitmap = np.zeros(size, np.uint8)
-            np.bitwise_or.at(self._bitmap, self.keys >> 3, (1 << (self.keys & 7)).astype(np.uint8))
+        self._shared = num_users * self.num_items > _BITMAP_BITS
+        self._bitmap = np.zeros((min(num_users * self.num_items, _BITMAP_BITS) >> 3) + 1, np.uint8)
+        bits = self._bits(self.keys)
+        np.bitwise_or.at(self._bitmap, bits >> 3, (1 << (bits & 7)).astype(np.uint8))
+
+    def _bits(self, keys: Ints) -> Ints:
+        return keys & (_BITMAP_BITS - 1) if self._shared else keys
 
     def observed(self, users: Ints, items: Ints) -> NDArray[np.bool_]:
         """Whether each pair was observed."""
         keys = users * self.num_items + items
-        found: NDArray[np.bool_]
-        if self._bitmap is not None:
-            found = (self._bitmap[keys >> 3] >> (keys & 7).astype(np.uint8) & 1).astype(np.bool_)
-        elif not len(self.keys):
-            found = np.zeros(len(keys), np.bool_)
-        else:
-            position = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-            found = self.keys[position] == keys
+        bits = self._bits(keys)
+        found: NDArray[np.bool_] = (self._bitmap[bits >> 3] >> (bits & 7).astype(np.uint8) & 1).astype(np.bool_)
+        if self._shared:
+            unsure = np.flatnonzero(found)
+            position = np.minimum(np.searchsorted(self.keys, keys[unsure]), len(self.keys) - 1)
+            found[unsure] = self.keys[position] == keys[unsure]
         return found
 
     def draw(self, users: Ints, rng: np.random.Generator) -> Ints:
@@ -89,7 +90,9 @@ class PairSampler:
         self.negatives, self.batch_size = negatives, batch_size
         self.samplers = [NegativeSampler(matrix) for matrix in train]
         keys = [sampler.keys for sampler in self.samplers]
-        union = np.unique(np.concatenate(keys))
+        # The keys of each behavior ascend already: a stable sort merges them in linear time.
+        merged = np.sort(np.concatenate(keys), kind="stable")
+        union = merged[np.diff(merged, prepend=-1) > 0]
         self.users, self.items = np.divmod(union, train[-1].shape[1])
         self.observed = np.zeros((len(train), len(union)), np.bool_)  # (R, pairs)
         for r, own in enumerate(keys):

@@ -59,24 +59,25 @@ def test_epoch_holds_every_observed_behavior_once_with_its_negatives(
     np.testing.assert_array_equal(sampler.instances(), (observed.sum(2) + expected).sum(1))
 
 
-@given(observations())
-def test_bitmap_and_sorted_keys_tell_the_same(observed: Observed) -> None:
+@given(observations(), st.sampled_from([1, 8, 32]))
+def test_bitmap_tells_what_was_observed_also_where_pairs_share_bits(observed: Observed, bits: int) -> None:
     users, items = np.divmod(np.arange(observed[0].size), observed.shape[2])
     for own, matrix in zip(observed, matrices(observed), strict=True):
         with pytest.MonkeyPatch.context() as patch:
-            by_bitmap = NegativeSampler(matrix)
-            patch.setattr(sampling, "_BITMAP_BYTES", 0)
-            by_keys = NegativeSampler(matrix)
-        assert by_bitmap._bitmap is not None and by_keys._bitmap is None
-        for sampler in (by_bitmap, by_keys):
-            np.testing.assert_array_equal(sampler.observed(users, items), own.ravel())
+            of_their_own = NegativeSampler(matrix)
+            patch.setattr(sampling, "_BITMAP_BITS", bits)
+            sharing = NegativeSampler(matrix)
+            found = sharing.observed(users, items)
+        assert sharing._shared == (len(users) > bits) and not of_their_own._shared
+        for told in (of_their_own.observed(users, items), found):
+            np.testing.assert_array_equal(told, own.ravel())
 
 
-def test_bitmap_and_sorted_keys_draw_the_same_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_negatives_are_the_same_where_pairs_share_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = csr_array(np.random.default_rng(0).random((20, 30)) < 0.5)
     users = np.arange(20).repeat(5)
     drawn = NegativeSampler(matrix).draw(users, np.random.default_rng(1))
-    monkeypatch.setattr(sampling, "_BITMAP_BYTES", 0)
+    monkeypatch.setattr(sampling, "_BITMAP_BITS", 64)
     np.testing.assert_array_equal(NegativeSampler(matrix).draw(users, np.random.default_rng(1)), drawn)
 
 

@@ -6,8 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
-from benchmarks.child import in_child
-from benchmarks.core import Figures, Round
+from benchmarks.child import call
+from benchmarks.core import Figures, Round, Side
 
 _SECONDS = 1.5  # for each figure
 _BLOCK, _ITEMS, _SIZE = 512, 7_977, 64  # of the exact loss on Beibei
@@ -45,7 +45,7 @@ def _best(call: Callable[[], object]) -> float:
     return fewest
 
 
-CALIBRATION = in_child("machine", calibrate)
+CALIBRATION = Side("machine", lambda: call(calibrate))
 
 
 def seconds_at(figures: Round, rate: str, work: float) -> float:

@@ -17,16 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.core import Figures, Side
+from benchmarks.core import Figures
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT
 from nmtr.errors import NmtrError
 
 
-def in_child(name: str, function: Callable[..., Figures], **arguments: Any) -> Side:
-    """A side that calls a module's function with plain values in a process of its own; `peak_mb` is added."""
+def call(function: Callable[..., Figures], **arguments: Any) -> Figures:
+    """What a module's function gives for plain values in a process of its own, and that process's `peak_mb`."""
     request = {"function": f"{function.__module__}:{function.__qualname__}", "arguments": arguments}
-    return Side(name, lambda: ask([sys.executable, "-m", "benchmarks.child"], request))
+    return ask([sys.executable, "-m", "benchmarks.child"], request)
 
 
 def ask(command: Sequence[str], request: Mapping[str, Any], folder: Path = ROOT) -> Figures:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.calibration import seconds_at
-from benchmarks.child import in_child
 from benchmarks.core import Measure, Round, Side, Target, figure
 from benchmarks.peers import recbole
-from benchmarks.workers import train
+from benchmarks.workers import training
 
 EMBEDDING_SIZE, _NEGATIVES = 64, 4
 #: Operations of one pair through the tower 64-32-16-1, above its first layer's halves, which cost once a user and item.
@@ -21,7 +20,7 @@ RECBOLE = "RecBole 1.2.1 on the purchases alone, batch 2048, its other options a
 
 def nmtr(name: str, *, ranked: bool = False, **options: Any) -> Side:
     """NMTR on the Beibei-shaped data, in a process of its own."""
-    return in_child(f"NMTR {name}", train, options=options, ranked=ranked)
+    return training(f"NMTR {name}", "beibei-shaped", options, ranked=ranked)
 
 
 NEUMF = nmtr("NeuMF sampled", unit="neumf", loss="sampled", ranked=True)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.places import KEPT
 from nmtr.data.dataset import Dataset, IntArray, Origin, matrix_of
+from nmtr.data.library import Library
 from nmtr.data.split import split
 
-#: Beibei's: users, items, and pairs of each behavior, the held-out purchases among them.
-BEIBEI = {"users": 21_716, "items": 7_977, "view": 2_410_000, "cart": 642_622, "buy": 304_576}
+#: What each invented data set is made of; Beibei's sizes count the held-out purchases.
+SHAPES: dict[str, dict[str, int]] = {
+    "beibei-shaped": {"users": 21_716, "items": 7_977, "view": 2_410_000, "cart": 642_622, "buy": 304_576},
+    **{
+        f"grown-{users // 1000}k": {"users": users, "items": users * 2 // 5, "cart": 40 * users, "validated": 100}
+        for users in (25_000, 50_000, 100_000, 200_000)
+    },
+    "million": {"users": 1_000_000, "items": 200_000, "cart": 49_000_000, "validated": 100},
+}
+LIBRARY = KEPT / "library"
 _LEAST_PURCHASES = 3  # one for testing, one for validation, one to learn from
 #: Of purchases that were carted, and of carted pairs that were viewed.
 _CARTED, _VIEWED = 0.8, 0.9
@@ -20,9 +30,12 @@ _CARTED, _VIEWED = 0.8, 0.9
 Keys = NDArray[np.int64]
 
 
-def beibei_shaped() -> Dataset:
-    """View, cart and buy in Beibei's sizes; every user has a purchase held out."""
-    return funnel(**BEIBEI, name="beibei-shaped")
+def ensure(name: str, folder: str = str(LIBRARY)) -> dict[str, float]:
+    """Generates a data set into the library, once; remove .benchmarks/ to have it done anew."""
+    library = Library(Path(folder))
+    if name not in library.names():
+        library.save(funnel(name=name, **SHAPES[name]))
+    return {"pairs": sum(library.info(name).interactions.values())}
 
 
 def funnel(
@@ -89,8 +102,14 @@ def funnel(
     )
 
 
-def write_atomic(dataset: Dataset, folder: Path) -> None:
-    """RecBole's atomic files of the target's pairs, split as NMTR splits them (protocol standard, seed 0)."""
+def write_atomic(dataset: Dataset, folder: Path) -> str:
+    """RecBole's atomic files of the target's pairs, split as NMTR splits them (protocol standard, seed 0), once.
+
+    Returns the name that they have there.
+    """
+    name = f"{dataset.name}-{dataset.fingerprint}"
+    if (folder / name).exists():
+        return name
     parts = split(dataset.select([dataset.target]), "standard", 0)
     everyone = np.arange(dataset.num_users)
     train = parts.train[-1].tocoo()
@@ -98,13 +117,15 @@ def write_atomic(dataset: Dataset, folder: Path) -> None:
     pairs = {"train": (train.row, train.col)} | {
         part: (everyone[item >= 0], item[item >= 0]) for part, item in held_out.items()
     }
-    target = folder / dataset.name
-    target.mkdir(parents=True, exist_ok=True)
-    for part, columns in pairs.items():
-        beside = target / f"{part}.{os.getpid()}"
-        header = "user_id:token\titem_id:token"
-        np.savetxt(beside, np.column_stack(columns), fmt="%d", delimiter="\t", header=header, comments="")
-        beside.replace(target / f"{dataset.name}.{part}.inter")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as draft:
+        for part, columns in pairs.items():
+            path = Path(draft) / name / f"{name}.{part}.inter"
+            path.parent.mkdir(exist_ok=True)
+            header = "user_id:token\titem_id:token"
+            np.savetxt(path, np.column_stack(columns), fmt="%d", delimiter="\t", header=header, comments="")
+        (Path(draft) / name).rename(folder / name)
+    return name
 
 
 def _distinct(*keys: Keys) -> Keys:

@@ -8,13 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.child import ask
+from benchmarks.child import ask, call
 from benchmarks.core import Figures, Side
-from benchmarks.data import beibei_shaped, write_atomic
+from benchmarks.data import LIBRARY, ensure, write_atomic
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import KEPT, ROOT
+from nmtr.data.library import Library
 
 _PYTHON = KEPT / "recbole" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+_DATA = "beibei-shaped"
 _SCRIPT = ROOT / "benchmarks" / "recbole_peer.py"
 
 
@@ -40,9 +42,9 @@ def measure(model: str, python: Path = _PYTHON) -> Figures:
         raise BenchmarkError(
             f"RecBole needs its own environment, and {python} is missing: run the command peers first."
         )
-    folder = KEPT / "data"
-    if not (folder / "beibei-shaped" / "beibei-shaped.test.inter").exists():
-        write_atomic(beibei_shaped(), folder)
-    request = {"model": model, "folder": str(folder), "name": "beibei-shaped", "threads": os.cpu_count() or 1}
+    call(ensure, name=_DATA)
+    folder = KEPT / "atomic"
+    name = write_atomic(Library(LIBRARY).load(_DATA), folder)
+    request = {"model": model, "folder": str(folder), "name": name, "threads": os.cpu_count() or 1}
     with tempfile.TemporaryDirectory() as scratch:  # RecBole leaves logs where it stands
         return ask([str(python), "-P", str(_SCRIPT)], request, Path(scratch))

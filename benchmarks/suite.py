@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks import ranking, training
+from benchmarks import dashboard, growth, ranking, service, training
 from benchmarks.core import Case
 
-CASES: tuple[Case, ...] = (*training.CASES, *ranking.CASES)
+CASES: tuple[Case, ...] = (
+    *training.CASES,
+    *ranking.CASES,
+    *service.CASES,
+    *growth.CASES,
+    *dashboard.CASES,
+)

@@ -5,34 +5,48 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.child import peak_mb
-from benchmarks.core import Figures
-from benchmarks.data import BEIBEI, funnel
+from benchmarks.child import call, peak_mb
+from benchmarks.core import Figures, Side
+from benchmarks.data import LIBRARY, ensure
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
+from nmtr.data.library import Library
 from nmtr.data.split import split
+from nmtr.estimate import estimate
+
+
+def training(name: str, data: str, options: Mapping[str, Any], *, epochs: int = 2, ranked: bool = False) -> Side:
+    """The side that calls `train` in a process of its own; its data set is generated in another one."""
+
+    def measure() -> Figures:
+        call(ensure, name=data)
+        return call(train, data=data, options=options, epochs=epochs, ranked=ranked)
+
+    return Side(name, measure)
 
 
 def train(
-    options: Mapping[str, Any], sizes: Mapping[str, Any] | None = None, epochs: int = 2, ranked: bool = False
+    data: str, options: Mapping[str, Any], epochs: int = 2, ranked: bool = False, folder: str = str(LIBRARY)
 ) -> Figures:
-    """The last of a few epochs of NMTR on a Beibei-shaped data set (or one of other `sizes`, as `funnel` takes them).
+    """The last of a few epochs of NMTR on a data set of the library.
 
     `seconds` is that epoch's, without its validation; `instances`: observed pairs x (1 + negatives) of all behaviors;
-    `stages`: the stages that these go through, each up to its behavior's; `terms`: user-item pairs x behaviors. With
-    `ranked`, `rank_seconds` is the time to rank every test user's held-out item among all items in float32.
+    `stages`: the stages that these go through, each up to its behavior's; `terms`: user-item pairs x behaviors;
+    `size`: users + items + observed pairs; `estimated_mb`: what NMTR says beforehand that it needs. With `ranked`,
+    `rank_seconds` is the time to rank every test user's held-out item among all items in float32.
     """
-    dataset = funnel(**(sizes or BEIBEI))
+    library = Library(Path(folder))
+    dataset, info = library.load(data), library.info(data)
     config = resolved(dataset, options, epochs=epochs, patience=0)
     from nmtr.evaluation.ranking import rank_held_out
     from nmtr.experiment import Experiment, load_scorer
 
     experiment = Experiment(config, dataset)
-    held = peak_mb()
     *_, report = experiment.epochs()
     train = split(dataset.select(config.behaviors), config.protocol, config.seed).train
     pairs = sum(matrix.nnz for matrix in train)
@@ -43,8 +57,9 @@ def train(
         "stages": sum(matrix.nnz * stage for stage, matrix in enumerate(train, 1)) * (1 + config.negatives),
         "terms": dataset.num_users * dataset.num_items * len(config.behaviors),
         "loss": sum(report.loss.values()),
-        "held_mb": held,
+        "size": dataset.num_users + dataset.num_items + pairs,
         "trained_mb": peak_mb(),
+        "estimated_mb": estimate(config, info, ()).bytes / 2**20,
     }
     if ranked:
         scorer, parts = load_scorer(config, dataset, experiment.state()["model"])

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import peers
-from benchmarks.child import ask, in_child
+from benchmarks.child import ask, call
 from benchmarks.core import Figures
 from benchmarks.data import funnel, write_atomic
 from benchmarks.errors import BenchmarkError
+from nmtr.data.dataset import pairs_of
+from nmtr.data.library import Library
 
 FAKE = """
 import json, os, sys
@@ -30,14 +32,14 @@ def noisy(number: int) -> Figures:
 
 
 def test_a_child_answers_with_figures_and_its_own_peak() -> None:
-    figures = in_child("twice", noisy, number=21).measure()
+    figures = call(noisy, number=21)
     assert figures["double"] == 42
     assert figures["peak_mb"] > 5
 
 
 def test_a_childs_sentence_is_raised_here() -> None:
     with pytest.raises(BenchmarkError, match="the number must be positive."):
-        in_child("twice", noisy, number=-1).measure()
+        call(noisy, number=-1)
 
 
 def test_a_process_without_an_answer_is_named_with_its_last_words() -> None:
@@ -53,21 +55,26 @@ def test_a_peer_without_its_environment_says_how_to_make_it(tmp_path: Path) -> N
 def test_a_peer_reads_the_purchases_that_were_written_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "fake.py"
     script.write_text(FAKE, encoding="utf-8")
+    Library(tmp_path / "library").save(funnel(20, 30, buy=100, name="beibei-shaped"))
     monkeypatch.setattr(peers, "KEPT", tmp_path)
+    monkeypatch.setattr(peers, "LIBRARY", tmp_path / "library")
+    monkeypatch.setattr(peers, "call", lambda function, **arguments: {})  # which would generate it
     monkeypatch.setattr(peers, "_SCRIPT", script)
-    monkeypatch.setattr(peers, "beibei_shaped", lambda: funnel(20, 30, buy=100, name="beibei-shaped"))
-    assert peers.measure("BPR", Path(sys.executable))["seconds"] == 2
-    assert {path.suffix for path in (tmp_path / "data" / "beibei-shaped").iterdir()} == {".inter"}
+    for _ in range(2):
+        assert peers.measure("BPR", Path(sys.executable))["seconds"] == 2
+    (written,) = (tmp_path / "atomic").iterdir()
+    assert {path.suffix for path in written.iterdir()} == {".inter"}
 
 
 def test_a_peer_gets_the_pairs_of_the_split(tmp_path: Path) -> None:
     dataset = funnel(20, 30, buy=100, cart=150)
-    write_atomic(dataset, tmp_path)
-    parts = {
-        part: [line.split("\t") for line in (tmp_path / "invented" / f"invented.{part}.inter").read_text().split("\n")]
+    name = write_atomic(dataset, tmp_path)
+    train, valid, test = (
+        [line.split("\t") for line in (tmp_path / name / f"{name}.{part}.inter").read_text().splitlines()]
         for part in ("train", "valid", "test")
-    }
-    assert {len(lines) - 2 for lines in (parts["valid"], parts["test"])} == {20}
-    assert len(parts["train"]) - 2 == 100 - 40
-    assert parts["test"][0] == ["user_id:token", "item_id:token"]
-    assert [int(item) for _, item in parts["test"][1:-1]] == dataset.test_item.tolist()
+    )
+    assert {tuple(part[0]) for part in (train, valid, test)} == {("user_id:token", "item_id:token")}
+    assert [int(item) for _, item in test[1:]] == dataset.test_item.tolist()
+    learned = {(int(user), int(item)) for user, item in [*train[1:], *valid[1:]]}
+    assert learned == set(zip(*(column.tolist() for column in pairs_of(dataset.matrices[-1])), strict=True))
+    assert len(valid[1:]) == 20 and len(learned) == len(train[1:]) + 20

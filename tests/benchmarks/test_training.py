@@ -8,34 +8,46 @@ import pytest
 
 from benchmarks.contest import GMF, NEUMF, THEIR_BPR, THEIR_NEUMF, TOWER
 from benchmarks.core import Round
+from benchmarks.data import funnel
 from benchmarks.ranking import CASES as RANKING
 from benchmarks.training import CASES as TRAINING
 from benchmarks.workers import train
+from nmtr.data.library import Library
 from nmtr.errors import ConfigError
 
-SIZES = {"users": 30, "items": 50, "buy": 150, "cart": 250, "view": 600}
+SHOP = funnel(30, 50, buy=150, cart=250, view=600, name="shop")
 QUICK = {"unit": "gmf", "embedding_size": 4, "threads": 1}
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A library with the shop."""
+    path = tmp_path_factory.mktemp("library")
+    Library(path).save(SHOP)
+    return str(path)
+
+
 @pytest.mark.parametrize("loss", ["sampled", "exact", "squared"])
-def test_an_epoch_is_counted_as_the_case_says(loss: str) -> None:
-    figures = train({**QUICK, "loss": loss, "behaviors": ["cart", "buy"]}, SIZES)
+def test_an_epoch_is_counted_as_the_case_says(loss: str, folder: str) -> None:
+    figures = train("shop", {**QUICK, "loss": loss, "behaviors": ["cart", "buy"]}, folder=folder)
     pairs = 250 + 150 - 2 * 30
     assert figures["pairs"] == pairs and figures["instances"] == 5 * pairs
     assert figures["stages"] == 5 * (250 + 2 * (150 - 60))
     assert figures["terms"] == 30 * 50 * 2
+    assert figures["size"] == 30 + 50 + pairs
     assert figures["seconds"] > 0
+    assert 0 < figures["trained_mb"] and 0 < figures["estimated_mb"]
 
 
-def test_every_test_user_is_ranked() -> None:
-    figures = train({**QUICK, "loss": "sampled"}, SIZES, ranked=True)
+def test_every_test_user_is_ranked(folder: str) -> None:
+    figures = train("shop", {**QUICK, "loss": "sampled"}, ranked=True, folder=folder)
     assert (figures["rank_users"], figures["rank_pairs"]) == (30, 1500)
     assert figures["rank_seconds"] > 0
 
 
-def test_an_option_that_is_not_there_fails_with_the_cores_sentence() -> None:
+def test_an_option_that_is_not_there_fails_with_the_cores_sentence(folder: str) -> None:
     with pytest.raises(ConfigError, match="loss must be one of"):
-        train({**QUICK, "loss": "guessed"}, SIZES)
+        train("shop", {**QUICK, "loss": "guessed"}, folder=folder)
 
 
 def values(name: str, figures: Round) -> dict[str, float]:

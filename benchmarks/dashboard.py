@@ -22,13 +22,30 @@ from benchmarks.core import Case, Figures, Side, Target, figure
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT
 
-_PAGES = ("Cascade", "Train", "Runs", "Data", "Recommend")
+#: Each page, and what only it shows once its content is there.
+_PAGES = {
+    "Cascade": ".st-key-waterfall",
+    "Train": ".st-key-start",
+    "Runs": "[class*=st-key-runs-]",
+    "Data": ".st-key-funnel",
+    "Recommend": "[class*=st-key-top-]",
+}
 _TURNS = 6  # through all pages
 _SHOPPERS = 30
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-_SETTLED = """() => document.querySelector(
-    '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]')
-    && !document.querySelector('[data-stale="true"], [data-testid=stSkeleton]')"""
+#: Nothing runs, nothing is stale, and what the page before left of the same key is gone.
+_SETTLED = """() => {
+    const app = document.querySelector('[data-testid="stApp"][data-test-connection-state="CONNECTED"]')
+    const keys = [...document.querySelectorAll('[class*=st-key-]')].map(e => e.className.match(/st-key-\\S+/)[0])
+    return app?.dataset.testScriptState === 'notRunning' && new Set(keys).size === keys.length
+        && !document.querySelector('[data-stale="true"], [data-testid=stSkeleton]')
+}"""
+_SHOWN = "selector => document.querySelector(selector)"
+_USER = "() => new URLSearchParams(location.search).get('user')"
+_OTHER_USER = """before => {
+    const user = new URLSearchParams(location.search).get('user')
+    return user !== before && document.querySelector(`[class*=st-key-top-][class*="-${user}-"]`)
+}"""
 _FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
@@ -52,31 +69,22 @@ def visit() -> Figures:
         paint = page.wait_for_function(_FIRST_PAINT).json_value()
         page.wait_for_function(_SETTLED)
 
-        def timed(click: Callable[[], object], moved: str, before: str) -> float:
-            """Milliseconds from a click until the address has changed as it should and nothing is left to do."""
+        def timed(click: Callable[[], object], done: str, argument: str) -> float:
+            """Milliseconds from a click until what it asked for is there and nothing is left to do."""
             started = time.perf_counter()
             click()
-            page.wait_for_function(moved, arg=before)
+            page.wait_for_function(done, arg=argument)
             page.wait_for_function(_SETTLED)
             return (time.perf_counter() - started) * 1000
 
-        moved = "before => location.pathname !== before"
-        switches = [
-            timed(
-                page.get_by_role("link", name=name, exact=False).first.click, moved, page.evaluate("location.pathname")
-            )
-            for _ in range(_TURNS)
-            for name in _PAGES
-        ][len(_PAGES) :]  # each page's first visit imports it
-        user = "new URLSearchParams(location.search).get('user')"
-        shoppers = [
-            timed(page.locator(".st-key-shopper_any button").click, f"before => {user} !== before", page.evaluate(user))
-            for _ in range(_SHOPPERS)
-        ]
+        links = {name: page.locator('[data-testid="stTopNavLink"]', has_text=name) for name in _PAGES}
+        switches = [timed(links[name].click, _SHOWN, shown) for _ in range(_TURNS) for name, shown in _PAGES.items()]
+        button = page.locator(".st-key-shopper_any button").first
+        shoppers = [timed(button.click, _OTHER_USER, page.evaluate(_USER)) for _ in range(_SHOPPERS)]
         browser.close()
     return {
         "first_paint": float(paint),
-        **_quantiles("page", switches),
+        **_quantiles("page", switches[len(_PAGES) :]),  # each page's first visit imports it
         **_quantiles("user", shoppers),
     }
 

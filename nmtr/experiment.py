@@ -25,7 +25,7 @@ from nmtr.models.bpr import BPR
 from nmtr.models.kernels import use_threads
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import scorer_of
 from nmtr.training.exact import ExactLoss
 from nmtr.training.loop import Trainer
 from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
@@ -118,9 +118,7 @@ class Experiment:
         """Ranks the validation purchases and keeps the weights if no epoch before was better."""
         assert self._trainer is not None
         started = time.perf_counter()
-        # Which epoch is best can be told in half precision; what is reported of it is measured in full.
-        scorer = _scorer(self._trainer.model, half_precision=True)
-        ranks = rank_held_out(scorer, self._compared, self._split.train[-1])
+        ranks = rank_held_out(self._scorer(), self._compared, self._split.train[-1])
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
@@ -131,12 +129,11 @@ class Experiment:
         return valid or None
 
     def _keep_best(self) -> None:
-        """Ends the select phase with the weights of its best epoch, and the validation ranks that they give in full."""
+        """Ends the select phase with the weights of its best epoch, and the validation ranks of all users."""
         assert self._trainer is not None
         started = time.perf_counter()
         self._trainer.model.load_state_dict(self._best)
-        some = np.count_nonzero(self._compared >= 0) < np.count_nonzero(self._split.valid_item >= 0)
-        if some or (isinstance(self._trainer.model, NMTR) and self._trainer.model.has_towers):
+        if self._compared is not self._split.valid_item:
             self._valid_ranks = rank_held_out(self._scorer(), self._split.valid_item, self._split.train[-1])
         self._evaluating += time.perf_counter() - started
 
@@ -244,9 +241,9 @@ def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
     return objective
 
 
-def _scorer(model: nn.Module, *, half_precision: bool = False) -> Scorer:
+def _scorer(model: nn.Module) -> Scorer:
     assert isinstance(model, NMTR | BPR)
-    return Cascade(model, half_precision=half_precision) if isinstance(model, NMTR) else model
+    return scorer_of(model) if isinstance(model, NMTR) else model
 
 
 def _rule(config: RunConfig, parts: Split) -> Scorer:

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from nmtr.data.dataset import IntArray
 from nmtr.errors import NmtrError
-from nmtr.evaluation.scorer import Scorer
+from nmtr.evaluation.scorer import FloatArray, RoughScorer, Scorer
 from nmtr.native.counting import count_ahead
 
 #: Scores held at once: 16 MB of float32.
@@ -28,8 +28,7 @@ def rank_held_out(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ra
     size = max(1, _BLOCK_SCORES // max(1, scorer.num_items))
     for start in range(0, len(users), size):
         block = users[start : start + size]
-        scores = scorer.score(block)
-        own = scores[np.arange(len(block)), held_out[block]]
+        scores, own = _scores(scorer, block, held_out[block])
         counts = count_ahead(scores, own)
         if counts is None:
             raise NmtrError("scores must be finite numbers; the model gives others: train with a lower learning rate.")
@@ -43,3 +42,19 @@ def rank_held_out(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ra
         level -= np.bincount(rows[other], minlength=len(block))
         ranks[block] = ahead + (level - 1) / 2  # level counts the held-out item itself
     return ranks
+
+
+def _scores(scorer: Scorer, users: NDArray[np.intp], held_out: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The scores (B, N) of all items and (B,) of the held-out ones.
+
+    Where rough scores are to be had, those that could stand on either side of the held-out item's are scored in full,
+    and so is that: the rank is what full scores give.
+    """
+    if not isinstance(scorer, RoughScorer):
+        scores = scorer.score(users)
+        return scores, scores[np.arange(len(users)), held_out]
+    scores, error = scorer.rough(users)
+    own = scorer.pairs(users, held_out)
+    rows, columns = np.nonzero(np.abs(scores - own[:, None]) <= error)
+    scores[rows, columns] = scorer.pairs(users[rows], columns)
+    return scores, own

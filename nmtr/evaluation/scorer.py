@@ -27,6 +27,19 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class RoughScorer(Scorer, Protocol):
+    """A scorer that can also score roughly, and faster."""
+
+    def rough(self, users: IndexArray) -> tuple[FloatArray, float]:
+        """As `score`, (B, N), and how far at most each score is from that of `pairs`."""
+        ...
+
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        """The scores of listed pairs in full: users (B,), items (B,) -> (B,) float32."""
+        ...
+
+
 @dataclass(frozen=True)
 class Stages:
     """Scores taken apart along the cascade (Eq. 9), for B pairs and R behaviors, lowest first."""

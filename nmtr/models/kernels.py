@@ -33,6 +33,11 @@ def usable(*tensors: Tensor) -> bool:
     return library() is not None and all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
 
 
+def half_precision() -> bool:
+    """Whether the processor has bfloat16."""
+    return bool(_kernels().has_bf16())
+
+
 def use_threads(threads: int) -> None:
     """Gives the kernels so many threads.
 
@@ -189,10 +194,10 @@ def tower(
 ) -> Tensor:
     """The tower's output of each pair, from the halves of its first layer: (m, W), (n, W), (B,), (B,) -> (B,).
 
-    In half precision, the layers after the first take bfloat16, where the processor does: about twice as fast, with
+    In half precision, for processors that have it, the layers after the first take bfloat16: about twice as fast, with
     three digits.
     """
-    forward = _kernels().tower_forward_bf16 if half_precision and _kernels().has_bf16() else _kernels().tower_forward
+    forward = _kernels().tower_forward_bf16 if half_precision else _kernels().tower_forward
     of_users, of_items = _padded(of_users), _padded(of_items)
     struct, kept = _tower(of_users.shape[1], given)
     out = of_users.new_zeros(len(rows))

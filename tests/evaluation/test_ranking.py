@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from nmtr.errors import NmtrError
 from nmtr.evaluation import ranking
 from nmtr.evaluation.ranking import rank_held_out
-from nmtr.evaluation.scorer import FloatArray, IndexArray
+from nmtr.evaluation.scorer import FloatArray, IndexArray, RoughScorer
 
 NOBODY = csr_array((2, 3), dtype=np.uint8)
 
@@ -109,3 +109,34 @@ def test_score_that_is_no_finite_number_is_refused_in_a_sentence(value: float, i
     scores[1, item] = value
     with pytest.raises(NmtrError, match="^scores must be finite numbers; the model gives others: train with a lower"):
         rank_held_out(Fixed(scores), np.array([0, 0], np.int32), NOBODY)
+
+
+class Rough:
+    """Knows the truth, and tells it up to an error."""
+
+    def __init__(self, truth: FloatArray, error: float) -> None:
+        self.truth, self.error = truth, error
+        self.num_users, self.num_items = truth.shape
+
+    def score(self, users: IndexArray) -> FloatArray:
+        return self.truth[users].copy()
+
+    def rough(self, users: IndexArray) -> tuple[FloatArray, float]:
+        noise = np.random.default_rng(0).uniform(-self.error, self.error, (len(users), self.num_items))
+        return (self.truth[users] + noise).astype(np.float32), 2 * self.error
+
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        return self.truth[users, items]
+
+
+@pytest.mark.parametrize("error", [0.01, 0.5, 10.0])
+def test_rough_scores_give_the_ranks_of_full_ones(error: float) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.round(rng.standard_normal((30, 50)), 1).astype(np.float32)  # with ties
+    held_out = rng.integers(0, 50, 30).astype(np.int32)
+    left_out = csr_array(rng.random((30, 50)) < 0.1)
+    scorer = Rough(truth, error)
+
+    full = Fixed(truth)
+    assert isinstance(scorer, RoughScorer) and not isinstance(full, RoughScorer)
+    np.testing.assert_array_equal(rank_held_out(scorer, held_out, left_out), rank_held_out(full, held_out, left_out))

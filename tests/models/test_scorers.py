@@ -13,11 +13,12 @@ from scipy.sparse import csr_array
 from torch import nn
 
 from nmtr.config import Unit
-from nmtr.evaluation.scorer import CascadeScorer, Scorer
+from nmtr.evaluation.ranking import rank_held_out
+from nmtr.evaluation.scorer import CascadeScorer, RoughScorer, Scorer
 from nmtr.models.bpr import BPR
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import Cascade, scorer_of
 from tests.conftest import random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,7 +58,7 @@ def made(name: str, train: Train = TRAIN, seed: int = 0) -> Any:
 
 def ready(model: Any) -> Scorer:
     """What scores: a cascade is made ready for it, everything else is."""
-    return Cascade(model) if isinstance(model, NMTR) else model
+    return scorer_of(model) if isinstance(model, NMTR) else model
 
 
 def build(name: str) -> Scorer:
@@ -130,6 +131,28 @@ def test_only_cascades_can_be_taken_apart(name: str) -> None:
     if isinstance(scorer, CascadeScorer):
         parts = scorer.stages(np.array([5]), np.array([8]))
         np.testing.assert_allclose(parts.logits[:, -1], scorer.score(np.array([5]))[:, 8], rtol=1e-5, atol=1e-6)
+
+
+def test_rough_scores_are_within_their_error_and_rank_as_full_ones_do() -> None:
+    torch.manual_seed(0)
+    model = NMTR(400, 900, ("neumf", "mlp", "neumf"), embedding_size=16)
+    with torch.no_grad():
+        for table in (model.users, model.items):
+            table.weight.normal_()
+    scorer = scorer_of(model)
+    if not isinstance(scorer, RoughScorer):
+        pytest.skip("this machine has no kernels in bfloat16")
+    users = np.arange(400)
+    full = Cascade(model).score(users)
+    scores, error = scorer.rough(users)
+    assert 0 < np.abs(scores - full).max() <= error < full.std() / 5
+    pairs = np.array([3, 3, 399]), np.array([0, 899, 5])
+    np.testing.assert_allclose(scorer.pairs(*pairs), full[pairs], rtol=1e-5, atol=1e-5)
+    held_out = np.random.default_rng(0).integers(-1, 900, 400).astype(np.int32)
+    left_out = csr_array(np.random.default_rng(1).random((400, 900)) < 0.02)
+    expected = rank_held_out(Cascade(model), held_out, left_out)
+    np.testing.assert_array_equal(rank_held_out(scorer, held_out, left_out), expected)
+    assert (expected > 0).any()
 
 
 def test_popularity_is_the_number_of_buyers() -> None:

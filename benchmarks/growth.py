@@ -91,9 +91,9 @@ CASES = (
         (
             figure(SAMPLED, "seconds", "sampled epoch", "s"),
             Measure("floor, sampled", "s", _floor),
-            figure(SAMPLED, "peak_mb", "sampled, peak memory", "MB", Target(8192)),
+            figure(SAMPLED, "trained_mb", "sampled, peak memory", "MB", Target(8192)),
             figure(SQUARED, "seconds", "squared epoch", "s", Target(180)),
-            figure(SQUARED, "peak_mb", "squared, peak memory", "MB", Target(8192)),
+            figure(SQUARED, "trained_mb", "squared, peak memory", "MB", Target(8192)),
             figure(REFUSED, "refused", "exact is refused (1: yes)", "", Target(1, at_least=True)),
             figure(REFUSED, "told", "the refusal tells hours and alternative (1: yes)", "", Target(1, at_least=True)),
         ),

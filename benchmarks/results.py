@@ -29,7 +29,7 @@ class Machine(_Kept):
     processor: str
     threads: int
     memory_gb: float
-    load: float  # of the machine before the run, in cores; NaN is not JSON, so 0 where the system does not say
+    load: float  # what waited for the cores in the minute before the run, in cores
     system: str
     python: str
     torch: str

@@ -48,17 +48,18 @@ def train(
 
     experiment = Experiment(config, dataset)
     *_, report = experiment.epochs()
-    train = split(dataset.select(config.behaviors), config.protocol, config.seed).train
-    pairs = sum(matrix.nnz for matrix in train)
+    trained = peak_mb()
+    observed = [m.nnz for m in split(dataset.select(config.behaviors), config.protocol, config.seed).train]
+    pairs = sum(observed)
     figures = {
         "seconds": report.seconds,
         "pairs": pairs,
         "instances": pairs * (1 + config.negatives),
-        "stages": sum(matrix.nnz * stage for stage, matrix in enumerate(train, 1)) * (1 + config.negatives),
+        "stages": sum(count * stage for stage, count in enumerate(observed, 1)) * (1 + config.negatives),
         "terms": dataset.num_users * dataset.num_items * len(config.behaviors),
         "loss": sum(report.loss.values()),
         "size": dataset.num_users + dataset.num_items + pairs,
-        "trained_mb": peak_mb(),
+        "trained_mb": trained,
         "estimated_mb": estimate(config, info, ()).bytes / 2**20,
     }
     if ranked:

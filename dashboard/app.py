@@ -51,6 +51,7 @@ page = st.navigation(
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
 state.sync_address()
 with state.guarded():
+    state.workspace().start_worker()
     state.show_refusal()
     page.run()
 state.warm_up()

@@ -31,6 +31,7 @@ def show(run: Run, info: DatasetInfo) -> None:
     @st.fragment(run_every=1.0 if run.live else None)
     def panel() -> None:
         with state.guarded():
+            state.workspace().start_worker()  # another one, should it have died
             now = state.workspace().runs.get(run.id)
             if now.live != run.live:
                 st.rerun()
@@ -149,11 +150,16 @@ def _another() -> None:
     state.select(run=None)
 
 
+def tested(result: Result, name: str) -> str:
+    """A test metric with its half width: none of one user, and no figure of nobody."""
+    return metric(result.test[name], result.intervals.get(name)) if name in result.test else "–"
+
+
 def result(result: Result) -> None:
     """Test metrics with their intervals, and what the leak does to them."""
     with st.grid(4, min_column_width=190):
         for name in HEADLINES:
-            st.metric(f"{name}, test", metric(result.test[name], result.intervals[name]), border=True)
+            st.metric(f"{name}, test", tested(result, name), border=True)
         epochs = f"epoch {result.best_epoch}" if result.epochs else "nothing to train"
         st.metric("Chosen on validation", epochs, border=True)
     st.caption(

@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +84,12 @@ def current_data() -> DatasetInfo | None:
     names = library.names()
     for finished in workspace().runs.list("done"):
         if finished.config.data in names:
-            return library.info(finished.config.data)
-    return library.info(names[0]) if names else None
+            with suppress(NmtrError):
+                return library.info(finished.config.data)
+    for name in names:
+        with suppress(NmtrError):  # a damaged one is not what anybody wants to see first
+            return library.info(name)
+    return None
 
 
 def finished_runs(info: DatasetInfo) -> list[Run]:
@@ -142,28 +146,30 @@ def workspace() -> Workspace:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _workspace(home: str) -> Workspace:
-    """The home's workspace; what a reboot left in its queue goes on, whoever opens a page first."""
-    opened = Workspace(Path(home))
-    opened.start_worker()
-    return opened
+    return Workspace(Path(home))
+
+
+def _version(info: DatasetInfo) -> str:
+    """Other pairs are another version, and so are other titles for the same pairs."""
+    return f"{info.fingerprint} {info.created}"
 
 
 def dataset(info: DatasetInfo) -> Dataset:
-    return _dataset(home(), info.name, info.fingerprint)
+    return _dataset(home(), info.name, _version(info))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _dataset(home: str, name: str, fingerprint: str) -> Dataset:
+def _dataset(home: str, name: str, version: str) -> Dataset:
     return _workspace(home).data.load(name)
 
 
 def summary(info: DatasetInfo) -> Summary:
-    return _summary(home(), info.name, info.fingerprint)
+    return _summary(home(), info.name, _version(info))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _summary(home: str, name: str, fingerprint: str) -> Summary:
-    return describe(_dataset(home, name, fingerprint))
+def _summary(home: str, name: str, version: str) -> Summary:
+    return describe(_dataset(home, name, version))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -216,12 +222,12 @@ def reports(run: Run) -> list[EpochReport]:
 
 def item_names(info: DatasetInfo) -> dict[str, str]:
     """What the item select shows for each label: the title first, where there is one."""
-    return _item_names(home(), info.name, info.fingerprint)
+    return _item_names(home(), info.name, _version(info))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _item_names(home: str, name: str, fingerprint: str) -> dict[str, str]:
-    shop = _dataset(home, name, fingerprint)
+def _item_names(home: str, name: str, version: str) -> dict[str, str]:
+    shop = _dataset(home, name, version)
     titles = [shop.title(item) for item in range(min(shop.num_items, SUGGESTIONS))]
     labels = shop.items[:SUGGESTIONS].tolist()
     return {
@@ -231,13 +237,13 @@ def _item_names(home: str, name: str, fingerprint: str) -> dict[str, str]:
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _user_labels(home: str, name: str, fingerprint: str) -> list[str]:
-    labels: list[str] = _dataset(home, name, fingerprint).users[:SUGGESTIONS].tolist()
+def _user_labels(home: str, name: str, version: str) -> list[str]:
+    labels: list[str] = _dataset(home, name, version).users[:SUGGESTIONS].tolist()
     return labels
 
 
 def user_labels(info: DatasetInfo) -> list[str]:
-    return _user_labels(home(), info.name, info.fingerprint)
+    return _user_labels(home(), info.name, _version(info))
 
 
 # The net under every page

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
-from pathlib import Path
-
-import pandas as pd
 import streamlit as st
 
-from dashboard import charts, parts, state
+from dashboard import charts, parts, state, uploading
 from dashboard.cues import cues
 from dashboard.words import and_list, past, plain, share
-from nmtr.data.catalogue import CATALOGUE, Entry, add
+from nmtr.data.catalogue import CATALOGUE, Entry
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary
 from nmtr.errors import NmtrError
 
-TYPES = ["csv", "tsv", "txt", "parquet", "zip", "gz"]
-COLUMNS = ("user", "item", "behavior", "time", "split", "title", "category", "price")
-GUESS = "found by its name"
 UPLOAD_TAB, CATALOGUE_TAB = "Upload a file", "From the catalogue"
 
 
 def page() -> None:
     if added := st.session_state.pop("just_added", None):
         st.toast(f"{plain(added)} is ready to train on", icon=":material/check_circle:")
+    _damaged()
     info = state.current_data()
     if info is None:
         st.subheader("Add a first data set", anchor=False)
@@ -40,7 +33,7 @@ def page() -> None:
             st.session_state.pop("watching", None)
             state.go("train", data=info.name, run=None)
         if st.button("Remove", key="remove", icon=":material/delete:"):
-            _confirm(info)
+            _confirm(info.name)
     with st.skeleton(height=420):
         _show(info, state.summary(info))
 
@@ -139,10 +132,23 @@ def _per_user(facts: Summary, where: str) -> None:
     )
 
 
+def _damaged() -> None:
+    """What cannot be read, with the way to be rid of it."""
+    library = state.workspace().data
+    for name in library.names():
+        try:
+            library.info(name)
+        except NmtrError as error:
+            with st.container(border=True, horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/warning: {plain(str(error))}", width="stretch")
+                if st.button("Remove", key=f"remove_{name}", icon=":material/delete:"):
+                    _confirm(name)
+
+
 @st.dialog("Remove this data set?")
-def _confirm(info: DatasetInfo) -> None:
-    runs = [run for run in state.workspace().runs.list() if run.config.data == info.name]
-    st.markdown(f"**{plain(info.name)}** will be gone; {len(runs)} runs on it keep their metrics but cannot be opened.")
+def _confirm(name: str) -> None:
+    runs = [run for run in state.workspace().runs.list() if run.config.data == name]
+    st.markdown(f"**{plain(name)}** will be gone; {len(runs)} runs on it keep their metrics but cannot be opened.")
     with st.container(horizontal=True):
         done = st.button(
             "Remove",
@@ -150,7 +156,7 @@ def _confirm(info: DatasetInfo) -> None:
             type="primary",
             icon=":material/delete:",
             on_click=state.attempt,
-            args=(_remove, info.name),
+            args=(_remove, name),
         )
         if st.button("Keep it", key="keep_data") or done:
             st.rerun()
@@ -158,7 +164,8 @@ def _confirm(info: DatasetInfo) -> None:
 
 def _remove(name: str) -> None:
     state.workspace().remove_data(name)
-    state.select(data=None, run=None, user=None, item=None)
+    if state.selected("data") in (None, name):
+        state.select(data=None, run=None, user=None, item=None)
 
 
 # Adding one
@@ -167,7 +174,7 @@ def _remove(name: str) -> None:
 def _adding(first: str = UPLOAD_TAB) -> None:
     upload, catalogue = st.tabs([UPLOAD_TAB, CATALOGUE_TAB], default=first)
     with upload:
-        _upload()
+        uploading.upload()
     with catalogue:
         there = state.workspace().data.names()
         with st.grid(2, min_column_width=320):
@@ -186,115 +193,7 @@ def _entry(entry: Entry, there: bool) -> None:
             return
         label = "Added" if there else "Fetch" if entry.files else "Add"
         if st.button(label, key=f"add_{entry.name}", icon=":material/download:", disabled=there):
-            _add(entry.name, None)
-
-
-def _upload() -> None:
-    file = st.file_uploader(
-        "A file of events: user, item, behavior and, if there are any, a timestamp and titles; or a line "
-        "`user item item …` for each user",
-        type=TYPES,
-        key="upload",
-    )
-    if file is None:
-        return
-    header = _header(file.name, file.getvalue()[: 1 << 16])
-    name = st.text_input("Name", value=_name(file.name), key=f"upload_name_{file.file_id}", max_chars=64)
-    columns: dict[str, str] = {}
-    if header is not None:
-        st.dataframe(header.head(3), hide_index=True, alt="The first rows of the file")
-        guesses = {column: _guess(column, list(header.columns)) for column in COLUMNS}
-        with st.expander("Columns", expanded=any(guesses[column] is None for column in ("user", "item", "behavior"))):
-            with st.grid(4, min_column_width=140):
-                for column in COLUMNS:
-                    options = [GUESS, *map(str, header.columns)]
-                    guess = guesses[column]
-                    chosen = st.selectbox(
-                        column,
-                        options,
-                        index=options.index(guess) if guess in options else 0,
-                        key=f"upload_{column}_{file.file_id}",
-                    )
-                    if chosen != GUESS:
-                        columns[column] = chosen
-    behaviors = st.text_input(
-        "Behaviors, lowest first, the one to recommend for last",
-        key=f"upload_behaviors_{file.file_id}",
-        placeholder="view, cart, buy — leave empty where the names tell it",
-    )
-    if st.button("Add it", key="upload_add", type="primary", icon=":material/upload:"):
-        order = [behavior.strip() for behavior in behaviors.split(",") if behavior.strip()]
-        with tempfile.TemporaryDirectory(prefix="nmtr-upload-") as scratch:
-            # The upload's own name is only ever shown: the path is ours.
-            kept = Path(scratch) / f"upload.{_suffix(file.name)}"
-            kept.write_bytes(file.getbuffer())
-            _add(name.strip(), kept, order or None, columns or None, file.name)
-
-
-def _add(
-    name: str,
-    source: Path | None,
-    behaviors: list[str] | None = None,
-    columns: dict[str, str] | None = None,
-    label: str | None = None,
-) -> None:
-    """Add a data set while its steps are told; a mistake is one sentence and leaves nothing behind."""
-    shown = st.empty()
-    with shown.container(gap="xsmall"):
-        bar = st.progress(0.0, "starting")
-        st.caption(
-            "Stay on this page until it is done, a minute at most as a rule; leaving stops it, with nothing kept."
-        )
-
-    def tell(what: str, part: float) -> None:
-        bar.progress(min(max(part, 0.0), 1.0), plain(what))
-
-    try:
-        add(state.workspace().data, name, source, behaviors, columns, tell, label=label)
-    except NmtrError as error:
-        shown.empty()
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state["just_added"] = name
-    state.select(data=name, run=None, user=None, item=None)
-    st.rerun()
-
-
-def _header(name: str, start: bytes) -> pd.DataFrame | None:
-    """The first rows of a text file of events; None where the core has to look itself."""
-    if _suffix(name) not in ("csv", "tsv"):
-        return None
-    try:
-        text = start.decode("utf-8-sig", errors="strict" if len(start) < 1 << 16 else "ignore")
-        lines = text.splitlines()[:20]
-        separator = max("\t,;|", key=lines[0].count)
-        rows = [line.split(separator) for line in lines]
-        width = len(rows[0])
-        return pd.DataFrame([row for row in rows[1:] if len(row) == width], columns=rows[0]) if width > 2 else None
-    except (UnicodeDecodeError, IndexError, ValueError):
-        return None
-
-
-def _guess(column: str, names: list[str]) -> str | None:
-    """The file's column that is most likely meant; None where none is."""
-    words = {
-        "user": ("user", "shopper", "customer", "visitor", "session"),
-        "item": ("item", "product", "article", "sku", "asin"),
-        "behavior": ("behavior", "behaviour", "event", "action", "type"),
-        "time": ("timestamp", "time", "date"),
-    }.get(column, (column,))
-    return next((name for word in words for name in names if word in name.lower()), None)
-
-
-def _suffix(name: str) -> str:
-    suffix = name.rsplit(".", 1)[-1].lower()
-    return suffix if suffix in TYPES else "csv"
-
-
-def _name(name: str) -> str:
-    """A name for the data set, from the file's."""
-    slug = re.sub(r"[^a-z0-9_-]+", "-", Path(name).name.split(".")[0].lower()).strip("-_")
-    return slug[:64] or "upload"
+            uploading.add_and_tell(entry.name, None)
 
 
 page()

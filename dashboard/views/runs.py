@@ -64,7 +64,7 @@ def _tables(runs: Sequence[Run]) -> None:
 
 def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
     """The best runs of a group with their intervals, under what they say."""
-    done = [run for run in runs if run.result is not None]
+    done = [run for run in runs if run.result is not None and COMPARED in run.result.test]
     if not done:
         st.markdown("##### No finished run yet")
         st.caption(where)
@@ -78,7 +78,7 @@ def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
 def _measured(run: Run, name: str) -> charts.Measured:
     assert run.result is not None, "the run is done"
     test, intervals = run.result.test, run.result.intervals
-    return charts.Measured(test[COMPARED], intervals[COMPARED], name, baseline=run.config.method != "nmtr")
+    return charts.Measured(test[COMPARED], intervals.get(COMPARED, 0.0), name, baseline=run.config.method != "nmtr")
 
 
 def _finding(ranked: Sequence[charts.Measured]) -> str:
@@ -95,10 +95,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
         {
             "model": run.config.label,
             "state": STATES[run.state] + (f" {run.epoch}/{run.epochs}" if run.state == "running" else ""),
-            **{
-                name: metric(run.result.test[name], run.result.intervals[name]) if run.result else ""
-                for name in live.HEADLINES
-            },
+            **{name: live.tested(run.result, name) if run.result else "" for name in live.HEADLINES},
             "options": differences(run, runs),
             "epochs": str(run.result.epochs or "") if run.result else "",
             "took": duration(run.seconds) if run.seconds else "",

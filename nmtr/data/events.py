@@ -24,7 +24,8 @@ MAX_LABEL = 200  # characters
 _REQUIRED = ("user", "item", "behavior")
 _ATTRIBUTES = ("title", "category", "price", "image")
 #: What each column may be called, where no --columns says otherwise; compared in lower case.
-_NAMES: dict[str, tuple[str, ...]] = {
+#: The names that a column may have in a file, in the order in which they are looked for.
+NAMES: dict[str, tuple[str, ...]] = {
     "user": ("user", "user_id", "userid"),
     "item": ("item", "item_id", "itemid"),
     "behavior": ("behavior", "behaviour", "behavior_type", "event"),
@@ -46,15 +47,15 @@ def read_events(
     """
     columns = dict(columns or {})
     for key in columns:
-        if key not in _NAMES:
-            raise DataError(f"--columns can name {', '.join(_NAMES)}; got {key}.")
+        if key not in NAMES:
+            raise DataError(f"--columns can name {', '.join(NAMES)}; got {key}.")
     # What does not fit into memory goes to the system's scratch folder, not to the current one.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "temp_directory": tempfile.gettempdir(),
     }
     with duckdb.connect(":memory:", config=settings) as database:
-        database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in _NAMES)})")
+        database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
         given: set[str] = set()
         for file in files:
             given |= _insert(database, file, columns)
@@ -99,7 +100,7 @@ def _find(names: Sequence[str], columns: Mapping[str, str], file: File) -> dict[
     """The file's name of each column that it has."""
     by_lower = {name.strip().lower(): name for name in reversed(names)}
     found = {}
-    for column, accepted in _NAMES.items():
+    for column, accepted in NAMES.items():
         wanted = [columns[column]] if column in columns else accepted
         there = [by_lower[name.lower()] for name in wanted if name.lower() in by_lower]
         if there:

@@ -124,3 +124,46 @@ def test_upload_adds_a_data_set_and_selects_it(open_page: Open, home: Path) -> N
     assert app.query_params["data"] == "my-shop"
     assert Workspace(home).data.info("my-shop").behaviors == ("view", "buy")
     Workspace(home).data.remove("my-shop")
+
+
+@pytest.fixture
+def lonely(home: Path, tmp_path: Path) -> Iterator[str]:
+    """A data set of one shopper with runs: there is a figure of the test, and no interval."""
+    workspace = Workspace(home)
+    rows = "".join(f"u,i{item},{behavior}\n" for item in range(6) for behavior in ("view", "buy"))
+    (tmp_path / "lonely.csv").write_text(f"user,item,behavior\n{rows}")
+    add(workspace.data, "lonely", tmp_path / "lonely.csv", ("view", "buy"))
+    run = workspace.train(RunConfig.parse({"data": "lonely", "method": "popularity"}))
+    yield run.id
+    workspace.delete(run.id)
+    workspace.data.remove("lonely")
+
+
+@pytest.mark.parametrize("page", ["runs", "train"])
+def test_run_of_a_single_shopper_is_shown_without_an_interval(open_page: Open, lonely: str, page: str) -> None:
+    app = open_page(page, data="lonely", run=lonely)
+    assert not app.error
+    if page == "runs":
+        (row,) = (row for frame in app.dataframe for _, row in frame.value.iterrows() if row["run"] == lonely)
+        assert row["HR@100"] == "1.000"
+
+
+def test_damaged_data_set_is_not_shown_first_and_can_be_removed(open_page: Open, home: Path) -> None:
+    folder = home / "data" / "a-damaged"
+    folder.mkdir()
+    (folder / "dataset.json").write_text("{")
+    app = open_page("data")
+    assert "a-damaged must be readable" in words(app).replace("\\", "")
+    assert app.metric and not app.error
+    app.button(key="remove_a-damaged").click().run()
+    app.button(key="confirm_remove").click().run()
+    assert not folder.exists() and not app.error
+
+
+def test_worker_is_started_again_by_the_next_page(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr(Workspace, "start_worker", lambda self: started.append(self.home))
+    app = open_page("data", data="shop")
+    before = len(started)
+    app.run()
+    assert len(started) == before + 1

@@ -77,4 +77,6 @@ def train(
 def resolved(dataset: Dataset, options: Mapping[str, Any], **more: Any) -> RunConfig:
     """A config for a data set on all threads; raises ConfigError where this version has no such option."""
     threads = os.cpu_count() or 1
-    return RunConfig.parse({"data": dataset.name, "threads": threads, **more, **options}).resolve(dataset.behaviors)
+    return RunConfig.parse({"data": dataset.name, "threads": threads, **more, **options}).resolve(
+        dataset.behaviors, dataset.num_users
+    )

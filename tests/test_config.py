@@ -214,6 +214,6 @@ def test_config_file_that_holds_no_options_is_refused_in_one_sentence(
 def test_steps_of_the_squared_loss_do_not_grow_with_the_users() -> None:
     squared = RunConfig(loss="squared")
     assert squared.resolve(["buy"], users=20_000).batch_size == squared.resolve(["buy"]).batch_size == 512
-    assert squared.resolve(["buy"], users=1_000_000).batch_size == 3906
+    assert squared.resolve(["buy"], users=1_000_000).batch_size == 20_833
     assert RunConfig(loss="squared", batch_size=64).resolve(["buy"], users=1_000_000).batch_size == 64
     assert RunConfig().resolve(["buy"], users=1_000_000).batch_size == 512

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from scipy.stats import chisquare
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -145,23 +146,24 @@ def test_sampled_loss_has_the_gradient_of_every_instance_written_out(units: tupl
 
 @in_every_mix
 def test_shared_loss_has_the_gradient_of_every_pair_written_out(units: tuple[Unit, ...]) -> None:
-    """Of six items the block shares three: a pair of one of them that was not observed counts twice its weight."""
+    """A drawn item stands for 1 / (S q) items: what it counts in the exact loss, so many times."""
     model = model_of(units)
     weights = in_double(model)
     objective = shared_loss(model)
-    block = Block(users=np.array([4, 1, 0]), items=np.array([5, 0, 3]))
+    block = Block(users=np.array([4, 1, 0]), items=np.array([[5, 0], [3, 3], [2, 4]]))
     losses = []
     for r, matrix in enumerate(observations()):
         touched = matrix.toarray().astype(bool)
         loss = torch.zeros((), dtype=torch.float64)
-        for u in block.users:
+        for u, drawn in zip(block.users, block.items, strict=True):
             own, rest = int(touched[u].sum()), int((~touched[u]).sum())
-            for i in range(6):
-                z = naive_logit(weights, r, int(u), i)
-                if touched[u, i]:
-                    loss = loss + softplus(-z)
-                elif i in block.items:
-                    loss = loss + 2 * NEGATIVES * own / rest * softplus(z)
+            for i in np.flatnonzero(touched[u]):
+                loss = loss + softplus(-naive_logit(weights, r, int(u), int(i)))
+            for i in drawn:
+                if not touched[u, i]:
+                    stands_for = 1 / (2 * objective.chance[i])
+                    z = naive_logit(weights, r, int(u), int(i))
+                    loss = loss + stands_for * NEGATIVES * own / rest * softplus(z)
         losses.append(loss)
     scale = objective.steps / objective.instances.sum()
     (sum(weight * loss for weight, loss in zip(LAMBDAS, losses, strict=True)) * scale).backward()  # type: ignore[union-attr]
@@ -170,13 +172,20 @@ def test_shared_loss_has_the_gradient_of_every_pair_written_out(units: tuple[Uni
     assert_gradients(model, weights)
 
 
-def test_shared_epoch_holds_every_user_once_and_as_many_instances_as_the_sampled_one() -> None:
+def test_shared_epoch_holds_every_user_once_and_goes_through_as_many_stages_as_the_sampled_one() -> None:
     objective = shared_loss(model_of(("gmf", "gmf", "gmf")), batch_size=2)
     blocks = [*objective.batches(np.random.default_rng(0))]
     assert sorted(np.concatenate([block.users for block in blocks]).tolist()) == [0, 1, 2, 3, 4]
-    assert all(len(np.unique(block.items)) == len(block.items) == objective.shared for block in blocks)
-    drawn = objective.expected.drawn.sum()
-    assert objective.shared == min(round(drawn / (3 * 5)), 6)
+    sampled = objective.expected.drawn.sum(1) @ [1, 2, 3]
+    assert sum(3 * block.items.size for block in blocks) == pytest.approx(sampled, abs=3 * 5 / 2)
+
+
+def test_shared_negatives_are_drawn_with_their_chances() -> None:
+    objective = shared_loss(model_of(("gmf", "gmf", "gmf")), batch_size=5)
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([block.items.ravel() for _ in range(300) for block in objective.batches(rng)])
+    assert objective.chance.sum() == pytest.approx(1) and np.ptp(objective.chance) > 0.01
+    assert chisquare(np.bincount(drawn, minlength=6), objective.chance * len(drawn)).pvalue > 1e-3
 
 
 def test_pairwise_loss_has_the_gradient_of_every_difference_written_out() -> None:
@@ -212,7 +221,7 @@ def test_pairwise_epoch_holds_every_purchase_once_with_items_not_bought() -> Non
 @in_every_mix
 @pytest.mark.parametrize(("make", "batch_size"), [(sampled_loss, 100), (shared_loss, 2)], ids=["sampled", "shared"])
 def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...], make: Any, batch_size: int) -> None:
-    """Monte Carlo: the mean of 400 epochs' losses lies within four standard errors, which are under 1 %."""
+    """Monte Carlo: the mean of 400 epochs' losses lies within four standard errors, which are under 2 %."""
     model = model_of(units).eval()
     exact, sampled = exact_loss(model), make(model, batch_size=batch_size)
     np.testing.assert_allclose(exact.instances, sampled.instances)
@@ -220,7 +229,7 @@ def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...], mak
     rng = np.random.default_rng(0)
     epochs = np.array([sum(sampled.backward(batch) for batch in sampled.batches(rng)) for _ in range(400)])
     error = epochs.std(0, ddof=1) / np.sqrt(len(epochs))
-    assert (0 < error).all() and (error < 0.01 * expected).all()
+    assert (0 < error).all() and (error < 0.02 * expected).all()
     assert (np.abs(epochs.mean(0) - expected) < 4 * error).all()
 
 

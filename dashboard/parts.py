@@ -144,7 +144,7 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> 
 def no_cascade(info: DatasetInfo, run: Run) -> None:
     """Why there is no cascade, and the one button that gets to a run that has one."""
     st.markdown(f"##### {run.config.label} has no cascade")
-    st.markdown("It scores the last step alone, so there are no stages to take apart.")
+    st.markdown("Its score is one number, so there are no stages to take apart.")
     others = [other for other in state.finished_runs(info) if other.config.method == "nmtr"]
     if others:
         if st.button(f"Show it with {others[0].config.label}", icon=":material/stairs_2:", key="with_cascade"):

@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.words import item_name, plain
+from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
@@ -120,7 +121,7 @@ def current_run(info: DatasetInfo) -> Run | None:
 
 def baselines(run: Run, info: DatasetInfo) -> list[Run]:
     """The runs that this one may be held against: same data, same protocol; BPR-MF first, cascades last."""
-    order = ("bpr", "last-behavior", "popularity", "nmtr")
+    order = [name for name in METHODS if name != "nmtr"] + ["nmtr"]
     others = [
         other for other in finished_runs(info) if other.config.protocol == run.config.protocol and other.id != run.id
     ]

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard.triangle import triangle
 from dashboard.words import SUBSCRIPTS, plain
-from nmtr.config import UNIT_NAMES, Unit
+from nmtr.config import UNIT_NAMES
+from nmtr.config.methods import Unit
 
 #: Table II of the paper: Beibei's weights for three behaviors, whatever the unit, and Tmall's for two, by unit.
 PAPER_THREE = (1 / 3, 1 / 3, 1 / 3)

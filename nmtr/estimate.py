@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import psutil
 
-from nmtr.config import RunConfig, Unit
+from nmtr.config import RunConfig, given
+from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError
 
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
-_RATE = {"exact": 1.2e11, "shared": 6e10, "sampled": 3e10, "squared": 4e10}
+_RATE = {"exact": 1.2e11, "shared": 6e10, "sampled": 3e10, "squared": 4e10, "pairwise": 3e10, "solved": 2e10}
 #: What drawing an instance and updating its rows costs, in operations: much beside a product, little beside a tower.
 _INSTANCE = 7000.0
 #: Seconds that an epoch of the exact loss may take: with ten minutes, the default's 60 epochs take ten hours.
@@ -42,7 +43,7 @@ def estimate(
     if not config.uses("epochs"):
         return Estimate(info.users * info.items / 2e8 + 2, _BASE_MEMORY, measured=False)
     rates = [work(past, its) / seconds for past, its, seconds in finished if _kind(past) == _kind(config)]
-    rate = statistics.median(rates) if rates else _RATE[_loss(config)]
+    rate = statistics.median(rates) if rates else _RATE[_minimized(config)]
     epochs = config.epochs * (2 if config.refit else 1)
     tables = 4 * (info.users + info.items) * (config.embedding_size + len(config.behaviors))
     pairs = sum(info.interactions[behavior] for behavior in config.behaviors)
@@ -51,7 +52,7 @@ def estimate(
     if config.loss == "exact" and config.batch_size is not None:
         # A block of users with all items: the gradient of each stage, and two blocks in passing.
         memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
-    elif config.loss not in ("shared", "squared"):
+    elif _minimized(config) in ("sampled", "pairwise"):
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
     ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
@@ -69,7 +70,7 @@ def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
         )
     seconds = work(config, info) / (_RATE["exact"] * max(1.0, config.threads / 2))
     if config.loss == "exact" and seconds > _LONGEST_EPOCH:
-        others = "shared, sampled or squared" if set(config.units) == {"gmf"} else "shared or sampled"
+        others = "shared, sampled or squared" if set(_units(config)) == {"gmf"} else "shared or sampled"
         raise CapacityError(
             f"an epoch of the exact loss over {info.users:,} users x {info.items:,} items takes about "
             f"{seconds / 60:,.0f} minutes, and may take {_LONGEST_EPOCH / 60:.0f}: choose the {others} loss."
@@ -78,29 +79,40 @@ def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
 
 def work(config: RunConfig, info: DatasetInfo) -> float:
     """Floating-point operations of one epoch, up to a factor that is the same for all runs of a kind."""
-    if config.method == "bpr":
-        return 6.0 * config.embedding_size * info.interactions[config.target] * config.negatives
-    if config.loss == "exact":
-        return _pair_operations(config) * info.users * info.items
-    if config.loss == "squared":
-        assert config.batch_size is not None, "the config is resolved"
-        # E^2 for each item in every step and for each user's stages; 20 and 60 for what waits for memory.
-        size, steps = config.embedding_size, -(-info.users // config.batch_size)
-        rows = steps * info.items + info.users * len(config.behaviors)
-        return size * (6.0 * (size + 20) * rows + 60.0 * sum(info.interactions[b] for b in config.behaviors))
-    instances = [info.interactions[behavior] * (1 + config.negatives) for behavior in config.behaviors]
-    # A sampled instance of behavior r goes through the stages up to r; a shared one is there for all behaviors.
-    costs = [_unit_operations(config, unit) for unit in config.units]
-    if config.loss == "shared":
-        return sum(instances) * sum(costs) / len(costs)
-    return sum(count * (_INSTANCE + sum(costs[: r + 1])) for r, count in enumerate(instances))
+    pairs = [info.interactions[behavior] for behavior in config.learned]
+    costs = [_unit_operations(config, unit) for unit in _units(config)]
+    size = config.embedding_size
+    match _minimized(config):
+        case "exact":
+            return _pair_operations(config) * info.users * info.items
+        case "squared":
+            # E^2 for each item in every step and for each user's stages; 20 and 60 for what waits for memory.
+            rows = -(-info.users // given(config.batch_size)) * info.items + info.users * len(pairs)
+            return size * (6.0 * (size + 20) * rows + 60.0 * sum(pairs))
+        case "solved":
+            # For each user and item a system of E equations, summed up from its pairs.
+            return (info.users + info.items) * size**3 + 4.0 * size**2 * sum(pairs)
+        case "pairwise":
+            levels = config.behaviors if config.uses("lambdas") else config.learned
+            return sum(info.interactions[b] for b in levels) * (1 + config.negatives) * (_INSTANCE + costs[0])
+        case "shared":
+            return sum(pairs) * (1 + config.negatives) * sum(costs) / len(costs)  # an instance is there for all stages
+    # A sampled instance of behavior r goes through the stages up to r.
+    return sum(count * (1 + config.negatives) * (_INSTANCE + sum(costs[: r + 1])) for r, count in enumerate(pairs))
 
 
 def _pair_operations(config: RunConfig) -> float:
     """Forward and backward for one user-item pair, all stages."""
-    if config.method == "bpr":
-        return 6.0 * config.embedding_size
-    return sum(_unit_operations(config, unit) for unit in config.units)
+    return sum(_unit_operations(config, unit) for unit in _units(config))
+
+
+def _units(config: RunConfig) -> tuple[Unit, ...]:
+    """The units of what is learned; a factorization costs what a GMF unit does."""
+    method = METHODS[config.method]
+    if method.unit or "unit" in method.options:
+        return config.units
+    product: Unit = "gmf"
+    return (product,) * len(config.learned)
 
 
 def _unit_operations(config: RunConfig, unit: Unit) -> float:
@@ -115,8 +127,12 @@ def _unit_operations(config: RunConfig, unit: Unit) -> float:
 
 
 def _kind(config: RunConfig) -> tuple[str, str, tuple[Unit, ...], int]:
-    return config.method, _loss(config), tuple(sorted(set(config.units))), config.threads
+    return config.method, _minimized(config), tuple(sorted(set(_units(config)))), config.threads
 
 
-def _loss(config: RunConfig) -> str:
-    return config.loss or "sampled"
+def _minimized(config: RunConfig) -> str:
+    """What an epoch goes through: all pairs, sampled ones, or a closed form."""
+    method = METHODS[config.method]
+    if method.losses:
+        return given(config.loss)
+    return "pairwise" if method.pairwise else "squared" if "dropout" in method.options else "solved"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset, IntArray
@@ -21,17 +21,9 @@ from nmtr.evaluation.metrics import SELECTION, intervals, summarize
 from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import Result, Slice
 from nmtr.evaluation.scorer import Scorer
-from nmtr.models.bpr import BPR
+from nmtr.methods import contract
 from nmtr.models.kernels import use_threads
-from nmtr.models.nmtr import NMTR
-from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import scorer_of
-from nmtr.training.exact import ExactLoss
-from nmtr.training.loop import Trainer
-from nmtr.training.objectives import Objective, PairwiseLoss, SampledLoss
 from nmtr.training.report import EpochReport, Phase
-from nmtr.training.shared import SharedLoss
-from nmtr.training.squared import SquaredLoss
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
 #: million users need not be ranked after every epoch.
@@ -70,13 +62,14 @@ class Experiment:
 
     def _begin(self, phase: Phase) -> None:
         self._phase, self._epoch = phase, 0
-        self._split = split(self.dataset, self.config.protocol, self.config.seed, validation=phase == "select")
+        self._split = _split(self.dataset, self.config, validation=phase == "select")
         self._compared = _some(self._split.valid_item, self.config.seed)
-        self._trainer: Trainer | None = None
+        self._trainer: contract.Learning | None = None
         if self.config.uses("epochs"):
             torch.manual_seed(self.config.seed)
-            model = _model(self.config, self.dataset)
-            self._trainer = Trainer(model, _objective(model, self.config, self._split), self.config)
+            method = contract.trained(self.config)
+            model = method.build(self.config, self.dataset.num_users, self.dataset.num_items)
+            self._trainer = method.learning(model, self.config, self._split.train)
 
     def epochs(self, stop: Callable[[], bool] = lambda: False) -> Iterator[EpochReport]:
         """Trains, yielding a report after every epoch; `state()` may be taken after each.
@@ -94,7 +87,7 @@ class Experiment:
             yield self._train_epoch(self._best_epoch, stop)
 
     def _selected(self) -> bool:
-        waited = self._epoch - self._best_epoch
+        waited = self._epoch - max(self._best_epoch, self.config.earliest - 1)
         return self._epoch >= self.config.epochs or 0 < self.config.patience <= waited
 
     def _train_epoch(self, most: int, stop: Callable[[], bool]) -> EpochReport:
@@ -103,7 +96,7 @@ class Experiment:
         self._epoch += 1
         self._seconds.append(seconds)
         valid = self._validate() if self._phase == "select" else None
-        learned = self.config.behaviors if self.config.uses("lambdas") else self.config.behaviors[-1:]
+        learned = self.config.behaviors if len(losses) > 1 else self.config.behaviors[-1:]
         return EpochReport(
             epoch=self._epoch,
             epochs=most,
@@ -122,7 +115,7 @@ class Experiment:
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
-        if value > self._best_value:
+        if self._epoch >= self.config.earliest and value > self._best_value:
             self._best_epoch, self._best_value, self._valid_ranks = self._epoch, value, ranks
             self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         self._evaluating += time.perf_counter() - started
@@ -138,7 +131,9 @@ class Experiment:
         self._evaluating += time.perf_counter() - started
 
     def _scorer(self) -> Scorer:
-        return _scorer(self._trainer.model) if self._trainer else _rule(self.config, self._split)
+        if self._trainer is None:
+            return contract.rule(self.config).rule(self.config, self._split.train)
+        return contract.trained(self.config).scorer(self._trainer.model)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors and plain values."""
@@ -205,49 +200,23 @@ def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tenso
     Raises RunError where the weights are not this config's and data set's.
     """
     chosen = dataset.select(config.behaviors)
-    parts = split(chosen, config.protocol, config.seed, validation=not config.refit)
+    parts = _split(chosen, config, validation=not config.refit)
     if not config.uses("epochs"):
-        return _rule(config, parts), parts
+        return contract.rule(config).rule(config, parts.train), parts
+    method = contract.trained(config)
     with torch.device("meta"):  # shapes only: the weights replace what would be drawn
-        model = _model(config, chosen)
+        model = method.build(config, chosen.num_users, chosen.num_items)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if expected != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
         raise RunError(
             f"the run's weights must fit data set {dataset.name} and its config, and do not: train it again."
         )
     model.load_state_dict(weights, assign=True)
-    return _scorer(model), parts
+    return method.scorer(model), parts
 
 
-def _model(config: RunConfig, dataset: Dataset) -> nn.Module:
-    sizes = dataset.num_users, dataset.num_items
-    if config.method == "nmtr":
-        return NMTR(*sizes, config.units, embedding_size=config.embedding_size, layers=config.layers)
-    return BPR(*sizes, embedding_size=config.embedding_size)
-
-
-def _objective(model: nn.Module, config: RunConfig, parts: Split) -> Objective:
-    assert config.batch_size is not None and config.dropout is not None, "the config is resolved"
-    options: dict[str, Any] = {"batch_size": config.batch_size, "dropout": config.dropout}
-    if isinstance(model, BPR):
-        return PairwiseLoss(model, parts.train, negatives=config.negatives, **options)
-    assert isinstance(model, NMTR) and config.lambdas is not None
-    if config.loss == "squared":
-        return SquaredLoss(model, parts.train, config.lambdas, unobserved_weight=config.unobserved_weight, **options)
-    losses: dict[str, Any] = {"sampled": SampledLoss, "shared": SharedLoss, "exact": ExactLoss}
-    objective: Objective = losses[config.loss or "sampled"](
-        model, parts.train, config.lambdas, negatives=config.negatives, **options
-    )
-    return objective
-
-
-def _scorer(model: nn.Module) -> Scorer:
-    assert isinstance(model, NMTR | BPR)
-    return scorer_of(model) if isinstance(model, NMTR) else model
-
-
-def _rule(config: RunConfig, parts: Split) -> Scorer:
-    return LastBehavior(parts.train) if config.method == "last-behavior" else Popularity(parts.train)
+def _split(dataset: Dataset, config: RunConfig, *, validation: bool) -> Split:
+    return split(dataset, config.protocol, config.seed, validation=validation, sample=config.sample)
 
 
 def _some(held_out: IntArray, seed: int) -> IntArray:

@@ -33,11 +33,11 @@ class Stage:
     """One stage of the cascade for one user-item pair (Eq. 9): ``logit == inherited + own + bias``, to the last bit."""
 
     behavior: str
-    inherited: float  # the logit of the stage before; 0 at the first
-    own: float  # f^r(p_u, q_i)
+    inherited: float  # what it keeps of the logit of the stage before: all, half (mean) or none; 0 at the first
+    own: float  # f^r(p_u, q_i), or half of it
     bias: float  # b_i^r
-    logit: float  # log-odds; of the squared loss a score that was fitted to 0 and 1 as it is
-    probability: float | None  # sigmoid of the log-odds; None for a score of the squared loss
+    logit: float  # log-odds where the loss is a log loss; else a score
+    probability: float | None  # sigmoid of the log-odds; None for a score
     rank: int | None = None  # the item's rank by this stage alone, from 0; None where it was not asked for
 
     @property
@@ -185,16 +185,17 @@ def _stages(fitted: Fitted, row: int, items: NDArray[np.int64]) -> list[tuple[St
         return [()] * len(items)
     parts = fitted.scorer.stages(np.full(len(items), row), items)
     return [
-        tuple(_cascade(fitted.config, own, bias))
+        tuple(_cascade(fitted.config, own, bias, parts.kept))
         for own, bias in zip(parts.own.tolist(), parts.bias.tolist(), strict=True)
     ]
 
 
-def _cascade(config: RunConfig, own: Sequence[float], bias: Sequence[float]) -> Iterator[Stage]:
+def _cascade(config: RunConfig, own: Sequence[float], bias: Sequence[float], kept: float) -> Iterator[Stage]:
     """Adds one pair's parts up, in double precision, so that what is shown sums exactly."""
     inherited = 0.0
-    for behavior, f, b in zip(config.behaviors, own, bias, strict=True):
+    for behavior, f, b in zip(config.learned, own, bias, strict=True):
         logit = inherited + f + b
-        probability = None if config.loss == "squared" else float(expit(logit))
+        # Only a log loss makes log-odds; differences of scores (no loss to choose) and squared errors do not.
+        probability = None if config.loss in (None, "squared") else float(expit(logit))
         yield Stage(behavior, inherited, f, b, logit, probability)
-        inherited = logit
+        inherited = kept * logit

@@ -11,6 +11,7 @@ from hypothesis import settings
 from scipy.sparse import csr_array
 
 from nmtr.config import RunConfig
+from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset, Origin
 
 settings.register_profile("busy machines", deadline=None)
@@ -48,7 +49,7 @@ def random_dataset(
 def resolved(dataset: Dataset, **options: Any) -> RunConfig:
     """A quick config for the data set, on one thread."""
     quick = {"data": dataset.name, "threads": 1}
-    if options.get("method", "nmtr") in ("nmtr", "bpr"):
+    if "epochs" in METHODS[options.get("method", "nmtr")].options:
         quick |= {"embedding_size": 4, "epochs": 4}
     return RunConfig.parse(quick | options).resolve(dataset.behaviors)
 

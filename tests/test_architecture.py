@@ -21,11 +21,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"errors", "config"},
     "native": set(),
     "evaluation": {"errors", "config", "data", "native"},
-    "models": {"config", "data", "evaluation", "native"},
+    "models": {"config", "evaluation", "native"},
     "explain": {"errors", "config", "data", "evaluation"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
-    "experiment": {"errors", "config", "data", "evaluation", "models", "training", "training.report"},
+    "methods": {"config", "evaluation", "models", "training", "training.report"},
+    "experiment": {"errors", "config", "data", "evaluation", "methods", "models", "training.report"},
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "workspace": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
@@ -44,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.
-WITH_TORCH = {"models", "training", "experiment"}
+WITH_TORCH = {"models", "training", "methods", "experiment"}
 
 
 @dataclass(frozen=True)

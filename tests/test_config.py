@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nmtr.config import METHODS, RunConfig
+from nmtr.config import RunConfig
+from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
 
 FUNNEL = ("view", "cart", "buy")
@@ -44,7 +45,7 @@ def refusal(options: dict[str, Any]) -> str:
             {"unit": MIX | {"like": "gmf"}},
             "unit must name each behavior once (view, cart, buy); got view, cart, buy, like.",
         ),
-        ({"method": "als"}, "method must be one of nmtr, bpr, popularity or last-behavior; got als."),
+        ({"method": "als"}, f"method must be one of {', '.join(METHODS)}; got als."),
         ({"protocol": "leaky"}, "protocol must be one of standard or clean; got leaky."),
         ({"loss": "cubed"}, "loss must be one of sampled, shared, exact or squared; got cubed."),
         ({"optimizer": "sgd"}, "optimizer must be one of adagrad or adam; got sgd."),
@@ -98,7 +99,7 @@ def test_wrong_config_is_refused_in_one_sentence(options: dict[str, Any], senten
 
 def test_unknown_option_is_refused_with_the_list_of_those_there_are() -> None:
     sentence = refusal({"lamdas": [1]})
-    assert sentence.startswith("lamdas is not an option; the options are data, behaviors, protocol, method, ")
+    assert sentence.startswith("lamdas is not an option; the options are data, behaviors, protocol, sample, method, ")
     assert all(name in sentence for name in RunConfig.model_fields)
 
 
@@ -163,7 +164,10 @@ def test_mix_of_one_unit_is_that_unit() -> None:
     [
         ({"unit": "neumf"}, "NMTR-NeuMF"),
         ({"unit": MIX}, "NMTR-GMF+MLP+NeuMF"),
+        ({"unit": "gmf", "cascade": "mean", "embedding": "separate"}, "NMTR-GMF, mean, separate"),
+        ({"unit": "mlp", "cascade": "none", "training": "sequential"}, "NMTR-MLP, no cascade, sequential"),
         ({"method": "bpr"}, "BPR-MF"),
+        ({"method": "neumf"}, "NeuMF"),
         ({"method": "popularity"}, "Popularity"),
         ({"method": "last-behavior"}, "Touched before, not bought"),
     ],

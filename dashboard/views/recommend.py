@@ -154,7 +154,8 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
         "item": st.column_config.TextColumn("item", width=190 if titled else "small"),
     }
     cue = cues(info.behaviors)
-    stages = top.items[0].stages
+    # A ranking score of one stage is no chance: it is shown as the number that it is.
+    stages = top.items[0].stages if run.config.loss else ()
     for r, stage in enumerate(stages):
         columns[stage.behavior] = [item.stages[r].expected for item in top.items]
         config[stage.behavior] = st.column_config.ProgressColumn(

@@ -9,7 +9,8 @@ import streamlit as st
 from dashboard import charts, live, parts, state, weights
 from dashboard.cues import cues
 from dashboard.words import duration, plain, size
-from nmtr.config import METHOD_NAMES, METHOD_OPTIONS, METHODS, PROTOCOLS, UNIT_NAMES, UNITS, RunConfig, Unit
+from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
+from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
 from nmtr.runs.store import Run
@@ -17,6 +18,12 @@ from nmtr.runs.store import Run
 #: The options under "Advanced", in plain words; their help is the config's own text.
 ADVANCED = {
     "loss": "Loss",
+    "cascade": "Cascade",
+    "embedding": "Embeddings",
+    "training": "Training",
+    "shared_side": "Shared side",
+    "item_bias": "Bias for each item",
+    "unseen_share": "Share of unseen negatives",
     "unobserved_weight": "Weight of the unobserved",
     "epochs": "Most epochs",
     "patience": "Patience, in epochs",
@@ -25,6 +32,7 @@ ADVANCED = {
     "negatives": "Negatives ρ",
     "dropout": "Dropout",
     "optimizer": "Optimizer",
+    "initial_scale": "Initial scale",
     "learning_rate": "Learning rate",
     "l2_embeddings": "L2 on embeddings",
     "l2_towers": "L2 on units",
@@ -40,11 +48,19 @@ CHOICES = {
         DEFAULT: "Default for the units",
         "exact": "Exact, all items",
         "sampled": "Sampled items",
+        "shared": "Shared samples",
         "squared": "Squared, all items",
     },
+    "cascade": {"sum": "Sum (the paper)", "mean": "Mean with the stage before", "none": "None"},
+    "embedding": {"shared": "Shared by behaviors", "separate": "One for each behavior"},
+    "training": {"joint": "All behaviors at once", "sequential": "One after the other"},
+    "shared_side": {"item": "Items", "user": "Shoppers"},
     "optimizer": {"adagrad": "Adagrad", "adam": "Adam"},
 }
-FRACTIONS = {"unobserved_weight", "dropout", "learning_rate", "l2_embeddings", "l2_towers"}
+FRACTIONS = {
+    *("unobserved_weight", "unseen_share", "dropout", "initial_scale"),
+    *("learning_rate", "l2_embeddings", "l2_towers"),
+}
 
 
 def page() -> None:
@@ -98,28 +114,28 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
     with model.container(border=True, height="stretch"):
         st.markdown("##### 2 · Model")
         options["method"] = st.selectbox(
-            "Method", METHODS, format_func=METHOD_NAMES.__getitem__, key="train_method", persist_state="session"
+            "Method",
+            [*METHODS],
+            format_func=lambda name: METHODS[name].label,
+            key="train_method",
+            persist_state="session",
         )
-        if "unit" in METHOD_OPTIONS[options["method"]]:
+        method = METHODS[options["method"]]
+        if "unit" in method.options:
             options["unit"] = _units(info, options["behaviors"])
         else:
-            st.caption(_ABOUT[options["method"]])
+            st.caption(plain(method.about))
     with weighing.container(border=True, height="stretch"):
         st.markdown("##### 3 · Weight of each behavior (λ)")
-        if "lambdas" in METHOD_OPTIONS[options["method"]]:
-            options["lambdas"] = weights.choose(options["behaviors"], options["unit"])
+        if "lambdas" in method.options:
+            options["lambdas"] = weights.choose(options["behaviors"], options.get("unit", "gmf"))
         else:
-            st.caption(f"{METHOD_NAMES[options['method']]} has one loss or none, so there is nothing to weigh.")
+            st.caption(f"{method.label} has one loss or none, so there is nothing to weigh.")
     with st.expander("Advanced", icon=":material/tune:"):
         options |= _advanced(options["method"])
+    if options.get("training") == "sequential":
+        del options["lambdas"]  # one behavior at a time has the whole weight
     return options
-
-
-_ABOUT = {
-    "bpr": "Matrix factorization on the target alone, learned from pairs: bought before not bought.",
-    "popularity": "The most bought items first, the same for everyone. Nothing to train.",
-    "last-behavior": "What the shopper touched in the step before the target and did not buy. Nothing to train.",
-}
 
 
 def _help(option: str) -> str:
@@ -175,14 +191,15 @@ def _advanced(method: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     with st.grid(5, min_column_width=170):
         for name, label in ADVANCED.items():
-            chosen = {"method": method} | {key: options[key] for key in ("loss",) if key in options}
+            chosen = {"method": method} | {key: options[key] for key in ("loss", "training") if key in options}
             if not RunConfig.parse(chosen).uses(name):
                 continue
             default = RunConfig.model_fields[name].get_default(call_default_factory=True)
             shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
             value: Any
             if name in CHOICES:
-                value = st.selectbox(label, [*CHOICES[name]], format_func=CHOICES[name].__getitem__, **shared)
+                offered = [DEFAULT, *METHODS[method].losses] if name == "loss" else [*CHOICES[name]]
+                value = st.selectbox(label, offered, format_func=CHOICES[name].__getitem__, **shared)
             elif isinstance(default, bool):
                 value = st.checkbox(label, default, **shared)
             elif name in FRACTIONS:

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from nmtr.cli import data, runs, services, training
+from nmtr.cli import data, methods, runs, services, training
 from nmtr.cli.console import note
 from nmtr.errors import NmtrError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Learn recommenders from views, carts and purchases. Everything lives under NMTR_HOME (default ~/.nmtr).",
 )
 app.add_typer(data.commands, name="data")
+app.command("methods")(methods.list_methods)
 app.command("train")(training.train)
 app.command("runs")(runs.list_runs)
 app.command("show")(runs.show_run)

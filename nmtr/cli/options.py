@@ -13,7 +13,16 @@ from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
 
 #: How the options look whose form their type does not tell.
-_FORMS = {"data": "NAME", "behaviors": "B,B,…", "unit": "UNIT|B=UNIT,B=UNIT,…", "lambdas": "W,W,…"}
+_FORMS = {
+    "data": "NAME",
+    "behaviors": "B,B,…",
+    "unit": "UNIT|B=UNIT,B=UNIT,…",
+    "method": "METHOD",
+    "sample": "B=X,B=X,…",
+    "lambdas": "W,W,…",
+}
+
+_SUCH_AS = {"--lambdas": "0.4,0.6 or 1/3,2/3", "--sample": "cart=0.5 or cart=1/2"}
 
 
 def takes_config(command: Callable[..., None]) -> Callable[..., None]:
@@ -58,7 +67,10 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     if "behaviors" in found:
         found["behaviors"] = names(found["behaviors"], "--behaviors")
     if "lambdas" in found:
-        found["lambdas"] = tuple(_number(part) for part in found["lambdas"].split(","))
+        found["lambdas"] = tuple(_number(part, "--lambdas") for part in found["lambdas"].split(","))
+    if "sample" in found:
+        shares = pairs(found["sample"], "--sample")
+        found["sample"] = {behavior: _number(share, "--sample") for behavior, share in shares.items()}
     if "=" in found.get("unit", ""):
         found["unit"] = pairs(found["unit"], "--unit")
     return found
@@ -98,12 +110,12 @@ def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
     return read
 
 
-def _number(text: str) -> float:
+def _number(text: str, option: str) -> float:
     """A number, or a fraction such as 1/3."""
     above, slash, below = text.partition("/")
     try:
         return float(above) / float(below) if slash else float(above)
     except (ValueError, ZeroDivisionError):
         raise ConfigError(
-            f"--lambdas must be numbers or fractions, such as 0.4,0.6 or 1/3,2/3; got {text.strip()!r}."
+            f"{option} must be numbers or fractions, such as {_SUCH_AS[option]}; got {text.strip()!r}."
         ) from None

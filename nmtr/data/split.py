@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,17 +23,28 @@ class Split:
     known: csr_array  # (M, N) every purchase of training and validation: what the test ranking leaves out
 
 
-def split(dataset: Dataset, protocol: Protocol, seed: int, *, validation: bool = True) -> Split:
+def split(
+    dataset: Dataset,
+    protocol: Protocol,
+    seed: int,
+    *,
+    validation: bool = True,
+    sample: Mapping[str, float] | None = None,
+) -> Split:
     """Hold out one purchase a user for validation, beside the test purchase that the data set holds out.
 
     The validation purchase is the one that the source names, else one drawn at random (seeded) from the
     training purchases of each user who has two or more. *standard*, as published, removes the held-out pairs
     from the target only; *clean* removes them from every lower behavior too. Without `validation`, the
-    validation purchases stay in training (refit).
+    validation purchases stay in training (refit). Of the lower behaviors in `sample` only that share of the pairs
+    stays, drawn at random (seeded) from each user's.
     """
     known = dataset.matrices[-1]
     valid_item = _validation_items(dataset, seed) if validation else np.full(dataset.num_users, -1, np.int32)
-    lower = [*dataset.matrices[:-1]]
+    lower = [
+        _sampled(matrix, sample[behavior], [seed, r]) if sample and behavior in sample else matrix
+        for r, (behavior, matrix) in enumerate(zip(dataset.behaviors[:-1], dataset.matrices[:-1], strict=True))
+    ]
     if protocol == "clean":
         lower = [without(without(matrix, dataset.test_item), valid_item) for matrix in lower]
     return Split(
@@ -49,6 +61,18 @@ def without(matrix: csr_array, held_out: IntArray) -> csr_array:
     users, items = pairs_of(matrix)
     keep = items != held_out[users]
     return matrix if keep.all() else matrix_of(users[keep], items[keep], matrix.shape)
+
+
+def _sampled(matrix: csr_array, share: float, seed: Sequence[int]) -> csr_array:
+    """The (M, N) matrix with that share of each user's pairs, rounded at random, so that it holds in the mean."""
+    users, items = pairs_of(matrix)
+    rng = np.random.default_rng(seed)
+    order = np.lexsort((rng.random(len(users)), users))  # each user's pairs in random order
+    place = np.arange(len(users)) - matrix.indptr[users[order]]
+    kept = np.floor(share * np.diff(matrix.indptr) + rng.random(matrix.shape[0]))
+    keep = np.zeros(len(users), np.bool_)
+    keep[order] = place < kept[users[order]]
+    return matrix_of(users[keep], items[keep], matrix.shape)
 
 
 def stands_in(matrix: csr_array, held_out: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

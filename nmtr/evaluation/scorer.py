@@ -44,13 +44,18 @@ class RoughScorer(Scorer, Protocol):
 class Stages:
     """Scores taken apart along the cascade (Eq. 9), for B pairs and R behaviors, lowest first."""
 
-    own: FloatArray  # (B, R) each stage's own interaction f^r(p_u, q_i)
+    own: FloatArray  # (B, R) each stage's own interaction f^r(p_u, q_i); half of it after the first of a mean cascade
     bias: FloatArray  # (B, R) each stage's item bias b_i^r
+    kept: float = 1.0  # how much of a stage's logit the next one inherits
 
     @property
     def logits(self) -> FloatArray:
-        """(B, R) before the sigmoid: ``logits[:, r] == logits[:, r - 1] + (own[:, r] + bias[:, r])``, to the bit."""
-        return np.cumsum(self.own + self.bias, axis=1, dtype=np.float32)
+        """(B, R) before the sigmoid: ``logits[:, r] == kept * logits[:, r - 1] + (own[:, r] + bias[:, r])``, to the
+        bit."""
+        logits = (self.own + self.bias).astype(np.float32, copy=True)
+        for r in range(1, logits.shape[1]):
+            logits[:, r] += np.float32(self.kept) * logits[:, r - 1]
+        return logits
 
 
 @runtime_checkable

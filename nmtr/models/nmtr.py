@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nmtr.config import Unit
+from nmtr.config.methods import Unit
 from nmtr.models.pairs import dots, embed
 from nmtr.models.units import InteractionUnit
+
+Cascade = Literal["sum", "mean", "none"]
+Embedding = Literal["shared", "separate"]
+
+#: What a stage after the first keeps of the score before it, and of its own interaction.
+_KEPT: dict[Cascade, tuple[float, float]] = {"sum": (1.0, 1.0), "mean": (0.5, 0.5), "none": (0.0, 1.0)}
 
 
 class NMTR(nn.Module):
     """The cascade of Eq. 9. M users, N items, R behaviors (the target last), E embedding size.
 
     out^1 = f^1(p_u, q_i) + b_i^1
-    out^r = out^(r-1) + f^r(p_u, q_i) + b_i^r
+    out^r = kept out^(r-1) + own f^r(p_u, q_i) + b_i^r
+
+    with kept = own = 1 for a cascade that sums (the paper), 1/2 for one that takes the mean with the stage before (the
+    authors' code), and kept = 0, own = 1 for stages that know nothing of each other.
+
+    Separate embeddings are one block of E numbers for each behavior, side by side in a row of the table: unit r reads
+    block r, so everything else works as on shared ones.
     """
 
     def __init__(
@@ -30,20 +42,26 @@ class NMTR(nn.Module):
         *,
         embedding_size: int = 64,
         layers: int = 3,
+        cascade: Cascade = "sum",
+        embedding: Embedding = "shared",
+        scale: float = 0.1,
     ) -> None:
         super().__init__()
         self.num_users, self.num_items = num_users, num_items
-        self.users = nn.Embedding(num_users, embedding_size)  # P, Eq. 4
-        self.items = nn.Embedding(num_items, embedding_size)  # Q, Eq. 4
+        self.kept, self.own = _KEPT[cascade]
+        self._size, self._separate = embedding_size, embedding == "separate"
+        width = embedding_size * (len(units) if self._separate else 1)
+        self.users = nn.Embedding(num_users, width)  # P, Eq. 4
+        self.items = nn.Embedding(num_items, width)  # Q, Eq. 4
         modules = nn.ModuleList(InteractionUnit(kind, embedding_size, layers) for kind in units)
         self.units = cast(Sequence[InteractionUnit], modules)  # a ModuleList does not say what it holds
         self.bias = nn.Parameter(torch.zeros(len(units), num_items))  # (R, N)
-        self.initialize()
+        self.initialize(scale)
 
     @torch.no_grad()
-    def initialize(self) -> None:
+    def initialize(self, scale: float) -> None:
         for table in (self.users, self.items):
-            table.weight.normal_(0.0, 0.1)
+            table.weight.normal_(0.0, scale)
         for unit in self.units:
             unit.initialize()
         self.bias.zero_()
@@ -90,23 +108,66 @@ class NMTR(nn.Module):
         users = torch.cat([of_stage(rows) + r * len(p) for r, of_stage in enumerate(wanted)])
         items = [of_stage(columns) for of_stage in wanted]
         places = torch.cat([own + r * len(q) for r, own in enumerate(items)])
-        out = bias.cumsum(0).flatten().index_select(0, places)
+        out = self.biases(bias).flatten().index_select(0, places)
         if any(unit.gmf is not None for unit in self.units):
-            out = out + dots((p * self.summed_gmf()[:, None]).flatten(0, 1), q, users, torch.cat(items))
+            out = out + dots((p * self.heads()[:, None]).flatten(0, 1), q, users, torch.cat(items))
         logits = list(torch.tensor_split(out, np.cumsum([len(own) for own in items])[:-1].tolist()))
         inherited: Tensor | None = None  # the towers' part of the pairs that are left
         for r, (unit, end, of_stage) in enumerate(zip(self.units, ends, wanted, strict=True)):
+            inherited = None if inherited is None else inherited[:end]
             if unit.tower is not None:
-                own = unit.tower(p, q, rows[:end], columns[:end])
-                inherited = own if inherited is None else inherited[:end] + own
+                own = unit.tower(self.block(p, r), self.block(q, r), rows[:end], columns[:end])
+                inherited = self._next(r, inherited, own)
+            elif inherited is not None:
+                inherited = self._next(r, inherited, None)
             if inherited is not None:
                 logits[r] = logits[r] + of_stage(inherited)
         return logits
 
-    def summed_gmf(self) -> Tensor:
-        """h^1 + ... + h^r of each stage, (R, E); a unit without a GMF part adds nothing."""
-        size = self.items.embedding_dim
-        return torch.stack([torch.zeros(size) if unit.gmf is None else unit.gmf for unit in self.units]).cumsum(0)
+    def _next(self, r: int, inherited: Tensor | None, own: Tensor | None) -> Tensor:
+        """The towers' part of stage r, from that of the stage before and its own; one of them may be missing."""
+        parts = []
+        if inherited is not None:
+            parts.append(inherited if self.kept == 1 else self.kept * inherited)
+        if own is not None:
+            parts.append(own if r == 0 or self.own == 1 else self.own * own)
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+    def _added_up(self, parts: Tensor, own: float) -> Tensor:
+        """What parts (R, ...) of the stages come to along the cascade, those after the first counted `own` times."""
+        if self.kept == own == 1:
+            return parts.cumsum(0)
+        stages = [parts[0]]
+        for part in parts[1:]:
+            stages.append(self.kept * stages[-1] + own * part)
+        return torch.stack(stages)
+
+    def block(self, vectors: Tensor, r: int) -> Tensor:
+        """What unit r reads of vectors (..., E) or, of separate embeddings, (..., R E)."""
+        return vectors[..., r * self._size : (r + 1) * self._size] if self._separate else vectors
+
+    def biases(self, bias: Tensor) -> Tensor:
+        """The item biases of the stages up to r, added up: (R, n) -> (R, n)."""
+        return self._added_up(bias, 1.0)
+
+    def heads(self) -> Tensor:
+        """h^1 + ... + h^r of each stage, added up as its cascade does, (R, E); a unit without a GMF part adds nothing.
+
+        Separate embeddings have (R, R E), each h in its block.
+        """
+        own = [torch.zeros(self._size) if unit.gmf is None else unit.gmf for unit in self.units]
+        parts = torch.block_diag(*own) if self._separate else torch.stack(own)  # type: ignore[no-untyped-call]
+        return self._added_up(parts, self.own)
+
+    def products(self, users: Tensor, dropout: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The logits of GMF units as products, for `SquaredLoss`: z (R, B, E), q (N, E), bias (R, N)."""
+        p = nn.functional.dropout(embed(self.users, users), dropout, self.training)
+        return p * self.heads()[:, None], self.items.weight, self.biases(self.bias)
+
+    def tower_weights(self) -> list[float]:
+        """How often each unit counts in the target's logit, R numbers: 1 where the cascade sums."""
+        each = torch.eye(len(self.units))
+        return [float(weight) for weight in self._added_up(each, self.own)[-1]]
 
     def folded(self, q: Tensor, bias: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The GMF parts and biases of the stages up to r as one product: p . k + b with k = q * (h^1 + ... + h^r) and
@@ -114,17 +175,19 @@ class NMTR(nn.Module):
 
         q: (n, E); bias: (R, n). R of k (n, E) and b (n,).
         """
-        return [(q * h, b) for h, b in zip(self.summed_gmf(), bias.cumsum(0), strict=True)]
+        return [(q * h, b) for h, b in zip(self.heads(), self.biases(bias), strict=True)]
 
     def over_items(self, p: Tensor, q: Tensor, bias: Tensor) -> list[Tensor]:
         """The logits of every stage for all pairs of vectors: p (B, E), q (n, E), bias (R, n) -> R of (B, n)."""
         logits: list[Tensor] = []
         inherited: Tensor | None = None
         rows, columns = grid(len(p), len(q))
-        for unit, (k, b) in zip(self.units, self.folded(q, bias), strict=True):
+        for r, (unit, (k, b)) in enumerate(zip(self.units, self.folded(q, bias), strict=True)):
             if unit.tower is not None:
-                own = unit.tower(p, q, rows, columns).view(len(p), len(q))
-                inherited = own if inherited is None else inherited + own
+                own = unit.tower(self.block(p, r), self.block(q, r), rows, columns).view(len(p), len(q))
+                inherited = self._next(r, inherited, own)
+            elif inherited is not None:
+                inherited = self._next(r, inherited, None)
             out = torch.addmm(b, p, k.T)
             logits.append(out if inherited is None else out + inherited)
         return logits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -11,7 +13,7 @@ from nmtr.evaluation.scorer import FloatArray, IndexArray
 class Popularity:
     """Items that more users bought stand first, the same list for everyone; the score is the number of buyers."""
 
-    def __init__(self, train: tuple[csr_array, ...]) -> None:
+    def __init__(self, train: Sequence[csr_array]) -> None:
         self.num_users, self.num_items = train[-1].shape
         self.buyers = np.bincount(train[-1].indices, minlength=self.num_items).astype(np.float32)  # (N,)
 
@@ -26,7 +28,7 @@ class LastBehavior(Popularity):
     The score of such an item is its number of buyers above that of the most bought item of all.
     """
 
-    def __init__(self, train: tuple[csr_array, ...]) -> None:
+    def __init__(self, train: Sequence[csr_array]) -> None:
         super().__init__(train)
         self.touched = train[-2]
 

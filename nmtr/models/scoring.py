@@ -33,7 +33,11 @@ class Cascade:
         items = model.items.weight
         self._k, self._b = model.folded(items, model.bias)[-1]
         self._panels = kernels.Panels.of(self._k) if kernels.usable(self._k) else None
-        self._towers = [(unit.tower, unit.tower.of_items(items)) for unit in model.units if unit.tower is not None]
+        self._towers = [
+            (r, unit.tower, unit.tower.of_items(model.block(items, r)), weight)
+            for r, (unit, weight) in enumerate(zip(model.units, model.tower_weights(), strict=True))
+            if unit.tower is not None and weight
+        ]
 
     def score(self, users: IndexArray) -> FloatArray:
         """Target scores of all items, (B, N) float32."""
@@ -53,9 +57,10 @@ class Cascade:
             for block in (slice(start, start + step) for start in range(0, len(p), step)):
                 own = out[block]
                 pairs = rows[: own.numel()], columns[: own.numel()]
-                for tower, of_items in self._towers:
-                    of_users = tower.of_users(p[block])
-                    own += tower.of_halves(of_users, of_items, *pairs, half_precision=half_precision).view_as(own)
+                for r, tower, of_items, weight in self._towers:
+                    of_users = tower.of_users(self._model.block(p[block], r))
+                    part = tower.of_halves(of_users, of_items, *pairs, half_precision=half_precision)
+                    own.add_(part.view_as(own), alpha=weight)
         return scores
 
     @torch.inference_mode()
@@ -65,11 +70,14 @@ class Cascade:
         p, q = self._model.users.weight[rows], self._model.items.weight[columns]
         each = torch.arange(len(p), dtype=torch.int32)
         parts: list[Tensor] = []
-        for unit in self._model.units:
-            own = p.new_zeros(len(p)) if unit.gmf is None else (p * q) @ unit.gmf
-            parts.append(own if unit.tower is None else own + unit.tower(p, q, each, each))
+        for r, unit in enumerate(self._model.units):
+            of_user, of_item = self._model.block(p, r), self._model.block(q, r)
+            own = p.new_zeros(len(p)) if unit.gmf is None else (of_user * of_item) @ unit.gmf
+            own = own if unit.tower is None else own + unit.tower(of_user, of_item, each, each)
+            parts.append(own if r == 0 else self._model.own * own)
         own = torch.stack(parts, dim=1)  # (B, R)
-        return Stages(own=own.numpy(), bias=self._model.bias[:, columns].T.numpy())  # indexing copied the bias
+        bias = self._model.bias[:, columns].T.numpy()  # indexing copied it
+        return Stages(own=own.numpy(), bias=bias, kept=self._model.kept)
 
 
 class RoughCascade(Cascade):
@@ -90,8 +98,9 @@ class RoughCascade(Cascade):
         p, columns = self._model.users.weight[_index(distinct)], torch.from_numpy(items.astype(np.int32))
         at = torch.from_numpy(rows.astype(np.int32))
         scores = self._b.index_select(0, columns) + dots(p, self._k, at, columns)
-        for tower, of_items in self._towers:
-            scores += tower.of_halves(tower.of_users(p), of_items, at, columns)
+        for r, tower, of_items, weight in self._towers:
+            of_users = tower.of_users(self._model.block(p, r))
+            scores.add_(tower.of_halves(of_users, of_items, at, columns), alpha=weight)
         result: FloatArray = scores.numpy()
         return result
 

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nmtr.config import Unit
+from nmtr.config.methods import Unit
 from nmtr.models.pairs import linear, towers
 
 

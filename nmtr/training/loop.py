@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,15 @@ class Trainer:
     an undisturbed one draws, and a checkpoint holds no generator's state.
     """
 
-    def __init__(self, model: nn.Module, objective: Objective, config: RunConfig) -> None:
-        self.model, self.objective, self.seed = model, objective, config.seed
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Objective,
+        config: RunConfig,
+        schedule: Callable[[int], Sequence[float]] | None = None,
+    ) -> None:
+        """schedule: the λ of each epoch, where they change."""
+        self.model, self.objective, self.seed, self.schedule = model, objective, config.seed, schedule
         self.optimizer = optimizer_of(model, config)
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
@@ -37,6 +44,8 @@ class Trainer:
         started = time.perf_counter()
         rng = np.random.default_rng([self.seed, number])
         losses = np.zeros(len(self.objective.instances))
+        if self.schedule is not None:
+            self.objective.lambdas = self.schedule(number)
         self.model.train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**62)))
@@ -55,6 +64,6 @@ class Trainer:
         """The model's and the optimizer's tensors."""
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

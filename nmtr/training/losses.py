@@ -16,6 +16,11 @@ def log_loss(logits: Tensor, positive: int) -> Tensor:
     return softplus(-logits[:positive]).sum() + softplus(logits[positive:]).sum()
 
 
+def squared_error(scores: Tensor, positive: int) -> Tensor:
+    """The squared error of sampled instances, summed; their labels as in `log_loss` (Eq. 3)."""
+    return ((scores[:positive] - 1) ** 2).sum() + (scores[positive:] ** 2).sum()
+
+
 def bpr_loss(differences: Tensor) -> Tensor:
     """-ln σ of how much better the purchase scores than the negative, summed (the log loss of BPR)."""
     return torch.nn.functional.softplus(-differences).sum()

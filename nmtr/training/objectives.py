@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,21 +11,33 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from nmtr.models.bpr import BPR
-from nmtr.models.nmtr import NMTR
-from nmtr.training.losses import bpr_loss, log_loss
-from nmtr.training.sampling import Batch, Distinct, Ints, NegativeSampler, PairSampler
+from nmtr.training.losses import log_loss
+from nmtr.training.sampling import Batch, Distinct, PairSampler
 
 
 class Objective(Protocol):
     """Deals out the batches of an epoch; `backward` adds a batch's gradient and returns its loss a behavior (sums)."""
 
+    lambdas: Sequence[float]  # the weight of each behavior's loss
     steps: int  # batches an epoch
     instances: NDArray[np.float64]  # expected instances of an epoch, a behavior: what the reported sums are divided by
 
     def batches(self, rng: np.random.Generator) -> Iterator[Any]: ...
 
     def backward(self, batch: Any) -> NDArray[np.float64]: ...
+
+
+class PairModel(Protocol):
+    """A model that scores listed pairs."""
+
+    num_users: int
+    num_items: int
+
+    def __call__(
+        self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int], dropout: float = 0.0
+    ) -> list[Tensor]:
+        """The scores of pairs under their own behaviors; see `NMTR.forward`."""
+        ...
 
 
 class ExpectedNegatives:
@@ -40,19 +52,20 @@ class ExpectedNegatives:
 
 
 class SampledLoss:
-    """Eq. 12 on the paper's mini-batches, in mean over a batch's instances."""
+    """Eq. 12 on the paper's mini-batches, in mean over a batch's instances, with the log loss or another one."""
 
     def __init__(
         self,
-        model: NMTR,
+        model: PairModel,
         train: Sequence[csr_array],
         lambdas: Sequence[float],
         *,
         negatives: int,
         batch_size: int,
         dropout: float,
+        loss: Callable[[Tensor, int], Tensor] = log_loss,
     ) -> None:
-        self.model, self.lambdas, self.dropout = model, lambdas, dropout
+        self.model, self.lambdas, self.dropout, self.loss = model, lambdas, dropout, loss
         self.sampler = PairSampler(train, negatives, batch_size)
         self.users, self.items = Distinct(model.num_users), Distinct(model.num_items)
         self.steps = self.sampler.steps
@@ -66,40 +79,9 @@ class SampledLoss:
         users, rows = self.users.of(np.concatenate(batch.users[::-1]))
         items, columns = self.items.of(np.concatenate(batch.items[::-1]))
         logits = self.model(users, items, rows, columns, [len(own) for own in batch.users], self.dropout)
-        losses = [log_loss(own, positive) for own, positive in zip(logits, batch.positives, strict=True)]
+        losses = [self.loss(own, positive) for own, positive in zip(logits, batch.positives, strict=True)]
         (weighted(self.lambdas, losses) * self.scale).backward()
         return np.array([float(loss.detach()) for loss in losses])
-
-
-class PairwiseLoss:
-    """BPR: -ln σ(score of a purchase - score of an item not bought), ρ items a purchase, in mean over a batch."""
-
-    def __init__(
-        self, model: BPR, train: Sequence[csr_array], *, negatives: int, batch_size: int, dropout: float
-    ) -> None:
-        self.model, self.negatives, self.batch_size, self.dropout = model, negatives, batch_size, dropout
-        self.sampler = NegativeSampler(train[-1])
-        pairs = train[-1].tocoo()
-        usable = self.sampler.possible[pairs.row]
-        self.users, self.items = pairs.row[usable].astype(np.int64), pairs.col[usable].astype(np.int64)
-        self.distinct_users, self.distinct_items = Distinct(model.num_users), Distinct(model.num_items)
-        self.steps = -(-len(self.users) // batch_size)
-        self.instances = np.array([float(len(self.users) * negatives)])
-
-    def batches(self, rng: np.random.Generator) -> Iterator[tuple[Ints, Ints, Ints]]:
-        order = rng.permutation(len(self.users))
-        for start in range(0, len(order), self.batch_size):
-            own = order[start : start + self.batch_size]
-            drawn = self.sampler.draw(np.repeat(self.users[own], self.negatives), rng)
-            yield self.users[own], self.items[own], drawn.reshape(len(own), self.negatives)
-
-    def backward(self, batch: tuple[Ints, Ints, Ints]) -> NDArray[np.float64]:
-        users, rows = self.distinct_users.of(batch[0])
-        items, columns = self.distinct_items.of(np.concatenate([batch[1], batch[2].ravel()]))
-        bought, other = columns.tensor_split([len(rows)])
-        loss = bpr_loss(self.model(users, items, rows, bought, other.view(len(rows), -1), self.dropout))
-        (loss / batch[2].size).backward()  # type: ignore[no-untyped-call]
-        return np.array([float(loss.detach())])
 
 
 def weighted(lambdas: Sequence[float], losses: Sequence[Tensor]) -> Tensor:

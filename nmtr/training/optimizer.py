@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nmtr.config import RunConfig
+from nmtr.config import RunConfig, given
 from nmtr.models import kernels
 
 
@@ -62,10 +62,9 @@ def optimizer_of(model: nn.Module, config: RunConfig) -> torch.optim.Optimizer:
     for name, parameter in model.named_parameters():
         (units if name.startswith("units.") else tables).append(parameter)
     groups = [
-        {"params": tables, "weight_decay": config.l2_embeddings},
+        {"params": tables, "weight_decay": given(config.l2_embeddings)},
         {"params": units, "weight_decay": config.l2_towers},
     ]
     groups = [group for group in groups if group["params"]]
-    assert config.learning_rate is not None, "the config is resolved"
     kind = Adagrad if config.optimizer == "adagrad" else Adam
-    return kind(groups, lr=config.learning_rate, fused=True)
+    return kind(groups, lr=given(config.learning_rate), fused=True)

@@ -7,6 +7,7 @@ give the idea; here it is applied to the cascade of NMTR.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,15 +15,25 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from nmtr.models.nmtr import NMTR
-from nmtr.models.pairs import dots, embed
+from nmtr.models.pairs import dots
 from nmtr.training.objectives import weighted
 
 
-class SquaredLoss:
-    """sum_u sum_i c (out^r - y^r)^2 of behavior r, with c = 1 where y^r = 1 and c = w where y^r = 0; all units are GMF.
+class Products(Protocol):
+    """A model whose score under each behavior is one product of vectors."""
 
-    Stage r is a product, out^r = z . q + b with z = p * (h^1 + ... + h^r) and b = b^1 + ... + b^r, so over all items
+    num_users: int
+
+    def products(self, users: Tensor, dropout: float) -> tuple[Tensor, Tensor, Tensor]:
+        """z (R, B, E) of B users, q (N, E) of all items or (R, N, E) if each behavior has its own, bias (R, N)."""
+        ...
+
+
+class SquaredLoss:
+    """sum_u sum_i c (out^r - y^r)^2 of behavior r, with c = 1 where y^r = 1 and c = w where y^r = 0.
+
+    Each score is a product, out^r = z . q + b; NMTR's with GMF units has z = p * (h^1 + ... + h^r) and
+    b = b^1 + ... + b^r. So over all items
 
         sum_i (z . q_i + b_i)^2 = z' (Q'Q) z + 2 z . (Q'b) + b . b,
 
@@ -33,7 +44,7 @@ class SquaredLoss:
 
     def __init__(
         self,
-        model: NMTR,
+        model: Products,
         train: Sequence[csr_array],
         lambdas: Sequence[float],
         *,
@@ -53,22 +64,20 @@ class SquaredLoss:
             yield order[start : start + self.batch_size]
 
     def backward(self, batch: NDArray[np.int64]) -> NDArray[np.float64]:
-        p = embed(self.model.users, torch.from_numpy(batch))
-        p = torch.nn.functional.dropout(p, self.dropout, self.model.training)
-        losses = self.losses(
-            p * self.model.summed_gmf()[:, None], self.model.items.weight, self.model.bias.cumsum(0), batch
-        )
+        losses = self.losses(*self.model.products(torch.from_numpy(batch), self.dropout), batch)
         (weighted(self.lambdas, losses) * self.scale).backward()
         return np.array([float(loss.detach()) for loss in losses])
 
     def losses(self, z: Tensor, q: Tensor, bias: Tensor, users: NDArray[np.int64]) -> list[Tensor]:
-        """R sums over the pairs of B users with all items: z (R, B, E), q (N, E), bias (R, N)."""
-        squares = (z @ (q.T @ q) * z).sum((1, 2)) + 2 * (z.sum(1) * (bias @ q)).sum(1) + z.shape[1] * (bias**2).sum(1)
+        """R sums over the pairs of B users with all items: z (R, B, E), q (N, E) or (R, N, E), bias (R, N)."""
+        of_items = (bias[:, None] @ q)[:, 0]
+        squares = (z @ (q.mT @ q) * z).sum((1, 2)) + 2 * (z.sum(1) * of_items).sum(1) + z.shape[1] * (bias**2).sum(1)
         touched = [matrix[users].tocoo() for matrix in self.train]
         # One list of pairs for all behaviors, with the R vectors of a user and the R biases of an item each a row.
         rows = _joined([own.row + r * z.shape[1] for r, own in enumerate(touched)])
-        at = _joined([own.col + r * len(q) for r, own in enumerate(touched)])
-        out = dots(z.flatten(0, 1), q, rows, _joined([own.col for own in touched])) + bias.flatten()[at]
+        at = _joined([own.col + r * bias.shape[1] for r, own in enumerate(touched)])
+        columns = at if q.dim() == 3 else _joined([own.col for own in touched])
+        out = dots(z.flatten(0, 1), q.flatten(0, -2), rows, columns) + bias.flatten()[at]
         corrections = (out - 1) ** 2 - self.unobserved_weight * out**2
         each = torch.split(corrections, [own.nnz for own in touched])
         return [self.unobserved_weight * all_items + own.sum() for all_items, own in zip(squares, each, strict=True)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nmtr.config.methods import METHODS
 from nmtr.workspace import Workspace
 from tests.cli.conftest import SMALL, Answer, Nmtr, events
 
@@ -31,9 +32,9 @@ NAME = (
 )
 TAKEN = "a new data set needs a name of its own; shop is taken: choose another, or remove that one first."
 OPTIONS = (
-    "data, behaviors, protocol, method, unit, lambdas, loss, unobserved_weight, epochs, patience, refit, "
-    "embedding_size, layers, negatives, dropout, optimizer, learning_rate, l2_embeddings, l2_towers, batch_size, "
-    "seed, threads"
+    "data, behaviors, protocol, sample, method, unit, lambdas, cascade, embedding, training, shared_side, item_bias, "
+    "unseen_share, loss, unobserved_weight, epochs, patience, refit, embedding_size, layers, negatives, dropout, "
+    "optimizer, initial_scale, learning_rate, l2_embeddings, l2_towers, batch_size, seed, threads"
 )
 CUT = " must be a whole {} file, but is cut off, damaged or locked ({}); get it again."
 
@@ -66,7 +67,32 @@ MISTAKES = [
     (f"{TRAIN} --unit view=gmf,cart", PAIRS.format("--unit", "view=gmf,cart")),
     (f"{TRAIN} --unit view=gmf,view=mlp", PAIRS.format("--unit", "view=gmf,view=mlp")),
     (f"{TRAIN} --protocol loose", "protocol must be one of standard or clean; got loose."),
-    (f"{TRAIN} --method svd", "method must be one of nmtr, bpr, popularity or last-behavior; got svd."),
+    (f"{TRAIN} --method svd", f"method must be one of {', '.join(METHODS)}; got svd."),
+    (
+        f"{TRAIN} --method mlp --loss squared",
+        "mlp learns by the losses sampled, shared, exact; got squared: choose one of these, or another method.",
+    ),
+    (
+        f"{TRAIN} --method bpr --loss exact",
+        "bpr has no option loss; leave it out, or choose another method.",
+    ),
+    (
+        f"{TRAIN} --training sequential --lambdas 0,0,1",
+        "sequential training weighs one behavior at a time; leave lambdas out.",
+    ),
+    (
+        f"{TRAIN} --training sequential --epochs 2",
+        "sequential training needs as many epochs as behaviors (3) or more; got 2.",
+    ),
+    (f"{TRAIN} --cascade product", "cascade must be one of sum, mean or none; got product."),
+    (f"{TRAIN} --method bpr --cascade mean", "bpr has no option cascade; leave it out, or choose another method."),
+    (f"{TRAIN} --sample cart=2", "sample must be shares above 0 and up to 1; got 2 of cart."),
+    (f"{TRAIN} --sample buy=0.5", "sample must name behaviors below the target (view, cart); got buy."),
+    (f"{TRAIN} --sample cart", PAIRS.format("--sample", "cart")),
+    (
+        f"{TRAIN} --sample cart=half",
+        "--sample must be numbers or fractions, such as cart=0.5 or cart=1/2; got 'half'.",
+    ),
     (f"{TRAIN} --loss hinge", "loss must be one of sampled, shared, exact or squared; got hinge."),
     (f"{TRAIN} --optimizer sgd", "optimizer must be one of adagrad or adam; got sgd."),
     (f"{TRAIN} --epochs 0", "epochs must be greater than or equal to 1; got 0."),

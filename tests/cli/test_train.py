@@ -17,7 +17,8 @@ from rich.console import Console
 
 from nmtr.cli import console
 from nmtr.cli.training import train
-from nmtr.config import METHODS, UNITS, RunConfig
+from nmtr.config import UNITS, RunConfig
+from nmtr.config.methods import METHODS
 from nmtr.data.catalogue import add
 from nmtr.runs import job
 from nmtr.workspace import Workspace
@@ -82,7 +83,7 @@ def test_scores_of_the_squared_loss_mean_no_chance(nmtr: Nmtr, shop: Path) -> No
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("protocol", ["standard", "clean"])
 def test_every_method_trains_by_every_protocol(method: str, protocol: str, nmtr: Nmtr, shop: Path) -> None:
-    options = SMALL if method in ("nmtr", "bpr") else ("--json",)
+    options = SMALL if "epochs" in METHODS[method].options else ("--json",)
     value = nmtr("train", "--data", "shop", "--method", method, "--protocol", protocol, *options).json
     assert (value["method"], value["protocol"], value["test_users"]) == (method, protocol, 12)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nmtr.config import Unit
+from nmtr.config.methods import Unit
 from nmtr.models.nmtr import NMTR
 from nmtr.models.scoring import Cascade
 from nmtr.models.units import InteractionUnit, Tower
@@ -248,3 +249,49 @@ def test_tower_halves_its_width_from_twice_the_embedding_size(
 def test_unit_holds_only_the_parts_of_its_kind(kind: Unit, gmf: bool, tower: bool) -> None:
     unit = InteractionUnit(kind, 4, 2)
     assert ((unit.gmf is not None), (unit.tower is not None)) == (gmf, tower)
+
+
+def test_mean_cascade_takes_half_of_the_stage_before_and_half_of_its_own() -> None:
+    """As the authors' code has it: (f^r + out^(r-1)) / 2 + b^r."""
+    model = NMTR(1, 1, ("gmf", "gmf", "gmf"), embedding_size=1, cascade="mean")
+    weights = {"users.weight": [[1.0]], "items.weight": [[2.0]], "units.0.gmf": [3.0], "units.1.gmf": [1.0]}
+    fill(model, {**weights, "units.2.gmf": [4.0], "bias": [[0.5], [0.25], [-1.0]]})
+    # 6 + 0.5 = 6.5; (2 + 6.5) / 2 + 0.25 = 4.5; (8 + 4.5) / 2 - 1 = 5.25.
+    assert_all_agree(model, np.array([[[6.5, 4.5, 5.25]]]))
+    parts = Cascade(model).stages(np.array([0]), np.array([0]))
+    np.testing.assert_array_equal(parts.own, [[6, 1, 4]])
+    assert parts.kept == 0.5
+
+
+@in_every_mix
+@pytest.mark.parametrize("cascade", ["sum", "mean", "none"])
+@pytest.mark.parametrize("embedding", ["shared", "separate"])
+def test_every_cascade_gives_the_stages_of_its_units_alone(
+    units: tuple[Unit, ...], cascade: Any, embedding: Any
+) -> None:
+    """Each unit is tried on its own, on the block of the embeddings that is its, and then added up by hand."""
+    torch.manual_seed(0)
+    model = NMTR(5, 7, units, embedding_size=4, layers=2, cascade=cascade, embedding=embedding)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.7)
+    kept, own = {"sum": (1, 1), "mean": (0.5, 0.5), "none": (0, 1)}[cascade]
+    out = np.zeros((5, 7))
+    stages = []
+    for r, unit in enumerate(units):
+        alone = NMTR(5, 7, (unit,), embedding_size=4, layers=2)
+        part = slice(4 * r, 4 * r + 4) if embedding == "separate" else slice(0, 4)
+        state = {
+            "users.weight": model.users.weight[:, part],
+            "items.weight": model.items.weight[:, part],
+            "bias": torch.zeros(1, 7),
+        }
+        prefix = f"units.{r}."
+        state |= {
+            name.replace(prefix, "units.0."): w for name, w in model.state_dict().items() if name.startswith(prefix)
+        }
+        alone.load_state_dict(state)
+        f = by_over_items(alone)[:, :, 0]
+        out = (f if r == 0 else kept * out + own * f) + model.bias[r].detach().numpy()
+        stages.append(out)
+    assert_all_agree(model.eval(), np.stack(stages, 2))

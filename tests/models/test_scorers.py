@@ -12,10 +12,11 @@ import torch
 from scipy.sparse import csr_array
 from torch import nn
 
-from nmtr.config import Unit
+from nmtr.config.methods import Unit
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.evaluation.scorer import CascadeScorer, RoughScorer, Scorer
-from nmtr.models.bpr import BPR
+from nmtr.models.ehcf import EHCF
+from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import Cascade, scorer_of
@@ -37,7 +38,15 @@ SCORERS: dict[str, Callable[[Train], Scorer]] = {
     "NMTR-NeuMF": nmtr("neumf", "neumf", "neumf"),
     "NMTR-mixed": nmtr("gmf", "neumf", "mlp"),
     "NMTR-alone": nmtr("gmf"),
-    "BPR": lambda train: BPR(*train[-1].shape, embedding_size=4),
+    "NMTR-mean": lambda train: NMTR(*train[-1].shape, ("neumf", "gmf", "mlp"), embedding_size=4, cascade="mean"),
+    "NMTR-none": lambda train: NMTR(*train[-1].shape, ("mlp", "neumf", "neumf"), embedding_size=4, cascade="none"),
+    "NMTR-separate": lambda train: NMTR(
+        *train[-1].shape, ("mlp", "gmf", "neumf"), embedding_size=4, embedding="separate"
+    ),
+    "MF": lambda train: Factorization(*train[-1].shape, embedding_size=4),
+    "MF-biased": lambda train: Factorization(*train[-1].shape, embedding_size=4, item_bias=True),
+    "CMF": lambda train: Factorization(*train[-1].shape, 3, embedding_size=4, item_bias=True),
+    "EHCF": lambda train: EHCF(*train[-1].shape, 3, embedding_size=4),
     "Popularity": Popularity,
     "LastBehavior": LastBehavior,
 }
@@ -165,12 +174,3 @@ def test_what_a_user_touched_last_stands_above_every_popular_item() -> None:
     buy = csr_array(np.array([[1, 0, 1, 0], [1, 0, 0, 0]], np.uint8))
     # Buyers are 2, 0, 1, 0; the carted items of the first user get 3 more.
     np.testing.assert_array_equal(LastBehavior((cart, buy)).score(np.array([0, 1])), [[2, 3, 4, 0], [2, 0, 1, 0]])
-
-
-def test_bpr_forward_is_the_difference_of_two_scores() -> None:
-    model = made("BPR")
-    users, bought, other = torch.tensor([0, 5]), torch.tensor([1, 2]), torch.tensor([[3, 4, 8], [0, 1, 2]])
-    scores = torch.from_numpy(model.score(users.numpy()))
-    expected = scores.gather(1, bought[:, None]) - scores.gather(1, other)
-    rows = torch.arange(2, dtype=torch.int32)
-    torch.testing.assert_close(model(users, torch.arange(9), rows, bought.int(), other.int()), expected)

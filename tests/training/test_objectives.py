@@ -13,12 +13,11 @@ from scipy.stats import chisquare
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from nmtr.config import Unit
-from nmtr.models.bpr import BPR
+from nmtr.config.methods import Unit
 from nmtr.models.nmtr import NMTR
 from nmtr.training import exact
 from nmtr.training.exact import ExactLoss
-from nmtr.training.objectives import PairwiseLoss, SampledLoss
+from nmtr.training.objectives import SampledLoss
 from nmtr.training.sampling import Batch
 from nmtr.training.shared import Block, SharedLoss
 
@@ -186,36 +185,6 @@ def test_shared_negatives_are_drawn_with_their_chances() -> None:
     drawn = np.concatenate([block.items.ravel() for _ in range(300) for block in objective.batches(rng)])
     assert objective.chance.sum() == pytest.approx(1) and np.ptp(objective.chance) > 0.01
     assert chisquare(np.bincount(drawn, minlength=6), objective.chance * len(drawn)).pvalue > 1e-3
-
-
-def test_pairwise_loss_has_the_gradient_of_every_difference_written_out() -> None:
-    torch.manual_seed(0)
-    model = BPR(5, 6, embedding_size=4)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter)
-    weights = in_double(model)
-    objective = PairwiseLoss(model, observations(), negatives=NEGATIVES, batch_size=100, dropout=0.0)
-    (batch,) = objective.batches(np.random.default_rng(0))
-    loss = torch.zeros((), dtype=torch.float64)
-    for u, bought, others in zip(*(part.tolist() for part in batch), strict=True):
-        p, q = weights["users.weight"][u], weights["items.weight"]
-        for other in others:
-            loss = loss + softplus(-(p @ q[bought] - p @ q[other]))
-    (loss / objective.instances.sum()).backward()
-    np.testing.assert_allclose(objective.backward(batch), [loss.item()], rtol=1e-5)
-    assert_gradients(model, weights)
-
-
-def test_pairwise_epoch_holds_every_purchase_once_with_items_not_bought() -> None:
-    bought = observations()[-1].toarray()
-    bought[0] = 1  # nothing is left to compare with
-    objective = PairwiseLoss(BPR(5, 6), [csr_array(bought)], negatives=NEGATIVES, batch_size=4, dropout=0.0)
-    batches = [*objective.batches(np.random.default_rng(0))]
-    users, items, others = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-    expected = [(u, i) for u, i in np.argwhere(bought).tolist() if u != 0]
-    assert sorted(zip(users.tolist(), items.tolist(), strict=True)) == expected
-    assert not bought[users[:, None], others].any() and others.shape[1] == NEGATIVES
-    assert len(batches) == objective.steps and objective.instances == [len(expected) * NEGATIVES]
 
 
 @in_every_mix

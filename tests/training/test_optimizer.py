@@ -22,7 +22,7 @@ class Table(nn.Module):
 @pytest.mark.usefixtures("either_path")
 @pytest.mark.parametrize("options", [{}, {"l2_embeddings": 0.1}, {"optimizer": "adam"}], ids=str)
 def test_rows_with_a_gradient_move_as_if_all_had_one(options: dict[str, Any]) -> None:
-    config = RunConfig.parse({"learning_rate": 0.1, **options})
+    config = RunConfig.parse({"learning_rate": 0.1, "l2_embeddings": 0.0, **options})
     weights = []
     for sparse in (True, False):
         table = Table()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from nmtr.models.ehcf import EHCF
+from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
+from nmtr.training.losses import squared_error
+from nmtr.training.objectives import SampledLoss
 from nmtr.training.squared import SquaredLoss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -145,3 +151,46 @@ def test_dropout_changes_the_loss_in_training_only() -> None:
     assert losses(0.5) != losses(0.0)
     model.eval()
     assert losses(0.5) == losses(0.0)
+
+
+@pytest.mark.parametrize("name", ["items shared", "users shared", "EHCF", "NMTR, mean", "NMTR, separate"])
+def test_every_model_of_products_has_the_loss_of_every_pair_written_out(name: str) -> None:
+    torch.manual_seed(0)
+    made: dict[str, Any] = {
+        "items shared": Factorization(6, 7, 3, shared="item", embedding_size=4, item_bias=True),
+        "users shared": Factorization(6, 7, 3, shared="user", embedding_size=4, item_bias=True),
+        "EHCF": EHCF(6, 7, 3, embedding_size=4),
+        "NMTR, mean": NMTR(6, 7, ("gmf",) * 3, embedding_size=4, cascade="mean"),
+        "NMTR, separate": NMTR(6, 7, ("gmf",) * 3, embedding_size=4, embedding="separate"),
+    }
+    model = made[name].double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.6)
+    observed = observations()
+    z, q, bias = model.products(torch.arange(6), 0.0)
+    losses = torch.zeros(3, dtype=torch.float64)
+    for (r, u, i), touched in np.ndenumerate(observed):
+        out = z[r, u] @ (q if q.dim() == 2 else q[r])[i] + bias[r, i]
+        losses[r] = losses[r] + ((out - 1) ** 2 if touched else WEIGHT * out**2)
+    objective = squared_loss(model, observed, batch_size=4)
+    cost = (losses.new_tensor(objective.lambdas) * losses).sum() * objective.steps / observed.sum()
+    gradients = torch.autograd.grad(cost, [*model.parameters()])
+    np.testing.assert_allclose(epoch(objective), losses.detach().numpy(), rtol=1e-12)
+    for (part, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
+        assert parameter.grad is not None, part
+        torch.testing.assert_close(parameter.grad.to_dense(), gradient, rtol=1e-10, atol=1e-12)
+
+
+def test_sampled_squared_error_is_that_of_labels_0_and_1() -> None:
+    """CMF as the paper trained it: Eq. 3 over what was drawn."""
+    model = Factorization(6, 7, 3, embedding_size=4)
+    train = [csr_array(own.astype(np.uint8)) for own in observations()]
+    objective = SampledLoss(model, train, (0.2, 0.3, 0.5), negatives=2, batch_size=100, dropout=0.0, loss=squared_error)
+    (batch,) = objective.batches(np.random.default_rng(0))
+    z, q, _ = model.products(torch.arange(6), 0.0)
+    expected = []
+    for r, (users, items, positives) in enumerate(zip(batch.users, batch.items, batch.positives, strict=True)):
+        labels = np.arange(len(users)) < positives
+        expected.append(float((((z[r] @ q.T)[users, items] - torch.from_numpy(labels).float()) ** 2).sum()))
+    np.testing.assert_allclose(objective.backward(batch), expected, rtol=1e-5)

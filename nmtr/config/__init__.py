@@ -8,57 +8,39 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from nmtr.config.methods import METHODS, Loss, Unit
 from nmtr.errors import ConfigError
 
-Unit = Literal["gmf", "mlp", "neumf"]
-Method = Literal["nmtr", "bpr", "popularity", "last-behavior"]
 Protocol = Literal["standard", "clean"]
-Loss = Literal["sampled", "shared", "exact", "squared"]
 Optimizer = Literal["adagrad", "adam"]
+Cascade = Literal["sum", "mean", "none"]
+Embedding = Literal["shared", "separate"]
+Training = Literal["joint", "sequential"]
+Side = Literal["item", "user"]
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
-METHODS: tuple[Method, ...] = get_args(Method)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-
-METHOD_NAMES: dict[Method, str] = {
-    "nmtr": "NMTR",
-    "bpr": "BPR-MF",
-    "popularity": "Popularity",
-    "last-behavior": "Touched before, not bought",
-}
 UNIT_NAMES: dict[Unit, str] = {"gmf": "GMF", "mlp": "MLP", "neumf": "NeuMF"}
 
-_EVERY_METHOD = frozenset({"data", "behaviors", "protocol", "method", "seed", "threads"})
-_TRAINED = frozenset(
-    {"epochs", "patience", "refit", "embedding_size", "negatives", "dropout", "optimizer"}
-    | {"learning_rate", "l2_embeddings", "batch_size"}
-)
-#: The options that each method reads, beside those that every run has.
-METHOD_OPTIONS: dict[Method, frozenset[str]] = {
-    "nmtr": _TRAINED | {"unit", "lambdas", "loss", "unobserved_weight", "layers", "l2_towers"},
-    "bpr": _TRAINED,
-    "popularity": frozenset(),
-    "last-behavior": frozenset(),
+_EVERY_METHOD = frozenset({"data", "behaviors", "sample", "protocol", "method", "seed", "threads"})
+#: The option that each loss reads beside the method's.
+OF_LOSS: dict[Loss, str] = {
+    "sampled": "negatives",
+    "shared": "negatives",
+    "exact": "negatives",
+    "squared": "unobserved_weight",
 }
-# The defaults by what is minimized: NMTR's four losses, and BPR's pairwise one.
-_DROPOUT = {"sampled": 0.0, "shared": 0.5, "exact": 0.5, "squared": 0.5, "pairwise": 0.5}
-_LEARNING_RATE = {
-    ("adagrad", "sampled"): 0.05,
-    ("adagrad", "shared"): 0.1,
-    ("adagrad", "exact"): 0.2,
-    ("adagrad", "squared"): 0.05,
-    ("adagrad", "pairwise"): 0.05,
-    ("adam", "sampled"): 0.001,
-    ("adam", "shared"): 0.005,
-    ("adam", "exact"): 0.005,
-    ("adam", "squared"): 0.002,
-    ("adam", "pairwise"): 0.001,
-}
-_BATCH_SIZE = {"sampled": 4096, "shared": 256, "exact": 512, "squared": 512, "pairwise": 4096}
+T = TypeVar("T")
+
+
+def given(value: T | None) -> T:
+    """An option of a resolved config that its method reads."""
+    assert value is not None, "the config is resolved"
+    return value
 
 
 class RunConfig(BaseModel):
@@ -79,13 +61,40 @@ class RunConfig(BaseModel):
         description="standard: as published, the held-out purchase is removed from the target only. "
         "clean: held-out pairs are removed from every lower behavior too.",
     )
-    method: Method = Field("nmtr", description="What learns: " + ", ".join(METHODS) + ".")
+    sample: dict[str, float] = Field(
+        {}, description="Share of a lower behavior's pairs to learn from, drawn at random: cart=0.5; all if not given."
+    )
+    method: str = Field("nmtr", description="What learns: " + ", ".join(METHODS) + ".")
     unit: Unit | dict[str, Unit] = Field(
         "gmf",
         description="Interaction unit, one for all behaviors or one for each: view=gmf,buy=mlp (Eq. 6-8).",
     )
     lambdas: tuple[float, ...] | None = Field(
         None, description="Loss weights λ, one per behavior, summing to 1 (Eq. 12); equal if not given."
+    )
+    cascade: Cascade = Field(
+        "sum",
+        description="sum: a stage adds to the one before (Eq. 9). mean: it takes the mean with the one before, as the "
+        "authors' code does. none: the stages share embeddings only.",
+    )
+    embedding: Embedding = Field(
+        "shared", description="shared: one embedding a user and item for all behaviors (Eq. 4). separate: one for each."
+    )
+    training: Training = Field(
+        "joint",
+        description="joint: all behaviors at once (Eq. 12). sequential: one after the other, the target last, each for "
+        "an equal part of the epochs (Table V).",
+    )
+    shared_side: Side = Field(
+        "item", description="Which side has one embedding for all behaviors in CMF: item or user."
+    )
+    item_bias: bool = Field(False, description="Give a factorization a bias for each item.")
+    unseen_share: float = Field(
+        0.9,
+        ge=0.0,
+        le=1.0,
+        description="Chance that a negative is an item that the user never touched, rather than one that they viewed "
+        "or carted and went no further with.",
     )
     loss: Loss | None = Field(
         None,
@@ -94,7 +103,7 @@ class RunConfig(BaseModel):
         "that nothing changes in the mean: the fastest for MLP and NeuMF. "
         "exact: the expectation of both, over every user-item pair. "
         "squared: the squared error over every user-item pair, the fastest; beyond the paper, and for GMF units only. "
-        "If not given: exact where every unit is GMF, which makes it the cheaper one, else sampled.",
+        "If not given: the cheapest that suits the units, exact where every one is GMF, else sampled; squared for CMF.",
     )
     unobserved_weight: float = Field(
         0.1,
@@ -123,11 +132,17 @@ class RunConfig(BaseModel):
         description="Share of the user vector's entries dropped in training; by loss if not given.",
     )
     optimizer: Optimizer = Field("adagrad", description="adagrad or adam.")
+    initial_scale: float | None = Field(
+        None, gt=0.0, le=1.0, description="Standard deviation of the embeddings' first values; by method if not given."
+    )
     learning_rate: float | None = Field(
         None, gt=0.0, le=10.0, description="Learning rate; by optimizer and loss if not given."
     )
-    l2_embeddings: float = Field(
-        0.0, ge=0.0, allow_inf_nan=False, description="L2 penalty on the embeddings and item biases."
+    l2_embeddings: float | None = Field(
+        None,
+        ge=0.0,
+        allow_inf_nan=False,
+        description="L2 penalty on the embeddings and item biases; by method if not given.",
     )
     l2_towers: float = Field(
         0.0, ge=0.0, allow_inf_nan=False, description="L2 penalty on the interaction units' weights."
@@ -153,11 +168,32 @@ class RunConfig(BaseModel):
         # Thirds arrive as .333: within the tolerance they are meant to sum to 1, so make them.
         return tuple(weight / sum(lambdas) for weight in lambdas)
 
+    @field_validator("method")
+    @classmethod
+    def _a_method(cls, method: str) -> str:
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}; got {method}.")
+        return method
+
+    @field_validator("sample")
+    @classmethod
+    def _shares(cls, sample: dict[str, float]) -> dict[str, float]:
+        for behavior, share in sample.items():
+            if not 0 < share <= 1:
+                raise ValueError(f"sample must be shares above 0 and up to 1; got {share:g} of {behavior}.")
+        return sample
+
     @model_validator(mode="after")
     def _only_options_of_the_method(self) -> RunConfig:
+        losses = METHODS[self.method].losses
+        if self.loss is not None and losses and self.loss not in losses:
+            what = f"{self.method} learns by the losses {', '.join(losses)}"
+            raise ValueError(f"{what}; got {self.loss}: choose one of these, or another method.")
         for name in sorted(self.model_fields_set):
-            if not self.uses(name) and getattr(self, name) != type(self).model_fields[name].default:
-                of_loss = name in METHOD_OPTIONS[self.method]
+            if not self.uses(name) and getattr(self, name) != type(self).model_fields[name].get_default():
+                if name == "lambdas" and self.training == "sequential" and "lambdas" in METHODS[self.method].options:
+                    raise ValueError("sequential training weighs one behavior at a time; leave lambdas out.")
+                of_loss = name in OF_LOSS.values() and bool(losses)
                 whose = f"the {self.loss or 'default'} loss" if of_loss else self.method
                 other = "loss" if of_loss else "method"
                 raise ValueError(f"{whose} has no option {name}; leave it out, or choose another {other}.")
@@ -169,86 +205,68 @@ class RunConfig(BaseModel):
         return self.behaviors[-1]
 
     @property
+    def learned(self) -> tuple[str, ...]:
+        """The behaviors that the model has scores and losses of, lowest first: all, or the target alone."""
+        return self.behaviors if METHODS[self.method].several else self.behaviors[-1:]
+
+    @property
     def units(self) -> tuple[Unit, ...]:
-        """The interaction unit of each behavior, lowest first; of a resolved config."""
-        if isinstance(self.unit, str):
-            return (self.unit,) * len(self.behaviors)
-        return tuple(self.unit[behavior] for behavior in self.behaviors)
+        """The interaction unit of each learned behavior, lowest first; of a resolved config whose method has units."""
+        unit = METHODS[self.method].unit or self.unit
+        if isinstance(unit, str):
+            return (unit,) * len(self.learned)
+        return tuple(unit[behavior] for behavior in self.behaviors)
+
+    @property
+    def epochs_a_stage(self) -> int:
+        """For how many epochs sequential training stays with each behavior before the target."""
+        return self.epochs // len(self.behaviors)
+
+    @property
+    def earliest(self) -> int:
+        """The first epoch that may be chosen: the first that trains the target."""
+        return 1 if self.training == "joint" else (len(self.behaviors) - 1) * self.epochs_a_stage + 1
 
     @property
     def label(self) -> str:
-        """A short name for people: ``NMTR-GMF``, ``NMTR-GMF+MLP``, ``BPR-MF``."""
+        """A short name for people: ``NMTR-GMF``, ``NMTR-GMF+MLP``, ``NMTR-GMF, mean``, ``BPR-MF``."""
         if self.method != "nmtr":
-            return METHOD_NAMES[self.method]
+            return METHODS[self.method].label
         units = [self.unit] if isinstance(self.unit, str) else list(self.unit.values())
         if len(set(units)) == 1:
             units = units[:1]
-        return "NMTR-" + "+".join(UNIT_NAMES[unit] for unit in units)
+        variants = (
+            {"sum": "", "mean": ", mean", "none": ", no cascade"}[self.cascade],
+            "" if self.embedding == "shared" else ", separate",
+            "" if self.training == "joint" else ", sequential",
+        )
+        return "NMTR-" + "+".join(UNIT_NAMES[unit] for unit in units) + "".join(variants)
 
     def uses(self, option: str) -> bool:
         """Whether the method and its loss read the option."""
-        other_loss = "negatives" if self.loss == "squared" else "unobserved_weight"
-        return option in _EVERY_METHOD | METHOD_OPTIONS[self.method] and option != other_loss
+        method = METHODS[self.method]
+        if option == "lambdas" and self.training == "sequential":
+            return False
+        if option in _EVERY_METHOD | method.options:
+            return True
+        loss = self.loss or (self.usual_loss() if method.losses else None)
+        return loss is not None and option == OF_LOSS[loss]
+
+    def usual_loss(self) -> Loss:
+        """The method's default loss; NMTR's is the exact one where every unit is GMF, and then the cheaper one."""
+        if self.method != "nmtr":
+            return METHODS[self.method].losses[0]
+        units = {self.unit} if isinstance(self.unit, str) else set(self.unit.values())
+        return "exact" if units == {"gmf"} else "sampled"
 
     def resolve(self, behaviors: Sequence[str], users: int = 0) -> RunConfig:
         """This config with everything that was left open filled in for a data set with these behaviors.
 
         users: how many there are, for a batch size that suits them. Raises ConfigError where the config does not fit.
         """
-        available = ", ".join(behaviors)
-        chosen = self.behaviors or tuple(behaviors)
-        for behavior in chosen:
-            if behavior not in behaviors:
-                raise ConfigError(f"behaviors must be among {available} of data set {self.data}; got {behavior}.")
-        positions = [behaviors.index(behavior) for behavior in chosen]
-        if positions != sorted(set(positions)) or chosen[-1] != behaviors[-1]:
-            raise ConfigError(
-                f"behaviors must be in the order {available}, once each, with the target {behaviors[-1]} last; "
-                f"got {', '.join(chosen)}."
-            )
-        if self.method == "last-behavior" and len(chosen) < 2:
-            raise ConfigError(
-                f"last-behavior ranks by the behavior before the target, so it needs two or more behaviors; "
-                f"got {chosen[-1]} alone."
-            )
-        filled: dict[str, Any] = {"behaviors": chosen}
-        minimized = "pairwise"
-        if self.method == "nmtr":
-            filled["lambdas"] = self._one_lambda_each(chosen)
-            filled["unit"] = unit = self._one_unit_each(chosen)
-            minimized = filled["loss"] = self.loss or ("exact" if unit == "gmf" else "sampled")
-            if minimized == "squared" and unit != "gmf":
-                raise ConfigError(
-                    f"the squared loss needs GMF units; got {self.label}: "
-                    f"give every behavior the unit gmf, or choose the sampled or the exact loss."
-                )
-        if self.uses("epochs"):
-            filled["dropout"] = _DROPOUT[minimized] if self.dropout is None else self.dropout
-            filled["learning_rate"] = self.learning_rate or _LEARNING_RATE[self.optimizer, minimized]
-            # A step of the squared loss costs its E^2 for all items, so steps must not grow with the users.
-            least = users // 48 if minimized == "squared" else 0
-            filled["batch_size"] = self.batch_size or max(_BATCH_SIZE[minimized], least)
-        return self.model_copy(update=filled)
+        from nmtr.config.resolving import filled
 
-    def _one_lambda_each(self, behaviors: tuple[str, ...]) -> tuple[float, ...]:
-        lambdas = self.lambdas or (1 / len(behaviors),) * len(behaviors)
-        if len(lambdas) != len(behaviors):
-            raise ConfigError(
-                f"lambdas must have one weight per behavior ({len(behaviors)}: {', '.join(behaviors)}); "
-                f"got {len(lambdas)}."
-            )
-        return lambdas
-
-    def _one_unit_each(self, behaviors: tuple[str, ...]) -> Unit | dict[str, Unit]:
-        """One unit for all where they are the same."""
-        if isinstance(self.unit, str):
-            return self.unit
-        if set(self.unit) != set(behaviors):
-            raise ConfigError(
-                f"unit must name each behavior once ({', '.join(behaviors)}); got {', '.join(self.unit) or 'none'}."
-            )
-        units = {behavior: self.unit[behavior] for behavior in behaviors}
-        return units if len(set(units.values())) > 1 else units[behaviors[0]]
+        return self.model_copy(update=filled(self, behaviors, users))
 
     def to_json(self) -> dict[str, Any]:
         """The options that the method reads, as plain JSON values in the order of the fields."""

@@ -1,0 +1,58 @@
+"""CMF: all behaviors factorized at once (Zhao et al., 2015), as Eq. 3 of the paper has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scipy.sparse import csr_array
+from torch import nn
+
+from nmtr.config import RunConfig, given
+from nmtr.evaluation.scorer import Scorer
+from nmtr.models.factorization import Factorization
+from nmtr.training.loop import Trainer
+from nmtr.training.losses import squared_error
+from nmtr.training.objectives import Objective, SampledLoss
+from nmtr.training.squared import SquaredLoss
+
+#: Standard deviation of the embeddings' first values.
+_SCALE = 0.01
+
+
+def build(config: RunConfig, num_users: int, num_items: int) -> Factorization:
+    return Factorization(
+        num_users,
+        num_items,
+        len(config.behaviors),
+        shared=config.shared_side,
+        embedding_size=config.embedding_size,
+        scale=config.initial_scale or _SCALE,
+        item_bias=config.item_bias,
+    )
+
+
+def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Trainer:
+    """Squared errors over all pairs, or over the observed ones and ρ sampled negatives each, as the paper did."""
+    assert isinstance(model, Factorization)
+    lambdas, batch_size = given(config.lambdas), given(config.batch_size)
+    dropout = given(config.dropout)
+    objective: Objective
+    if config.loss == "squared":
+        weight = config.unobserved_weight
+        objective = SquaredLoss(model, train, lambdas, unobserved_weight=weight, batch_size=batch_size, dropout=dropout)
+    else:
+        objective = SampledLoss(
+            model,
+            train,
+            lambdas,
+            negatives=config.negatives,
+            batch_size=batch_size,
+            dropout=dropout,
+            loss=squared_error,
+        )
+    return Trainer(model, objective, config)
+
+
+def scorer(model: nn.Module) -> Scorer:
+    assert isinstance(model, Factorization)
+    return model

@@ -1,0 +1,68 @@
+"""What a method's file offers, and how it is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import nn
+
+from nmtr.config import RunConfig
+from nmtr.config.methods import METHODS
+from nmtr.evaluation.scorer import Scorer
+
+
+class Learning(Protocol):
+    """A training under way; `nmtr.training.loop.Trainer` is the one for everything that descends a gradient."""
+
+    model: nn.Module
+
+    def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
+        """Trains one epoch, from 1: (mean loss an instance of each behavior that is learned, seconds)."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is needed to go on from here, "model" with the model's tensors among it."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Trained(Protocol):
+    """The file of a method that trains; configs are resolved."""
+
+    def build(self, config: RunConfig, num_users: int, num_items: int) -> nn.Module:
+        """The model with its first weights; parameters under `units` get the towers' L2 penalty."""
+        ...
+
+    def learning(self, model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Learning:
+        """The training of the model on R matrices (M, N), lowest behavior first."""
+        ...
+
+    def scorer(self, model: nn.Module) -> Scorer:
+        """What ranks with the model as it is now."""
+        ...
+
+
+class Rule(Protocol):
+    """The file of a method that learns nothing."""
+
+    def rule(self, config: RunConfig, train: Sequence[csr_array]) -> Scorer: ...
+
+
+def trained(config: RunConfig) -> Trained:
+    """The file of the config's method, which trains."""
+    return cast(Trained, _file(config))
+
+
+def rule(config: RunConfig) -> Rule:
+    """The file of the config's method, which learns nothing."""
+    return cast(Rule, _file(config))
+
+
+def _file(config: RunConfig) -> Any:
+    return import_module(f"nmtr.methods.{METHODS[config.method].file}")

@@ -19,7 +19,7 @@ from nmtr.data.split import Split, split, stands_in
 from nmtr.errors import RunError
 from nmtr.evaluation.metrics import SELECTION, intervals, summarize
 from nmtr.evaluation.ranking import Ranks, rank_held_out
-from nmtr.evaluation.result import Result, Slice
+from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
 from nmtr.models.kernels import use_threads
@@ -57,6 +57,7 @@ class Experiment:
         self._best_epoch = 0
         self._best_value: tuple[float, ...] = ()
         self._best: dict[str, Tensor] = {}
+        self._best_test: BestTestEpoch | None = None
         self._valid_ranks: Ranks = np.full(dataset.num_users, np.nan)
         self._begin("select")
 
@@ -96,6 +97,7 @@ class Experiment:
         self._epoch += 1
         self._seconds.append(seconds)
         valid = self._validate() if self._phase == "select" else None
+        test = self._watch() if self._phase == "select" and self.config.watch_test else None
         learned = self.config.behaviors if len(losses) > 1 else self.config.behaviors[-1:]
         return EpochReport(
             epoch=self._epoch,
@@ -103,6 +105,7 @@ class Experiment:
             phase=self._phase,
             loss=dict(zip(learned, losses.tolist(), strict=True)),
             valid=valid,
+            test=test,
             best_epoch=self._best_epoch,
             seconds=seconds,
         )
@@ -120,6 +123,15 @@ class Experiment:
             self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         self._evaluating += time.perf_counter() - started
         return valid or None
+
+    def _watch(self) -> dict[str, float] | None:
+        """Ranks the test purchases, for the record: nothing depends on it."""
+        started = time.perf_counter()
+        test = summarize(rank_held_out(self._scorer(), self._split.test_item, self._split.known)) or None
+        if test and (self._best_test is None or test[SELECTION[0]] > self._best_test.metrics[SELECTION[0]]):
+            self._best_test = BestTestEpoch(epoch=self._epoch, metrics=test)
+        self._evaluating += time.perf_counter() - started
+        return test
 
     def _keep_best(self) -> None:
         """Ends the select phase with the weights of its best epoch, and the validation ranks of all users."""
@@ -146,6 +158,7 @@ class Experiment:
             "best_epoch": self._best_epoch,
             "best_value": self._best_value,
             "best": self._best,
+            "best_test": self._best_test and self._best_test.model_dump(),
             "valid_ranks": torch.from_numpy(self._valid_ranks),
             **self._trainer.state(),
         }
@@ -159,6 +172,7 @@ class Experiment:
         self._seconds, self._evaluating = list(state["seconds"]), state["evaluating"]
         self._best_epoch, self._best_value = state["best_epoch"], state["best_value"]
         self._best = dict(state["best"])
+        self._best_test = state.get("best_test") and BestTestEpoch.model_validate(state["best_test"])
         self._valid_ranks = state["valid_ranks"].numpy()
         self._trainer.restore(dict(state))
 
@@ -190,6 +204,7 @@ class Experiment:
             visited=_slice(test_ranks[tested & visited]),
             not_visited=_slice(test_ranks[tested & ~visited]),
             peak_memory_mb=_peak_memory_mb(),
+            best_test=self._best_test,
         )
         return Outcome(result, {"valid": self._valid_ranks, "test": test_ranks}, weights)
 

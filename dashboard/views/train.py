@@ -40,6 +40,7 @@ ADVANCED = {
     "seed": "Seed",
     "threads": "Threads",
     "refit": "Refit on training + validation",
+    "watch_test": "Watch the test by epoch",
 }
 DEFAULT = "default"  # left to the core
 #: The choices of an option, in plain words.

@@ -83,4 +83,10 @@ def show_result(run: Run) -> None:
         [name, f"{value:.4f}", f"± {result.intervals[name]:.4f}" if name in result.intervals else "–"]  # of one user
         for name, value in result.test.items()
     ]
+    if result.best_test:
+        best = result.best_test.metrics
+        note(
+            f"best test epoch, which chose nothing: {result.best_test.epoch}, HR@100 {best['HR@100']:.4f}, "
+            f"NDCG@100 {best['NDCG@100']:.4f}"
+        )
     table(["test", "value", "95 % interval"], rows)

@@ -122,6 +122,11 @@ class RunConfig(BaseModel):
         False,
         description="Train once more on training + validation for the number of epochs that validation chose.",
     )
+    watch_test: bool = Field(
+        False,
+        description="Rank the test purchases after every epoch too, to show the best test epoch beside the result, as "
+        "the paper reports; nothing is ever chosen by it.",
+    )
     embedding_size: int = Field(64, ge=1, le=1024, description="Embedding size E.")
     layers: int = Field(3, ge=1, le=5, description="Hidden layers of an MLP or NeuMF unit's tower.")
     negatives: int = Field(4, ge=1, le=100, description="Negatives for each positive, ρ.")

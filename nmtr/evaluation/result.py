@@ -14,6 +14,15 @@ class Slice(BaseModel):
     metrics: dict[str, float]
 
 
+class BestTestEpoch(BaseModel):
+    """The epoch with the best HR@100 on *test*: how the paper reports, shown beside a result and never chosen by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    metrics: dict[str, float]
+
+
 class Result(BaseModel):
     """Metrics of one run, chosen on validation and measured once on test; JSON in and out."""
 
@@ -32,3 +41,4 @@ class Result(BaseModel):
     visited: Slice
     not_visited: Slice
     peak_memory_mb: float | None
+    best_test: BestTestEpoch | None = None  # of a run that watched its test purchases

@@ -19,6 +19,7 @@ class EpochReport(BaseModel):
     phase: Phase  # "select" chooses the number of epochs on validation, "refit" trains on everything for that number
     loss: dict[str, float]  # behavior -> mean loss an instance of that behavior, before λ (Eq. 12)
     valid: dict[str, float] | None  # "HR@100" -> value; None in a refit and where no purchase is held out
+    test: dict[str, float] | None = None  # the same of the test purchases, where the run watches them; chooses nothing
     best_epoch: int  # the best epoch of the select phase so far
     seconds: float  # this epoch's training, without its validation
 

@@ -140,3 +140,20 @@ def test_als_epoch_is_the_minimum_for_items_given_users() -> None:
         expected = np.linalg.solve((p * c[:, None]).T @ p + 0.3 * np.eye(3), p.T @ (c * observed[:, item]))
         # implicit solves by a few steps of conjugate gradients.
         np.testing.assert_allclose(model.items.weight[item].detach(), expected, rtol=0.05, atol=2e-3)
+
+
+def test_watching_the_test_changes_nothing_and_tells_its_best_epoch() -> None:
+    outcomes = []
+    for watch in (False, True):
+        experiment = Experiment(config_of({"watch_test": watch, "learning_rate": 0.3}), SHOP)
+        reports = reports_of(experiment)
+        outcomes.append((reports, experiment.finish()))
+    (plain, without), (watched, outcome) = outcomes
+    assert [report.test for report in plain] == [None] * 12 and without.result.best_test is None
+    assert [report.valid for report in plain] == [report.valid for report in watched]
+    assert outcome.result.test == without.result.test
+    values = [report.test["HR@100"] for report in watched if report.test]
+    best = outcome.result.best_test
+    assert best is not None and best.metrics["HR@100"] == max(values)
+    assert best.epoch == 1 + values.index(max(values))
+    assert watched[outcome.result.best_epoch - 1].test == outcome.result.test

@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from nmtr.cli import data, methods, runs, services, training
+from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.errors import NmtrError
 
@@ -27,6 +28,7 @@ app.command("cancel")(runs.cancel)
 app.command("resume")(runs.resume)
 app.command("delete")(runs.delete)
 app.command("evaluate")(runs.evaluate)
+app.command("compare")(compare)
 app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
 app.command("worker")(services.worker)

@@ -110,6 +110,14 @@ def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
     return read
 
 
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """``5,9,13`` as a tuple; ConfigError where a part is no whole number of 0 or more."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and len(part) < 10 for part in parts):
+        raise ConfigError(f"{option} must be whole numbers with commas between them, such as 5,9,13; got {text!r}.")
+    return tuple(map(int, parts))
+
+
 def _number(text: str, option: str) -> float:
     """A number, or a fraction such as 1/3."""
     above, slash, below = text.partition("/")

@@ -1,0 +1,128 @@
+"""nmtr compare"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nmtr.cli.console import Json, note, say, show, table
+from nmtr.cli.options import whole_numbers
+from nmtr.compare import METRIC, Interval, Leaderboard, Score, Sparsity, leaderboard, sparsity
+from nmtr.errors import ConfigError
+from nmtr.workspace import Workspace
+
+_SHOWN = ("HR@10", "HR@50", "HR@100", "NDCG@100")  # beside the metric that was asked about; --json and --csv have all
+
+
+def compare(
+    run_ids: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="Finished runs; those that differ in the seed only are one.")
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="What to hold the others against; the best method beside NMTR if left out."),
+    ] = None,
+    metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
+    by: Annotated[
+        Literal["all", "sparsity"], typer.Option(help="sparsity: by how many training purchases users have.")
+    ] = "all",
+    groups: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="With --by sparsity: the fewest purchases of each group, such as 5,9,13."),
+    ] = None,
+    as_json: Json = False,
+    to_csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure to a CSV file, too.")
+    ] = None,
+) -> None:
+    """Hold runs of one data set and protocol against each other.
+
+    Each value has its 95 % interval over test users, each difference to the reference its interval and its p, corrected
+    by Holm. Runs that differ in nothing but the seed count as one, whose spread over seeds is told apart.
+    """
+    lows = None if groups is None else whole_numbers(groups, "--groups")
+    if lows and by != "sparsity":
+        raise ConfigError("--groups needs --by sparsity; got --by all: add that, or leave the groups out.")
+    found: Leaderboard | Sparsity
+    if by == "sparsity":
+        found = sparsity(Workspace(), run_ids, reference=reference, metric=metric, lows=lows)
+    else:
+        found = leaderboard(Workspace(), run_ids, reference=reference, metric=metric)
+    if to_csv is not None:
+        _write(to_csv, found.rows())
+    show(found.to_json(), as_json, lambda: _show(found))
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise ConfigError(f"--csv needs a file that can be written; {path} cannot ({error.strerror}).") from None
+
+
+def _show(found: Leaderboard | Sparsity) -> None:
+    say(f"{found.data}, {found.protocol}: {found.metric} on test, held against {found.reference}")
+    if isinstance(found, Sparsity):
+        _show_groups(found)
+    else:
+        _show_leaderboard(found)
+    note("± half of the 95 % interval over users (bootstrap); p by the paired t-test, corrected by Holm.")
+
+
+def _show_leaderboard(found: Leaderboard) -> None:
+    others = [name for name in _SHOWN if name != found.metric]
+    rows = []
+    for entry in found.entries:
+        score = entry.test[found.metric]
+        rows.append(
+            [
+                entry.name,
+                _value(score),
+                *_difference(score),
+                "–" if score.seed_spread is None else f"{score.seed_spread:.4f}",
+                *(_value(part.get(found.metric)) for part in (entry.visited, entry.not_visited)),
+                *(f"{entry.test[name].value:.4f}" for name in others),
+                " ".join(entry.runs),
+            ]
+        )
+    parts = [f"visited ({found.visited_users:,})", f"not ({found.test_users - found.visited_users:,})"]
+    table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *others, "runs"], rows)
+
+
+def _show_groups(found: Sparsity) -> None:
+    names = [f"{group.name} ({group.users:,})" for group in found.groups]
+    values = [
+        [entry.name, *map(_value, entry.groups), "–" if entry.drop is None else f"{entry.drop:.1%}"]
+        for entry in found.entries
+    ]
+    table(["model", *names, "drop"], values, title="by training purchases (users), and the drop to the sparsest")
+    differences = [
+        [entry.name, *(" p ".join(_difference(score)) for score in entry.groups)]
+        for entry in found.entries
+        if entry.name != found.reference
+    ]
+    if differences:
+        table(["model", *names], differences, title=f"difference to {found.reference}")
+
+
+def _value(score: Interval | None) -> str:
+    if score is None:
+        return "–"
+    half = score.half_width
+    return f"{score.value:.4f}" + ("" if half is None else f" ± {half:.4f}")
+
+
+def _difference(score: Score) -> tuple[str, str]:
+    """The difference with its interval, and its corrected p."""
+    other = score.difference
+    if other is None:
+        return "–", "–"
+    half = "" if other.half_width is None else f" ± {other.half_width:.4f}"
+    p = "–" if other.p is None else "<.001" if other.p < 0.001 else f"{other.p:.3f}"
+    return f"{other.value:+.4f}{half}", p

@@ -1,0 +1,147 @@
+"""What is said of each entry: its value with its interval, and how far it is from the reference, with tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from nmtr.compare.entries import Entry
+from nmtr.evaluation.groups import Members
+from nmtr.evaluation.significance import Values, bootstrap, holm, mcnemar, paired_t, wilcoxon
+
+TESTS = ("t-test", "wilcoxon", "mcnemar")
+
+
+class Frozen(BaseModel):
+    """A result: never changed, JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return self.model_dump(mode="json")
+
+
+class Interval(Frozen):
+    """A mean over users with its 95 % bootstrap interval, which one user alone does not have."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def half_width(self) -> float | None:
+        """What stands behind ±."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+class PValue(Frozen):
+    """What one test says of one difference; None where there is nothing to judge by."""
+
+    p: float | None
+    holm: float | None  # corrected over the family: see `scores`
+
+
+class Difference(Interval):
+    """How far an entry is from the reference, over the same users."""
+
+    #: t-test: always. wilcoxon: NDCG. mcnemar: HR of one seed each, since means over seeds are no hits.
+    tests: dict[str, PValue]
+
+    @property
+    def p(self) -> float | None:
+        """The corrected p of the paired t-test, which all metrics and any number of seeds allow."""
+        return self.tests["t-test"].holm
+
+
+class Score(Interval):
+    """One metric of one entry: the mean over its seeds, and the interval over users of their means over the seeds."""
+
+    seed_spread: float | None  # standard deviation over the seeds, which no user interval holds; None of one seed
+    difference: Difference | None  # None of the reference itself
+
+    def row(self) -> dict[str, Any]:
+        """As columns of a CSV."""
+        found = {"value": self.value, "low": self.low, "high": self.high, "seed_spread": self.seed_spread}
+        other = self.difference
+        found |= {f"difference{end}": None for end in ("", "_low", "_high")}
+        found |= {f"{kind}_{name}": None for name in TESTS for kind in ("p", "holm")}
+        if other is not None:
+            found |= {"difference": other.value, "difference_low": other.low, "difference_high": other.high}
+            for name, test in other.tests.items():
+                found |= {f"p_{name}": test.p, f"holm_{name}": test.holm}
+        return found
+
+
+def scores(
+    entries: Sequence[Entry], reference: int, metrics: Sequence[str], groups: Sequence[Members]
+) -> list[list[dict[str, Score]]]:
+    """For each group of the tested users (n,) and each entry, its metrics; no group may be empty.
+
+    Holm's family is, for each metric and test by itself, every entry but the reference in every group.
+    """
+    values = np.array([[entry.per_user(metric) for metric in metrics] for entry in entries])  # (E, K, n)
+    apart = values - values[reference]
+    single = [len(entry.runs) == 1 and len(entries[reference].runs) == 1 for entry in entries]
+    tests = [_tests(metric, values[:, k], reference, single, groups) for k, metric in enumerate(metrics)]
+    found = []
+    for number, members in enumerate(groups):
+        columns = np.concatenate([values[:, :, members], apart[:, :, members]])  # (2 E, K, n of the group)
+        ends = bootstrap(columns.reshape(-1, columns.shape[2]).T)
+        low, high = (end.reshape(columns.shape[:2]) for end in ends)
+        mean = columns.mean(axis=2)
+        group = []
+        for e, entry in enumerate(entries):
+            own: dict[str, Score] = {}
+            for k, metric in enumerate(metrics):
+                own[metric] = Score(
+                    **_interval(mean[e, k], low[e, k], high[e, k]),
+                    seed_spread=_spread(entry.by_seed(metric)[:, members]),
+                    difference=None
+                    if e == reference
+                    else Difference(
+                        **_interval(*(ends[e + len(entries), k] for ends in (mean, low, high))),
+                        tests=tests[k][number][e],
+                    ),
+                )
+            group.append(own)
+        found.append(group)
+    return found
+
+
+def _interval(value: float, low: float, high: float) -> dict[str, Any]:
+    ends = {"low": float(low), "high": float(high)}
+    return {"value": float(value), **{end: None if math.isnan(at) else at for end, at in ends.items()}}
+
+
+def _spread(by_seed: Values) -> float | None:
+    """Standard deviation over the seeds of the mean over users; by_seed (seeds, n)."""
+    return float(by_seed.mean(axis=1).std(ddof=1)) if len(by_seed) > 1 else None
+
+
+def _tests(
+    metric: str, values: Values, reference: int, single: Sequence[bool], groups: Sequence[Members]
+) -> list[list[dict[str, PValue]]]:
+    """For each group and entry the tests that its metric allows, none for the reference; values (E, n)."""
+    ps: list[list[dict[str, float | None]]] = []
+    for members in groups:
+        base = values[reference, members]
+        ps.append([{} for _ in values])
+        for e, own in enumerate(values[:, members]):
+            if e == reference:
+                continue
+            ps[-1][e]["t-test"] = paired_t(own - base)
+            if metric.startswith("NDCG"):
+                ps[-1][e]["wilcoxon"] = wilcoxon(own - base)
+            elif single[e]:
+                ps[-1][e]["mcnemar"] = mcnemar(own, base)
+    found: list[list[dict[str, PValue]]] = [[{} for _ in values] for _ in groups]
+    for name in TESTS:
+        places = [(g, e) for g, group in enumerate(ps) for e, own in enumerate(group) if name in own]
+        for (g, e), corrected in zip(places, holm([ps[g][e][name] for g, e in places]), strict=True):
+            found[g][e][name] = PValue(p=ps[g][e][name], holm=corrected)
+    return found

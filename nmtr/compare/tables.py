@@ -1,0 +1,222 @@
+"""The two comparisons: a leaderboard over all metrics, and one metric by how much users bought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
+from nmtr.compare.scores import Frozen, Score, scores
+from nmtr.config import Protocol
+from nmtr.data.dataset import Dataset
+from nmtr.evaluation.groups import by_purchases, purchases, visited
+from nmtr.evaluation.metrics import CUTOFFS
+from nmtr.workspace import Workspace
+
+METRIC = "HR@100"
+
+
+class Compared(Frozen):
+    """One entry, as a comparison names it."""
+
+    name: str  # unique within the comparison
+    label: str
+    runs: tuple[str, ...]  # one a seed
+    seeds: tuple[int, ...]
+    options: dict[str, Any]  # those that are not the same in all entries
+
+
+class Comparison(Frozen):
+    """What every figure of a comparison depends on; stands beside them wherever they are shown."""
+
+    data: str
+    fingerprint: str
+    protocol: Protocol
+    target: str
+    metric: str  # what is asked about first
+    reference: str  # the entry that the others are held against
+
+
+class Standing(Compared):
+    """One entry of a leaderboard: HR@k and NDCG@k of all test users, and of two parts of them."""
+
+    test: dict[str, Score]
+    #: Test users whose held-out item stands in one of the data set's lower behaviors, and the others; empty for nobody.
+    visited: dict[str, Score]
+    not_visited: dict[str, Score]
+
+
+class Leaderboard(Comparison):
+    """Entries of one data set and protocol, the best by the metric first."""
+
+    test_users: int
+    visited_users: int
+    entries: tuple[Standing, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each entry, metric and part of the users."""
+        found = []
+        users = {
+            "all": self.test_users,
+            "visited": self.visited_users,
+            "not visited": self.test_users - self.visited_users,
+        }
+        for entry in self.entries:
+            for part, values in (("all", entry.test), ("visited", entry.visited), ("not visited", entry.not_visited)):
+                for metric, score in values.items():
+                    found.append(_row(self, entry, metric, part, users[part], score))
+        return found
+
+
+class Sparse(Compared):
+    """One metric of one entry by group."""
+
+    groups: tuple[Score, ...]
+    #: By which share of its value in the richest group it falls to the sparsest; None where it has nothing to lose.
+    drop: float | None
+
+
+class UserGroup(Frozen):
+    """Users with so many training purchases."""
+
+    name: str
+    users: int
+
+
+class Sparsity(Comparison):
+    """One metric by how many training purchases users have, the sparsest first; entries as they were given."""
+
+    groups: tuple[UserGroup, ...]
+    entries: tuple[Sparse, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each entry and group."""
+        return [
+            _row(self, entry, self.metric, group.name, group.users, score)
+            for entry in self.entries
+            for group, score in zip(self.groups, entry.groups, strict=True)
+        ]
+
+
+def leaderboard(
+    workspace: Workspace,
+    run_ids: Sequence[str],
+    *,
+    reference: str | None = None,
+    metric: str = METRIC,
+    dataset: Dataset | None = None,
+) -> Leaderboard:
+    """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
+
+    reference: a run, which joins the others; if not given, the best by the metric of another method than NMTR, or else
+    the second best. dataset: the runs' own, where the caller has it loaded. Raises NmtrError for runs that cannot be
+    compared, and for an unknown metric.
+    """
+    ranked, against = _prepared(workspace, run_ids, reference, metric)
+    cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
+    metrics = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in cutoffs]
+    touched = visited(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
+    (everyone,) = scores(ranked, against, metrics, [np.ones_like(touched)])
+    parts = [part for part in (touched, ~touched) if part.any()]
+    by_part = scores(ranked, against, metrics, parts)
+    nobody: list[dict[str, Score]] = [{} for _ in ranked]
+    seen = by_part[0] if touched.any() else nobody
+    unseen = by_part[-1] if not touched.all() else nobody
+    standings = [
+        Standing(**named, test=test, visited=one, not_visited=other)
+        for named, test, one, other in zip(_named(ranked), everyone, seen, unseen, strict=True)
+    ]
+    return Leaderboard(
+        **_shared(ranked, metric, against),
+        test_users=len(touched),
+        visited_users=int(touched.sum()),
+        entries=tuple(standings),
+    )
+
+
+def sparsity(
+    workspace: Workspace,
+    run_ids: Sequence[str],
+    *,
+    reference: str | None = None,
+    metric: str = METRIC,
+    lows: Sequence[int] | None = None,
+    dataset: Dataset | None = None,
+) -> Sparsity:
+    """One metric of finished runs by how many training purchases users have; entries the best of all users first.
+
+    lows: the fewest purchases of each group; if not given, those that the data allows (`groups.by_purchases`). The
+    rest, and what is raised, as `leaderboard`.
+    """
+    ranked, against = _prepared(workspace, run_ids, reference, metric)
+    counts = purchases(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
+    groups = by_purchases(counts, lows)
+    by_group = scores(ranked, against, [metric], [group.members for group in groups])
+    found = []
+    for number, named in enumerate(_named(ranked)):
+        values = tuple(group[number][metric] for group in by_group)
+        richest = values[-1].value
+        drop = (richest - values[0].value) / richest if richest else None
+        found.append(Sparse(**named, groups=values, drop=drop))
+    return Sparsity(
+        **_shared(ranked, metric, against),
+        groups=tuple(UserGroup(name=group.name, users=int(group.members.sum())) for group in groups),
+        entries=tuple(found),
+    )
+
+
+def _prepared(
+    workspace: Workspace, run_ids: Sequence[str], reference: str | None, metric: str
+) -> tuple[list[Entry], int]:
+    """The entries, the best by the metric first, and which of them is the reference."""
+    parse_metric(metric)
+    given = entries(workspace, [*run_ids, *([] if reference is None else [reference])])
+    ranked = sorted(given, key=lambda entry: -float(entry.per_user(metric).mean()))
+    if reference is not None:
+        run = workspace.runs.get(reference)
+        return ranked, next(place for place, entry in enumerate(ranked) if entry.holds(run))
+    others = (place for place, entry in enumerate(ranked) if entry.config.method != "nmtr")
+    return ranked, next(others, min(1, len(ranked) - 1))
+
+
+def _shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any]:
+    run = ranked[0].runs[0]
+    return {
+        "data": run.config.data,
+        "fingerprint": run.fingerprint,
+        "protocol": run.config.protocol,
+        "target": run.config.target,
+        "metric": metric,
+        "reference": ranked[against].name,
+    }
+
+
+def _named(ranked: Sequence[Entry]) -> list[dict[str, Any]]:
+    differences = differing([entry.config for entry in ranked])
+    return [
+        {
+            "name": entry.name,
+            "label": entry.config.label,
+            "runs": tuple(run.id for run in entry.runs),
+            "seeds": tuple(run.config.seed for run in entry.runs),
+            "options": options,
+        }
+        for entry, options in zip(ranked, differences, strict=True)
+    ]
+
+
+def _row(table: Comparison, entry: Compared, metric: str, group: str, users: int, score: Score) -> dict[str, Any]:
+    return {
+        "data": table.data,
+        "protocol": table.protocol,
+        "model": entry.name,
+        "runs": " ".join(entry.runs),
+        "seeds": " ".join(map(str, entry.seeds)),
+        "metric": metric,
+        "group": group,
+        "users": users,
+        "reference": table.reference,
+        **score.row(),
+    }

@@ -1,0 +1,56 @@
+"""nmtr compare over the small home."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Nmtr
+
+
+def test_compare_gives_the_leaderboard_of_the_runs(home: Path, runs: dict[str, str], nmtr: Nmtr) -> None:
+    found = nmtr("compare", runs["done"], runs["popularity"], "--metric", "NDCG@5", "--json").json
+    assert (found["data"], found["protocol"], found["reference"]) == ("shop", "standard", "Popularity")
+    assert {entry["name"] for entry in found["entries"]} == {"NMTR-GMF", "Popularity"}
+    said = nmtr("compare", runs["done"], "--reference", runs["popularity"])
+    assert said.code == 0 and "shop, standard: HR@100 on test, held against Popularity" in said.out
+    assert "NMTR-GMF" in said.out and "bootstrap" in said.err
+
+
+def test_compare_by_sparsity_gives_groups_and_a_csv(
+    home: Path, runs: dict[str, str], nmtr: Nmtr, tmp_path: Path
+) -> None:
+    path = tmp_path / "groups.csv"
+    both = ("compare", runs["done"], runs["popularity"], "--by", "sparsity", "--metric", "NDCG@3")
+    answer = nmtr(*both, "--csv", path)
+    assert answer.code == 0 and "2 (12)" in answer.out and "difference to Popularity" in answer.out
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert [(row["group"], row["users"], row["metric"]) for row in rows] == [("2", "12", "NDCG@3")] * 2
+    assert nmtr(*both, "--groups", "1", "--json").json["groups"] == [{"name": "1–2", "users": 12}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--metric", "MRR"], "metric must be HR@k or NDCG@k"),
+        (["--groups", "5,9"], "--groups needs --by sparsity"),
+        (["--by", "sparsity", "--groups", "5,x"], "--groups must be whole numbers"),
+        (["--by", "sparsity", "--groups", "1,9"], "every group must have users"),
+        (["--by", "age"], "age"),
+        (["--csv", "/nowhere/at/all.csv"], "--csv needs a file that can be written"),
+        (["--reference", "zzzzzzzz"], "there is no run zzzzzzzz"),
+    ],
+)
+def test_mistakes_get_a_sentence(
+    home: Path, runs: dict[str, str], nmtr: Nmtr, arguments: list[str], sentence: str
+) -> None:
+    answer = nmtr("compare", runs["done"], *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert sentence in answer.err and len(answer.err.strip().splitlines()) == 1
+
+
+def test_runs_that_are_not_done_are_not_compared(home: Path, runs: dict[str, str], nmtr: Nmtr) -> None:
+    answer = nmtr("compare", runs["done"], runs["failed"])
+    assert answer.code == 2 and "must be done to be compared; it is failed" in answer.err

@@ -1,0 +1,173 @@
+"""Leaderboard and sparsity groups on ranks that were worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.sparse import csr_array
+
+from nmtr.compare import leaderboard, sparsity
+from nmtr.errors import ConfigError, DataError, RunError
+from nmtr.evaluation.groups import visited
+from nmtr.evaluation.metrics import per_user
+from nmtr.workspace import Workspace
+from tests.compare.conftest import USERS, Finish, hitting
+from tests.conftest import random_dataset
+
+
+def test_leaderboard_ranks_by_the_metric_and_holds_each_against_the_best_other_method(
+    workspace: Workspace, finish: Finish
+) -> None:
+    nmtr, weak = finish(hitting(0.5)), finish(hitting(0.1), method="popularity")
+    bpr = finish(hitting(0.3), method="bpr")
+    board = leaderboard(workspace, [weak.id, bpr.id, nmtr.id])
+    assert [entry.name for entry in board.entries] == ["NMTR-GMF", "BPR-MF", "Popularity"]
+    assert (board.data, board.protocol, board.target, board.metric) == ("shop", "standard", "buy", "HR@100")
+    assert (board.reference, board.test_users) == ("BPR-MF", USERS)
+    best, reference, worst = (entry.test["HR@100"] for entry in board.entries)
+    assert [score.value for score in (best, reference, worst)] == pytest.approx([0.5, 0.3, 0.1])
+    assert reference.difference is None and best.difference is not None and worst.difference is not None
+    assert [best.difference.value, worst.difference.value] == pytest.approx([0.2, -0.2])
+    assert set(board.entries[0].test) == {f"{kind}@{k}" for kind in ("HR", "NDCG") for k in (10, 50, 80, 100, 200)}
+
+
+def test_intervals_and_tests_are_those_of_the_users_differences(workspace: Workspace, finish: Finish) -> None:
+    random = np.random.default_rng(2)
+    ranks = [random.integers(0, 200, USERS).astype(float) for _ in range(3)]
+    runs = [finish(own, method=method) for own, method in zip(ranks, ("bpr", "nmtr", "popularity"), strict=True)]
+    board = leaderboard(workspace, [run.id for run in runs], reference=runs[0].id)
+    values = {run.id: per_user(own) for run, own in zip(runs, ranks, strict=True)}
+    for metric in ("HR@100", "NDCG@100"):
+        base, ps = values[runs[0].id][metric], []
+        for entry in board.entries:
+            score, own = entry.test[metric], values[entry.runs[0]][metric]
+            assert score.value == pytest.approx(own.mean())
+            assert score.half_width == pytest.approx(1.96 * stats.sem(own), rel=0.15)
+            if score.difference is None:
+                continue
+            assert score.difference.half_width == pytest.approx(1.96 * stats.sem(own - base), rel=0.15)
+            assert score.difference.tests["t-test"].p == pytest.approx(stats.ttest_rel(own, base).pvalue)
+            ps.append(score.difference.tests["t-test"])
+            other = "mcnemar" if metric.startswith("HR") else "wilcoxon"
+            assert set(score.difference.tests) == {"t-test", other}
+            if other == "wilcoxon":
+                assert score.difference.tests[other].p == pytest.approx(stats.wilcoxon(own - base).pvalue)
+        low, high = sorted(ps, key=lambda p: p.p or 0)
+        assert low.p is not None and high.p is not None and low.holm is not None
+        assert low.holm == pytest.approx(min(1, 2 * low.p)) and high.holm == pytest.approx(max(low.holm, high.p))
+
+
+def test_spread_over_seeds_is_kept_apart_from_the_interval_over_users(workspace: Workspace, finish: Finish) -> None:
+    seeds = [finish(hitting(share), seed=seed) for seed, share in enumerate((0.4, 0.5, 0.6))]
+    base = finish(hitting(0.5), method="bpr")
+    board = leaderboard(workspace, [*(run.id for run in seeds), base.id], metric="HR@10")
+    score = next(entry for entry in board.entries if entry.label == "NMTR-GMF").test["HR@10"]
+    assert score.value == pytest.approx(0.5) and score.seed_spread == pytest.approx(0.1)
+    assert score.difference is not None and set(score.difference.tests) == {"t-test"}  # means of hits are no hits
+    alone = next(entry for entry in board.entries if entry.label == "BPR-MF")
+    assert alone.test["HR@10"].seed_spread is None
+
+
+def test_leaderboard_tells_visited_from_not_visited(workspace: Workspace, finish: Finish) -> None:
+    touched = visited(workspace.data.load("shop"))
+    run = finish(np.where(touched, 0.0, 1000.0))
+    # A run that was never shown the lower behaviors is told apart by the same users.
+    other = finish(np.where(touched, 1000.0, 0.0), behaviors=("buy",))
+    board = leaderboard(workspace, [run.id, other.id])
+    seen = {entry.runs[0]: (entry.visited["HR@10"].value, entry.not_visited["HR@10"].value) for entry in board.entries}
+    assert seen == {run.id: (1, 0), other.id: (0, 1)}
+    assert board.visited_users == touched.sum()
+
+
+def test_leaderboard_takes_any_cutoff_and_any_run_as_reference(workspace: Workspace, finish: Finish) -> None:
+    first, second = finish(hitting(0.5)), finish(hitting(0.3), method="bpr")
+    board = leaderboard(workspace, [second.id], reference=first.id, metric="NDCG@7")
+    assert (board.reference, board.metric) == ("NMTR-GMF", "NDCG@7")
+    difference = board.entries[1].test["NDCG@7"].difference
+    assert difference is not None and difference.value == pytest.approx(-0.2)
+
+
+def test_second_best_is_the_reference_where_there_is_no_other_method(workspace: Workspace, finish: Finish) -> None:
+    runs = [finish(hitting(share), unit=unit).id for unit, share in (("gmf", 0.1), ("mlp", 0.3), ("neumf", 0.2))]
+    assert leaderboard(workspace, runs).reference == "NMTR-NeuMF"
+    assert leaderboard(workspace, runs[:1]).reference == "NMTR-GMF"
+
+
+def test_a_single_user_has_values_but_no_intervals(workspace: Workspace, finish: Finish) -> None:
+    ranks = np.full(USERS, np.nan)
+    runs = [finish(np.where(np.arange(USERS) == 4, at, ranks), method=m).id for at, m in ((0, "nmtr"), (500, "bpr"))]
+    board = leaderboard(workspace, runs)
+    best = board.entries[0].test["NDCG@100"]
+    assert (best.value, best.low, best.high, best.half_width) == (1, None, None, None)
+    assert best.difference is not None and best.difference.p is None
+    assert best.difference.tests["wilcoxon"].p == 1
+    assert [len(entry.visited) + len(entry.not_visited) for entry in board.entries] == [10, 10]
+    assert [group.users for group in sparsity(workspace, runs).groups] == [1]
+
+
+def sparse_shop(workspace: Workspace) -> None:
+    """Replaces shop: half of its users have two training purchases, the others four."""
+    workspace.data.remove("shop")
+    dataset = random_dataset(USERS)
+    target = dataset.matrices[-1].toarray()
+    for row in target[: USERS // 2]:
+        row[np.flatnonzero(row)[:2]] = 0
+    workspace.data.save(replace(dataset, matrices=(*dataset.matrices[:-1], csr_array(target))))
+
+
+def test_sparsity_gives_each_group_its_value_difference_and_drop(workspace: Workspace, finish: Finish) -> None:
+    sparse_shop(workspace)
+    place = np.arange(USERS)
+    # Of the 20 sparse users 5 are hit, of the 20 others 10; the baseline hits none and 10.
+    run = finish(np.where((place < 5) | (place >= 30), 0.0, 1000.0))
+    base = finish(np.where(place >= 30, 0.0, 1000.0), method="bpr")
+    table = sparsity(workspace, [run.id, base.id])
+    assert [(group.name, group.users) for group in table.groups] == [("2–3", 20), ("> 3", 20)]
+    own, other = table.entries
+    assert [score.value for score in own.groups] == [0.25, 0.5] and own.drop == pytest.approx(0.5)
+    assert [score.value for score in other.groups] == [0, 0.5] and other.drop == 1
+    sparse, rich = (score.difference for score in own.groups)
+    assert sparse is not None and rich is not None
+    assert (sparse.value, rich.value) == (0.25, 0)
+    # Five of five for the one: 2 x (1/2)^5; Holm's family are both groups.
+    assert (sparse.tests["mcnemar"].p, sparse.tests["mcnemar"].holm) == (0.0625, 0.125)
+    assert rich.tests["mcnemar"].p == 1 and rich.p == 1
+
+
+def test_sparsity_takes_the_groups_that_it_is_given(workspace: Workspace, finish: Finish) -> None:
+    run = finish(hitting(0.0))
+    table = sparsity(workspace, [run.id], lows=(4,))
+    assert [group.name for group in table.groups] == ["4"] and table.entries[0].drop is None
+    with pytest.raises(ConfigError, match="nobody who is tested has 5–8 training purchases"):
+        sparsity(workspace, [run.id], lows=(4, 5, 9))
+
+
+def test_results_are_plain_json_and_rows_of_one_shape(workspace: Workspace, finish: Finish) -> None:
+    runs = [finish(hitting(0.5)).id, finish(hitting(0.5), seed=1).id, finish(hitting(0.3), method="bpr").id]
+    for table, figures in ((leaderboard(workspace, runs), 2 * 10 * 3), (sparsity(workspace, runs), 2)):
+        assert json.loads(json.dumps(table.to_json(), allow_nan=False)) == table.to_json()
+        assert type(table).model_validate(table.to_json()) == table
+        rows = table.rows()
+        assert len(rows) == figures and len({tuple(row) for row in rows}) == 1
+        assert {row["group"] for row in rows} <= {"all", "visited", "not visited", "4"}
+
+
+def test_data_set_that_is_gone_or_another_is_said(workspace: Workspace, finish: Finish) -> None:
+    run = finish(hitting(0.5))
+    workspace.data.remove("shop")
+    with pytest.raises(DataError, match="data set must be one of those added"):
+        leaderboard(workspace, [run.id])
+    workspace.data.save(random_dataset(USERS, seed=1))
+    with pytest.raises(RunError, match=f"run {run.id} was trained on another version of data set shop"):
+        sparsity(workspace, [run.id])
+
+
+def test_comparing_needs_no_torch() -> None:
+    script = "import sys, nmtr.compare, nmtr.cli.compare; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0

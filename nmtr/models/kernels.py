@@ -38,6 +38,12 @@ def half_precision() -> bool:
     return bool(_kernels().has_bf16())
 
 
+@cache
+def matrix_tiles() -> bool:
+    """Whether the processor multiplies tiles of bfloat16, and the system lets this process use them."""
+    return bool(_kernels().has_tiles())
+
+
 def use_threads(threads: int) -> None:
     """Gives the kernels so many threads.
 
@@ -172,6 +178,39 @@ def dots_backward(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor, slope: Te
     _shared(part, len(rows))
     d_p, d_k = gradients.sums()
     return d_p[:, :width], d_k[:, :width]
+
+
+@dataclass(frozen=True)
+class HalfPanels:
+    """W_item q + b_1 of all items (N, W) in the order in which `tower_grid` reads it."""
+
+    items: int
+    values: Tensor  # (panels, W / 2, items a panel, 2)
+
+    @classmethod
+    def of(cls, of_items: Tensor) -> HalfPanels:
+        size = 16
+        filled = torch.nn.functional.pad(_padded(of_items), (0, 0, 0, -len(of_items) % size))
+        return cls(len(of_items), filled.view(-1, size, filled.shape[1] // 2, 2).transpose(1, 2).contiguous())
+
+
+def tower_grid(of_users: Tensor, of_items: HalfPanels, given: TowerWeights, out: Tensor) -> None:
+    """out (B, N), contiguous, += a tower's output for all pairs, its layers after the first (one or more) in bfloat16.
+
+    of_users: W_user p, (B, W). For processors with `matrix_tiles`: ten times as fast as `tower`.
+    """
+    assert matrix_tiles(), "which also asks the system for them"
+    of_users = _padded(of_users)
+    width = of_users.shape[1]
+    struct, kept = _tower(width, given)
+
+    def part(first: int, last: int, _: int) -> None:
+        panels = of_items.values.data_ptr(), of_items.items
+        own = _from(first * width, of_users)[0], last - first
+        _kernels().tower_grid(byref(struct), *own, *panels, *_from(first * of_items.items, out))
+
+    _shared(part, len(of_users), least=1)
+    del kept
 
 
 @dataclass(frozen=True)

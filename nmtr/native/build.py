@@ -31,6 +31,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tower_forward": (None, [c_void_p] * 5 + [c_long, c_void_p]),
     "has_bf16": (c_int, []),
     "tower_forward_bf16": (None, [c_void_p] * 5 + [c_long, c_void_p]),
+    "has_tiles": (c_int, []),
+    "tower_grid": (None, [c_void_p] * 2 + [c_long, c_void_p, c_long, c_void_p]),
     "tower_backward": (None, [c_void_p] * 5 + [c_long] + [c_void_p] * 5),
 }
 
@@ -59,7 +61,7 @@ def library() -> ctypes.CDLL | None:
         return None
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(kernels, name, None)
-        if function is not None:  # bfloat16 needs a processor that has it
+        if function is not None:  # bfloat16 and matrix tiles need a processor that has them
             function.restype, function.argtypes = result, arguments
     return kernels
 

@@ -13,6 +13,10 @@
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #if defined(__AVX512F__)
 constexpr int LANES = 16;
@@ -280,6 +284,130 @@ extern "C" void tower_forward_bf16(const Tower* given, const float* of_users, co
 }
 #else
 extern "C" int has_bf16() { return 0; }
+#endif
+
+// ---- towers in bfloat16 on matrix tiles: all pairs of users and items, for ranking --------------------------------------
+
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__linux__)
+// Linux lends the tiles to a process that asks for them.
+extern "C" int has_tiles() { return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* tile data */) == 0; }
+
+constexpr long SIDE = 16;           // rows of a tile, and its columns of 32 bits
+constexpr long DEPTH = 2 * SIDE;    // bfloat16 numbers in a row of a tile
+constexpr long TILE = SIDE * DEPTH; // of them in a tile
+constexpr long CHUNK = 24;          // panels of items that stay in the second cache while users go by
+
+struct alignas(64) TileConfig {
+    uint8_t palette = 1, start = 0, reserved[14] = {};
+    uint16_t bytes[16] = {};
+    uint8_t rows[16] = {};
+};
+
+// One layer as a product of tiles, outputs x inputs times inputs x pairs.
+struct TileLayer {
+    long deep, tall;                // tiles of inputs and of outputs
+    std::vector<uint16_t> weight;   // (tall, deep) tiles of SIDE outputs x DEPTH inputs
+    std::vector<float> bias;        // (tall) tiles of SIDE outputs x SIDE pairs, each row the same number
+    TileLayer(const float* w, const float* b, long in, long out)
+        : deep((in + DEPTH - 1) / DEPTH), tall(out / SIDE), weight(tall * deep * TILE), bias(tall * SIDE * SIDE) {
+        std::vector<uint16_t> rounded(in * out);
+        for (long j = 0; j < in * out; j += LANES) store_bf16(&rounded[j], load(w + j));
+        for (long k = 0; k < in; k++)
+            for (long j = 0; j < out; j++)
+                weight[((j / SIDE * deep + k / DEPTH) * SIDE + j % SIDE) * DEPTH + k % DEPTH] = rounded[k * out + j];
+        for (long j = 0; j < out; j++)
+            for (long t = 0; t < SIDE; t++) bias[j * SIDE + t] = b[j];
+    }
+
+    // sums (tall tiles of SIDE outputs x SIDE pairs) = weight * z + bias; z: (deep) tiles of two inputs of SIDE pairs a row.
+    void apply(const uint16_t* z, float* sums) const {
+        long j = 0;
+        for (; j + 2 <= tall; j += 2) {
+            _tile_loadd(0, &bias[j * SIDE * SIDE], 64);
+            _tile_loadd(1, &bias[(j + 1) * SIDE * SIDE], 64);
+            for (long k = 0; k < deep; k++) {
+                _tile_loadd(2, z + k * TILE, 64);
+                _tile_loadd(3, &weight[(j * deep + k) * TILE], 64);
+                _tile_loadd(4, &weight[((j + 1) * deep + k) * TILE], 64);
+                _tile_dpbf16ps(0, 3, 2);
+                _tile_dpbf16ps(1, 4, 2);
+            }
+            _tile_stored(0, sums + j * SIDE * SIDE, 64);
+            _tile_stored(1, sums + (j + 1) * SIDE * SIDE, 64);
+        }
+        if (j < tall) {
+            _tile_loadd(5, &bias[j * SIDE * SIDE], 64);
+            for (long k = 0; k < deep; k++) {
+                _tile_loadd(6, z + k * TILE, 64);
+                _tile_loadd(7, &weight[(j * deep + k) * TILE], 64);
+                _tile_dpbf16ps(5, 7, 6);
+            }
+            _tile_stored(5, sums + j * SIDE * SIDE, 64);
+        }
+    }
+};
+
+// out (users x items) += the tower's output for every pair, its layers after the first in bfloat16, of which there must be
+// one or more. `panels` holds W_item q + b_1 of SIDE items each, the last filled up: of each two numbers those of all its
+// items stand together, (width / 2, SIDE, 2).
+extern "C" void tower_grid(const Tower* given, const float* of_users, long users, const float* panels, long items,
+                           float* out) {
+    const Tower& tower = *given;
+    const long width = tower.widths[0], last = tower.layers - 1, count = (items + SIDE - 1) / SIDE;
+    std::vector<TileLayer> layers;
+    long most = width;
+    for (long l = 1; l <= last; l++) {
+        layers.emplace_back(tower.weight[l], tower.bias[l], tower.widths[l - 1], tower.widths[l]);
+        most = std::max(most, tower.widths[l]);
+    }
+    // The inputs of each layer; what fills up their last tile stays 0.
+    std::vector<std::vector<uint16_t>> inputs;
+    for (const TileLayer& layer : layers) inputs.emplace_back(layer.deep * TILE);
+    std::vector<float> sums(most * SIDE);
+    TileConfig config;
+    for (int t = 0; t < 8; t++) config.bytes[t] = 64, config.rows[t] = SIDE;
+    _tile_loadconfig(&config);
+    alignas(64) int16_t order[DEPTH];
+    for (int t = 0; t < SIDE; t++) order[2 * t] = t, order[2 * t + 1] = SIDE + t;
+    const __m512i interleaved = _mm512_load_si512(order);
+    const __m512 zero = _mm512_setzero_ps();
+    for (long chunk = 0; chunk < count; chunk += CHUNK)
+        for (long b = 0; b < users; b++)
+            for (long t = chunk; t < std::min(chunk + CHUNK, count); t++) {
+                const float *u = of_users + b * width, *v = panels + t * SIDE * width;
+                uint16_t* z = inputs[0].data();
+                for (long k = 0; k < width; k += 2) {
+                    double two;
+                    std::memcpy(&two, u + k, sizeof two);
+                    const __m512 own = _mm512_castpd_ps(_mm512_set1_pd(two));
+                    const __m512 low = _mm512_max_ps(_mm512_add_ps(own, _mm512_loadu_ps(v + k * SIDE)), zero);
+                    const __m512 high = _mm512_max_ps(_mm512_add_ps(own, _mm512_loadu_ps(v + k * SIDE + SIDE)), zero);
+                    _mm512_storeu_si512(z + k * SIDE, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+                }
+                for (long l = 1; l < last; l++) {
+                    layers[l - 1].apply(inputs[l - 1].data(), sums.data());
+                    for (long j = 0; j < tower.widths[l]; j += 2) {
+                        const __m512 low = _mm512_max_ps(_mm512_loadu_ps(&sums[j * SIDE]), zero);
+                        const __m512 high = _mm512_max_ps(_mm512_loadu_ps(&sums[(j + 1) * SIDE]), zero);
+                        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+                        _mm512_storeu_si512(&inputs[l][j * SIDE], _mm512_permutexvar_epi16(interleaved, both));
+                    }
+                }
+                layers[last - 1].apply(inputs[last - 1].data(), sums.data());
+                __m512 total[4] = {zero, zero, zero, zero};  // four sums at a time wait for none
+                for (long j = 0; j < tower.widths[last]; j++)
+                    total[j % 4] = _mm512_fmadd_ps(_mm512_max_ps(_mm512_loadu_ps(&sums[j * SIDE]), zero),
+                                                   _mm512_set1_ps(tower.project[j]), total[j % 4]);
+                const __m512 sum = _mm512_add_ps(_mm512_add_ps(total[0], total[1]), _mm512_add_ps(total[2], total[3]));
+                const long rest = items - t * SIDE;
+                const __mmask16 there = rest >= SIDE ? 0xffff : (__mmask16)((1 << rest) - 1);
+                float* to = out + b * items + t * SIDE;
+                _mm512_mask_storeu_ps(to, there, _mm512_add_ps(sum, _mm512_maskz_loadu_ps(there, to)));
+            }
+    _tile_release();
+}
+#else
+extern "C" int has_tiles() { return 0; }
 #endif
 
 // ---- dot products of pairs -----------------------------------------------------------------------------------------

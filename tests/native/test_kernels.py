@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmtr.models.kernels import Panels, TowerWeights, products, tower, use_threads
+from nmtr.models.kernels import HalfPanels, Panels, TowerWeights, matrix_tiles, products, tower, tower_grid, use_threads
 from nmtr.models.pairs import dots, linear, towers
 from nmtr.native.build import library
 from nmtr.native.counting import count_ahead
@@ -123,6 +123,25 @@ def test_towers_in_half_precision_are_right_to_three_digits(widths: tuple[int, .
     torch.testing.assert_close(
         tower(*halves, rows, columns, weights, half_precision=True), full, rtol=0.02, atol=0.05 * float(full.std())
     )
+
+
+@pytest.mark.parametrize("widths", [(4, 2), (32, 16), (64, 32, 16), (128, 80, 48), (96, 48, 24, 12, 6)], ids=str)
+@pytest.mark.parametrize("items", [1, 16, 17, 500])
+def test_towers_of_all_pairs_on_matrix_tiles_are_those_of_listed_pairs(widths: tuple[int, ...], items: int) -> None:
+    if not matrix_tiles():
+        pytest.skip("this processor has no matrix tiles, so there is nothing that uses them")
+    weights = TowerWeights(
+        [normal(o, i) / i**0.5 for i, o in zip(widths, widths[1:], strict=False)],
+        [normal(o) / 4 for o in widths[1:]],
+        normal(widths[-1]),
+    )
+    of_users, of_items, before = normal(23, widths[0]), normal(items, widths[0]), normal(23, items)
+    pairs = torch.arange(23).repeat_interleave(items).int(), torch.arange(items).repeat(23).int()
+    full = tower(of_users, of_items, *pairs, weights).view(23, items)
+    out = before.clone()
+    tower_grid(of_users, HalfPanels.of(of_items), weights, out)
+    error = out - before - full
+    assert error.std() < 0.03 * full.std() and error.abs().max() < 0.2 * full.std()
 
 
 @pytest.mark.parametrize("items", [1, 15, 16, 17, 100])

@@ -32,17 +32,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
         *("training.report", "experiment", "runs"),
     },
+    "paper": {"config"},
     "compare": {"errors", "config", "data", "evaluation", "runs", "workspace"},
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "compare", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "compare", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "demo"),
     },
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.

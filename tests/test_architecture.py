@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("training.report", "experiment", "runs"),
     },
     "paper": {"config"},
-    "compare": {"errors", "config", "data", "evaluation", "runs", "workspace"},
+    "compare": {"errors", "config", "data", "evaluation", "runs", "workspace", "paper"},
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),

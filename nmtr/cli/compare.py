@@ -77,8 +77,9 @@ def _show(found: Leaderboard | Sparsity) -> None:
 
 def _show_leaderboard(found: Leaderboard) -> None:
     others = [name for name in _SHOWN if name != found.metric]
+    printed = [entry.paper.figures.get(found.metric) if entry.paper else None for entry in found.entries]
     rows = []
-    for entry in found.entries:
+    for entry, paper in zip(found.entries, printed, strict=True):
         score = entry.test[found.metric]
         rows.append(
             [
@@ -87,12 +88,14 @@ def _show_leaderboard(found: Leaderboard) -> None:
                 *_difference(score),
                 "–" if score.seed_spread is None else f"{score.seed_spread:.4f}",
                 *(_value(part.get(found.metric)) for part in (entry.visited, entry.not_visited)),
+                *([] if not any(printed) else ["–" if paper is None else f"{paper:.4f}"]),
                 *(f"{entry.test[name].value:.4f}" for name in others),
                 " ".join(entry.runs),
             ]
         )
     parts = [f"visited ({found.visited_users:,})", f"not ({found.test_users - found.visited_users:,})"]
-    table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *others, "runs"], rows)
+    paper_column = ["paper's"] if any(printed) else []
+    table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *paper_column, *others, "runs"], rows)
 
 
 def _show_groups(found: Sparsity) -> None:

@@ -13,6 +13,7 @@ from nmtr.config import Protocol
 from nmtr.data.dataset import Dataset
 from nmtr.evaluation.groups import by_purchases, purchases, visited
 from nmtr.evaluation.metrics import CUTOFFS
+from nmtr.paper import Reported, counterpart
 from nmtr.workspace import Workspace
 
 METRIC = "HR@100"
@@ -46,6 +47,7 @@ class Standing(Compared):
     #: Test users whose held-out item stands in one of the data set's lower behaviors, and the others; empty for nobody.
     visited: dict[str, Score]
     not_visited: dict[str, Score]
+    paper: Reported | None  # what the paper reports of the same: not measured here, never ranked
 
 
 class Leaderboard(Comparison):
@@ -66,7 +68,8 @@ class Leaderboard(Comparison):
         for entry in self.entries:
             for part, values in (("all", entry.test), ("visited", entry.visited), ("not visited", entry.not_visited)):
                 for metric, score in values.items():
-                    found.append(_row(self, entry, metric, part, users[part], score))
+                    printed = entry.paper.figures.get(metric) if entry.paper and part == "all" else None
+                    found.append(_row(self, entry, metric, part, users[part], score) | {"paper": printed})
         return found
 
 
@@ -125,8 +128,8 @@ def leaderboard(
     seen = by_part[0] if touched.any() else nobody
     unseen = by_part[-1] if not touched.all() else nobody
     standings = [
-        Standing(**named, test=test, visited=one, not_visited=other)
-        for named, test, one, other in zip(_named(ranked), everyone, seen, unseen, strict=True)
+        Standing(**named, test=test, visited=one, not_visited=other, paper=counterpart(entry.config))
+        for named, entry, test, one, other in zip(_named(ranked), ranked, everyone, seen, unseen, strict=True)
     ]
     return Leaderboard(
         **_shared(ranked, metric, against),

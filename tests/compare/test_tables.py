@@ -158,6 +158,17 @@ def test_results_are_plain_json_and_rows_of_one_shape(workspace: Workspace, fini
         assert {row["group"] for row in rows} <= {"all", "visited", "not visited", "4"}
 
 
+def test_papers_figure_stands_beside_a_run_and_is_not_ranked(workspace: Workspace, finish: Finish) -> None:
+    dataset = random_dataset(USERS)
+    workspace.data.save(replace(dataset, name="beibei"))
+    runs = [finish(hitting(0.1), data="beibei", method=method).id for method in ("bpr", "popularity")]
+    board = leaderboard(workspace, runs)
+    printed = {entry.label: entry.paper and entry.paper.figures["HR@100"] for entry in board.entries}
+    assert printed == {"BPR-MF": 0.2002, "Popularity": None}
+    shown = [row["paper"] for row in board.rows() if row["metric"] == "HR@100" and row["model"] == "BPR-MF"]
+    assert shown == [0.2002, None, None]  # of all users; the paper says nothing of parts of them
+
+
 def test_data_set_that_is_gone_or_another_is_said(workspace: Workspace, finish: Finish) -> None:
     run = finish(hitting(0.5))
     workspace.data.remove("shop")

@@ -40,6 +40,18 @@ page = st.navigation(
             help="Every run, its state, and its metrics beside its data set and protocol.",
         ),
         st.Page(
+            "views/compare.py",
+            title="Compare",
+            icon=":material/leaderboard:",
+            help="Which run is best, by how much, and whether that is more than chance.",
+        ),
+        st.Page(
+            "views/sparsity.py",
+            title="Sparsity",
+            icon=":material/grain:",
+            help="How runs fare with shoppers who bought little.",
+        ),
+        st.Page(
             "views/data.py",
             title="Data",
             icon=":material/database:",
@@ -49,7 +61,7 @@ page = st.navigation(
     position="top",
 )
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
-state.sync_address()
+state.sync_address(page.url_path)
 with state.guarded():
     state.workspace().start_worker()
     state.show_refusal()

@@ -28,16 +28,18 @@ logger = logging.getLogger("nmtr.dashboard")
 
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
+#: What it carries besides on the pages that compare runs: which, with what, and by which metric.
+COMPARING = ("runs", "against", "metric")
 SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
 
 
 # The selection
 
 
-def sync_address() -> None:
+def sync_address(page: str = "") -> None:
     """Let the address bar speak first; where it is silent (a click in the navigation empties it), repeat what was
     selected."""
-    for name in PARAMETERS:
+    for name in PARAMETERS + (COMPARING if page in ("compare", "sparsity") else ()):
         if name in st.query_params:
             st.session_state[f"selected_{name}"] = st.query_params[name]
         elif f"selected_{name}" in st.session_state:
@@ -150,13 +152,13 @@ def _workspace(home: str) -> Workspace:
     return Workspace(Path(home))
 
 
-def _version(info: DatasetInfo) -> str:
+def version(info: DatasetInfo) -> str:
     """Other pairs are another version, and so are other titles for the same pairs."""
     return f"{info.fingerprint} {info.created}"
 
 
 def dataset(info: DatasetInfo) -> Dataset:
-    return _dataset(home(), info.name, _version(info))
+    return _dataset(home(), info.name, version(info))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -165,7 +167,7 @@ def _dataset(home: str, name: str, version: str) -> Dataset:
 
 
 def summary(info: DatasetInfo) -> Summary:
-    return _summary(home(), info.name, _version(info))
+    return _summary(home(), info.name, version(info))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -223,7 +225,7 @@ def reports(run: Run) -> list[EpochReport]:
 
 def item_names(info: DatasetInfo) -> dict[str, str]:
     """What the item select shows for each label: the title first, where there is one."""
-    return _item_names(home(), info.name, _version(info))
+    return _item_names(home(), info.name, version(info))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -244,7 +246,7 @@ def _user_labels(home: str, name: str, version: str) -> list[str]:
 
 
 def user_labels(info: DatasetInfo) -> list[str]:
-    return _user_labels(home(), info.name, _version(info))
+    return _user_labels(home(), info.name, version(info))
 
 
 # The net under every page
@@ -257,7 +259,7 @@ def guarded() -> Iterator[None]:
         yield
     except NmtrError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        if any(name in st.query_params for name in PARAMETERS):
+        if any(name in st.query_params for name in PARAMETERS + COMPARING):
             st.button("Start from the first view", on_click=_forget, icon=":material/restart_alt:")
     except Exception:
         reference = secrets.token_hex(3)
@@ -284,7 +286,7 @@ def show_refusal() -> None:
 
 
 def _forget() -> None:
-    select(**dict.fromkeys(PARAMETERS))
+    select(**dict.fromkeys(PARAMETERS + COMPARING))
 
 
 def warm_up() -> None:

@@ -74,6 +74,19 @@ def metric(value: float, half_width: float | None = None) -> str:
     return shown if half_width is None else f"{shown} ± " + f"{half_width:.3f}".removeprefix("0")
 
 
+def gap(value: float, half_width: float | None = None) -> str:
+    """How far one metric is from another, with its 95 % interval: ``+.041 ± .008``, ``−.012``."""
+    sign = "−" if round(value, 3) < 0 else "+"
+    return sign + metric(abs(value), half_width)
+
+
+def p_value(p: float | None) -> str:
+    """``p < .001``, ``p = .034``; nothing where there is none."""
+    if p is None:
+        return ""
+    return "p < .001" if p < 0.001 else "p = " + f"{p:.3f}".removeprefix("0")
+
+
 def duration(seconds: float) -> str:
     """``40 s``, ``2 min``, ``1 h 10 min``."""
     if seconds < 90:

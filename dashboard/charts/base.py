@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from dashboard.cues import Cue
+from dashboard.words import shortened, unmarked
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 FAINT = "rgba(122,135,148,.25)"
@@ -53,6 +55,30 @@ def frame(height: int, theme: Theme, **layout: object) -> go.Figure:
         "yaxis": axis,
     }
     return go.Figure(layout={**shared, **layout})
+
+
+def legend(figure: go.Figure, names: Sequence[str], theme: Theme) -> go.Figure:
+    """Room under the figure for what its lines are called: names that are too long for the lines' ends."""
+    rows = len(names) if max(map(len, names), default=0) > 24 else (len(names) + 1) // 2
+    below = {"orientation": "h", "x": 0, "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom"}
+    return figure.update_layout(
+        showlegend=True,
+        legend={**below, "font": {"size": 13, "color": theme.ink}, "itemclick": False, "itemdoubleclick": False},
+        height=figure.layout.height + 20 * rows,
+        margin_b=52 + 20 * rows,
+    )
+
+
+def row_name(name: str) -> str:
+    """A run's name at its row: what tells it from others of its model stands small below that."""
+    label, _, rest = name.partition(" · ")
+    below = f"<br><span style='font-size:11px'>{unmarked(shortened(rest, 34))}  </span>" if rest else ""
+    return f"{unmarked(shortened(label, 26))}  {below}"
+
+
+def row_height(names: Sequence[str]) -> int:
+    """Of each row, in pixels, so that the names have room."""
+    return 40 if any(" · " in name for name in names) else 32
 
 
 def note(figure: go.Figure, x: float, y: float, text: str, **options: object) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import RUN, RUN_EDGE, Theme, frame
+from dashboard.charts.base import RUN, RUN_EDGE, Theme, frame, legend
+from dashboard.charts.looks import Look
 from dashboard.cues import Cues
 from dashboard.words import unmarked
 from nmtr.training.report import EpochReport
@@ -80,6 +81,25 @@ def validation(reports: Sequence[EpochReport], metric: str, theme: Theme) -> go.
             marker={"size": 11, "color": RUN, "line": {"color": RUN_EDGE, "width": 2}},
         )
     return _epochs(figure, len(reports), metric)
+
+
+def by_epoch(
+    curves: Mapping[str, Mapping[int, float]], looks: Mapping[str, Look], title: str, theme: Theme
+) -> go.Figure:
+    """One curve a run of something by epoch (from 1)."""
+    figure = legend(frame(290, theme), [*curves], theme)
+    for name, curve in curves.items():
+        look, epochs = looks[name], _thinned([*curve])
+        figure.add_scatter(
+            x=epochs,
+            y=[curve[epoch] for epoch in epochs],
+            mode="lines+markers" if len(epochs) < 3 else "lines",
+            name=unmarked(name),
+            line={"color": look.color, "width": 3, "dash": look.dash},
+            marker={"symbol": look.symbol, "size": 9},
+            hovertemplate=f"{unmarked(title)} %{{y:.4f}}, epoch %{{x}}<extra>%{{fullData.name}}</extra>",
+        )
+    return _epochs(figure, max((max(curve) for curve in curves.values()), default=1), unmarked(title))
 
 
 def _epochs(figure: go.Figure, epochs: int, title: str) -> go.Figure:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import charts, live, parts, state
 from dashboard.words import duration, metric, plain
+from nmtr.compare import option_text
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
 
@@ -141,12 +142,9 @@ def differences(run: Run, others: Sequence[Run]) -> str:
         if name == "behaviors":
             if all(other.config.behaviors == run.config.behaviors for other in others):
                 continue
-            value = "+".join(value)
         elif value == (usual if name in ("loss", "optimizer") else likely)[name]:
             continue
-        if name == "lambdas":
-            value = "/".join(f"{weight:.2f}".removeprefix("0") for weight in value)
-        shown.append(f"{'λ' if name == 'lambdas' else name} {value}")
+        shown.append(option_text(name, value))
     return " · ".join(shown)
 
 

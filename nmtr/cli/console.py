@@ -55,7 +55,9 @@ def table(columns: list[str], rows: list[list[str]], title: str | None = None) -
     )
     for position, column in enumerate(columns):
         values = [row[position] for row in rows]
-        numeric = bool(values) and all(value[:1].isdigit() or value[:1] in ("-", "+", "<", ".", "–") for value in values)
+        numeric = bool(values) and all(
+            value[:1].isdigit() or value[:1] in ("-", "+", "<", ".", "–") for value in values
+        )
         shown.add_column(_plain(column), justify="right" if numeric else "left")
     for row in rows:
         shown.add_row(*map(_plain, row))

@@ -1,6 +1,6 @@
 """Finished runs held against each other, from their stored ranks: nothing is scored again, and no torch is imported."""
 
-from nmtr.compare.entries import Entry, differing, entries, option_text
+from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.scores import Difference, Interval, PValue, Score
 from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, leaderboard, sparsity
 
@@ -15,9 +15,12 @@ __all__ = [
     "Sparse",
     "Sparsity",
     "Standing",
+    "check",
     "differing",
     "entries",
+    "grouped",
     "leaderboard",
+    "names",
     "option_text",
     "sparsity",
 ]

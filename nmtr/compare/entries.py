@@ -79,13 +79,8 @@ def entries(workspace: Workspace, run_ids: Sequence[str]) -> tuple[Entry, ...]:
         raise ConfigError("a comparison needs one run or more; got none: name them, as `nmtr runs` shows them.")
     runs = [workspace.runs.get(run_id) for run_id in dict.fromkeys(run_ids)]
     for run in runs:
-        _check(run, runs[0])
-    grouped: dict[str, dict[int, Run]] = {}
-    for run in sorted(runs, key=lambda run: run.created):
-        grouped.setdefault(repr(_identity(run.config)), {})[run.config.seed] = run
-    # In the order given: sorting by age only decided which of two equal runs counts.
-    order = list(dict.fromkeys(repr(_identity(run.config)) for run in runs))
-    members = [tuple(run for _, run in sorted(grouped[key].items())) for key in order]
+        check(run, runs[0])
+    members = grouped(runs)
     named = names([group[0] for group in members])
     found = [Entry(name, group, _ranks(workspace, group)) for name, group in zip(named, members, strict=True)]
     tested = found[0].tested
@@ -103,6 +98,14 @@ def entries(workspace: Workspace, run_ids: Sequence[str]) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+def grouped(runs: Sequence[Run]) -> list[tuple[Run, ...]]:
+    """The runs of each entry by seed, in the order in which the entries first appear; of equal runs, the newest."""
+    found: dict[str, dict[int, Run]] = {repr(_identity(run.config)): {} for run in runs}
+    for run in sorted(runs, key=lambda run: run.created):
+        found[repr(_identity(run.config))][run.config.seed] = run
+    return [tuple(run for _, run in sorted(seeds.items())) for seeds in found.values()]
+
+
 def dataset_of(workspace: Workspace, run: Run) -> Dataset:
     """The data set that a run was trained on, with all of its behaviors; RunError where it is another now."""
     dataset = workspace.data.load(run.config.data)
@@ -114,7 +117,8 @@ def dataset_of(workspace: Workspace, run: Run) -> Dataset:
     return dataset
 
 
-def _check(run: Run, first: Run) -> None:
+def check(run: Run, first: Run) -> None:
+    """RunError where the run is not done, or cannot be compared with the first."""
     if run.state != "done":
         raise RunError(f"run {run.id} must be done to be compared; it is {run.state}: wait for it, or resume it.")
     same = ("data set", "version", "protocol")

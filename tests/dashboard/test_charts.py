@@ -84,7 +84,7 @@ def test_validation_marks_the_best_epoch() -> None:
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (2, 0.4)
 
 
-def _contrast(one: str, other: str) -> float:
+def contrast(one: str, other: str) -> float:
     """The contrast ratio of two colors, as WCAG 2 defines it."""
 
     def luminance(color: str) -> float:
@@ -98,8 +98,8 @@ def _contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", [charts.LIGHT, charts.DARK])
 def test_text_has_a_contrast_of_4_5_and_lines_of_3(theme: charts.Theme) -> None:
-    assert min(_contrast(color, theme.paper) for color in (theme.ink, theme.soft)) >= 4.5
-    assert min(_contrast(theme.line(cue), theme.paper) for cue in cues(BEHAVIORS).values()) >= 3
+    assert min(contrast(color, theme.paper) for color in (theme.ink, theme.soft)) >= 4.5
+    assert min(contrast(theme.line(cue), theme.paper) for cue in cues(BEHAVIORS).values()) >= 3
 
 
 def test_intervals_stand_best_first_with_baselines_apart() -> None:

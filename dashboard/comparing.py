@@ -1,0 +1,252 @@
+"""What the pages that compare runs share: the slim row in which runs, reference and metric are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import parts, state
+from dashboard.words import plain, shortened
+from nmtr import compare
+from nmtr.compare import METRIC, Interval, Leaderboard, Sparsity, check, grouped, names
+from nmtr.config import PROTOCOLS
+from nmtr.data.library import DatasetInfo
+from nmtr.errors import NmtrError
+from nmtr.evaluation.metrics import CUTOFFS, SELECTION
+from nmtr.runs.store import Run
+from nmtr.training.report import EpochReport
+
+METRICS = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in CUTOFFS]
+MOST = 10  # entries at once: more are not told apart
+FEW = 8  # that are chosen where nobody chose
+BEST_OTHER = "best"  # the reference, left to the core
+
+Entry = tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be compared; the runs of each entry together."""
+
+    info: DatasetInfo
+    entries: tuple[Entry, ...]
+    reference: str | None
+    metric: str
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        return tuple(run.id for entry in self.entries for run in entry)
+
+    @property
+    def where(self) -> str:
+        """What stands beside every figure."""
+        protocol = self.entries[0][0].config.protocol
+        return f"{plain(self.info.name)} · {protocol}" + (" · synthetic demo data" if self.info.synthetic else "")
+
+
+def choose(promise: str) -> Choice | None:
+    """The row of controls, and what was chosen in it; None where there is nothing to compare, which is then said."""
+    asked = [part for part in (state.selected("runs") or "").split(",") if part]
+    info = _data(asked)
+    if info is None:
+        parts.no_data(promise)
+        return None
+    done = [run for run in state.finished_runs(info) if run.result is not None and run.result.test]
+    if not done:
+        with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+            parts.pick_data(info)
+        parts.empty(
+            f"No finished run on {plain(info.name)} yet", promise, "Train a model", "train", ":material/play_arrow:"
+        )
+        return None
+    chosen = _chosen(asked, info, done)
+    protocol = chosen[0][0].config.protocol
+    offered = [entry for entry in grouped(done) if entry[0].config.protocol == protocol]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        parts.pick_data(info)
+        _pick_protocol(protocol, done)
+        chosen = _pick_entries(chosen, offered)
+        reference = _pick_reference(chosen)
+        metric = _pick_metric()
+    state.select(data=info.name, runs=_address(chosen), against=reference, metric=metric)
+    return Choice(info, tuple(chosen), reference, metric)
+
+
+def _data(asked: Sequence[str]) -> DatasetInfo | None:
+    """The data set of the selection; of the first run that is asked for, where a link names runs alone."""
+    if asked and state.selected("data") is None and state.selected("run") is None:
+        return state.workspace().data.info(state.workspace().runs.get(asked[0]).config.data)
+    return state.current_data()
+
+
+def _chosen(asked: Sequence[str], info: DatasetInfo, done: Sequence[Run]) -> list[Entry]:
+    """The entries of the runs that are asked for, less those that cannot be compared, which is said; else the usual."""
+    runs = [state.workspace().runs.get(run_id) for run_id in asked]
+    # What was compared on another data set is not what is wanted on this one.
+    here = [run for run in runs if run.config.data == info.name]
+    if here:
+        for run in runs:
+            try:
+                check(run, here[0])
+            except NmtrError as error:
+                st.warning(plain(str(error)), icon=":material/block:")
+        ids = {run.id for run in runs}
+        found = [
+            entry
+            for entry in grouped(done)
+            if ids & {run.id for run in entry} and entry[0].config.protocol == here[0].config.protocol
+        ]
+        if len(found) > MOST:
+            st.warning(f"At most {MOST} models are compared at once; of the {len(found)} here the first {MOST} are.")
+        if found:
+            return found[:MOST]
+    return usual(done)
+
+
+def usual(done: Sequence[Run], protocol: str | None = None) -> list[Entry]:
+    """One entry for each model, the best on validation; of the protocol, else of the selected or the newest run's."""
+    if protocol is None:
+        selected = [run for run in done if run.id == state.selected("run")]
+        protocol = max(selected or done, key=lambda run: run.created).config.protocol
+    entries = [entry for entry in grouped(done) if entry[0].config.protocol == protocol]
+    entries.sort(key=lambda entry: (entry[0].config.label, -_validated(entry)))
+    best = [next(alike) for _, alike in groupby(entries, key=lambda entry: entry[0].config.label)]
+    best = sorted(best, key=_validated, reverse=True)[:FEW]
+    wanted = [entry for entry in entries if state.selected("run") in {run.id for run in entry}]
+    return [*{entry[0].id: entry for entry in [*wanted, *best]}.values()]
+
+
+def _validated(entry: Entry) -> float:
+    """What chose the entry's epochs; nothing that was tested chooses what is shown."""
+    values = [run.result.valid.get(SELECTION[0], 0.0) for run in entry if run.result is not None]
+    return sum(values) / len(values)
+
+
+def _address(entries: Sequence[Entry]) -> str:
+    return ",".join(entry[0].id for entry in entries)
+
+
+def _pick_protocol(protocol: str, done: Sequence[Run]) -> None:
+    st.session_state["compare_protocol"] = protocol
+    st.segmented_control(
+        "Protocol",
+        [name for name in PROTOCOLS if any(run.config.protocol == name for run in done)],
+        required=True,
+        key="compare_protocol",
+        on_change=lambda: state.select(
+            runs=_address(usual(done, st.session_state["compare_protocol"])), against=None, run=None
+        ),
+    )
+
+
+def _pick_entries(chosen: Sequence[Entry], offered: Sequence[Entry]) -> list[Entry]:
+    """A popover with every entry of the protocol."""
+    by_id = {entry[0].id: entry for entry in offered}
+    called = dict(zip(by_id, names([entry[0] for entry in offered]), strict=True))
+
+    def shown(run_id: str) -> str:
+        seeds = len(by_id[run_id])
+        return called[run_id] + (f" · {seeds} seeds" if seeds > 1 else "")
+
+    st.session_state["compare_runs"] = [entry[0].id for entry in chosen]
+    with st.popover(f"{len(chosen)} of {len(offered)} models", icon=":material/checklist:", key="pick_models"):
+        st.multiselect(
+            "Models",
+            list(by_id),
+            key="compare_runs",
+            format_func=shown,
+            max_selections=MOST,
+            on_change=lambda: state.select(runs=",".join(st.session_state["compare_runs"]) or None),
+            width=420,
+        )
+        st.caption("Runs that differ only in the seed are one model. At first: each model's best on validation.")
+    return list(chosen)
+
+
+def _pick_reference(chosen: Sequence[Entry]) -> str | None:
+    ids = [entry[0].id for entry in chosen]
+    called = dict(zip(ids, names([entry[0] for entry in chosen]), strict=True))
+    against = state.selected("against")
+    st.session_state["compare_against"] = against if against in ids else BEST_OTHER
+    picked = st.selectbox(
+        "Against",
+        [BEST_OTHER, *ids],
+        key="compare_against",
+        format_func=lambda run: "the best baseline" if run == BEST_OTHER else shortened(called[run]),
+        on_change=lambda: state.select(against=st.session_state["compare_against"]),
+        help="The best baseline: the best by this metric that learns and is not NMTR; else the best rule.",
+        width=210,
+    )
+    return None if picked == BEST_OTHER else str(picked)
+
+
+def _pick_metric() -> str:
+    metric = state.selected("metric")
+    st.session_state["compare_metric"] = metric if metric in METRICS else METRIC
+    return str(
+        st.selectbox(
+            "Metric",
+            METRICS,
+            key="compare_metric",
+            on_change=lambda: state.select(metric=st.session_state["compare_metric"]),
+            width=130,
+        )
+    )
+
+
+# What is found
+
+
+def leaderboard(choice: Choice) -> Leaderboard:
+    return _leaderboard(*_key(choice), choice.info)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _leaderboard(
+    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
+) -> Leaderboard:
+    shop = state.dataset(_info)
+    return compare.leaderboard(state.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+
+
+def sparsity(choice: Choice) -> Sparsity:
+    return _sparsity(*_key(choice), choice.info)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _sparsity(
+    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
+) -> Sparsity:
+    shop = state.dataset(_info)
+    return compare.sparsity(state.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+
+
+def _key(choice: Choice) -> tuple[str, str, tuple[str, ...], str | None, str]:
+    return state.home(), state.version(choice.info), choice.runs, choice.reference, choice.metric
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def selecting(run: str) -> list[EpochReport]:
+    """The reports of a finished run's select phase, which chose its epoch."""
+    return [report for report in state.workspace().runs.reports(run) if report.phase == "select"]
+
+
+def part(score: Interval) -> tuple[float, float | None]:
+    return score.value, score.half_width
+
+
+def export(rows: Sequence[dict[str, Any]], file: str) -> None:
+    """Every figure of the page as CSV."""
+    st.download_button(
+        "CSV",
+        pd.DataFrame(rows).to_csv(index=False),
+        file_name=file,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -1,0 +1,118 @@
+"""How runs fare with shoppers who bought little, beside those who bought much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, comparing, parts
+from dashboard.comparing import Choice, part
+from dashboard.words import gap, metric, p_value, plain, share
+from nmtr.compare import Sparse, Sparsity
+
+PROMISE = "Here you will see how runs fare with shoppers who bought little, beside those who bought much."
+
+
+def page() -> None:
+    choice = comparing.choose(PROMISE)
+    if choice is None:
+        return
+    with st.skeleton(height=420):
+        table = comparing.sparsity(choice)
+    looks = charts.looks([entry.name for entry in table.entries], table.reference)
+    groups = {group.name: group.users for group in table.groups}
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        parts.figure(
+            finding(table),
+            f"{table.metric} by how many {plain(table.target)} pairs a shopper has in training, 95 % intervals",
+            charts.by_group(groups, _values(table), looks, parts.theme()),
+            "groups",
+            choice.where,
+        )
+    with right, st.container(border=True, height="stretch"):
+        _differences(choice, table, groups, looks)
+    _tables(table)
+
+
+def _values(table: Sparsity) -> dict[str, list[tuple[float, float | None]]]:
+    return {entry.name: [part(score) for score in entry.groups] for entry in table.entries}
+
+
+def finding(table: Sparsity) -> str:
+    """Who is best where least is known, and how much of its value that costs it and the reference."""
+    best = max(table.entries, key=lambda entry: entry.groups[0].value)
+    score = best.groups[0]
+    sparsest = f"{table.groups[0].name} {plain(table.target)} pairs"
+    said = f"With {sparsest}, {plain(best.name)} is best: {metric(score.value, score.half_width)}"
+    if len(table.groups) < 2:
+        return said
+    return f"{said}, {_fall(best)} {'below' if (best.drop or 0) >= 0 else 'above'} its {table.groups[-1].name}"
+
+
+def _fall(entry: Sparse) -> str:
+    return "–" if entry.drop is None else share(abs(entry.drop))
+
+
+def _differences(choice: Choice, table: Sparsity, groups: dict[str, int], looks: dict[str, charts.Look]) -> None:
+    """How far each is from the reference, group by group."""
+    others = [entry for entry in table.entries if entry.name != table.reference]
+    if not others:
+        st.markdown("##### One model alone")
+        st.markdown("Choose a second one above, or train one, to see where they are apart.")
+        return
+    best = max(others, key=lambda entry: entry.groups[0].value)
+    difference = best.groups[0].difference
+    assert difference is not None, "it is not the reference"
+    p = f" ({p_value(difference.p)})" if difference.p is not None else ""
+    parts.figure(
+        f"There {plain(best.name)} is {gap(difference.value, difference.half_width)} "
+        f"{'over' if difference.value >= 0 else 'to'} {plain(table.reference)}{p}",
+        f"difference to {plain(table.reference)} over the same shoppers; p corrected by Holm for all models and groups",
+        charts.differences(groups, {e.name: _apart(e) for e in others}, looks, parts.theme()),
+        "differences",
+        choice.where,
+    )
+
+
+def _apart(entry: Sparse) -> list[tuple[float, float | None]]:
+    return [part(score.difference) for score in entry.groups if score.difference is not None]
+
+
+def _tables(table: Sparsity) -> None:
+    names = [f"{group.name} (n {group.users:,})" for group in table.groups]
+    values = [_row(entry, names) for entry in table.entries]
+    right: dict[str, Any] = {
+        name: st.column_config.TextColumn(alignment="right", help="± half a 95 % interval over users") for name in names
+    }
+    right["drop"] = st.column_config.TextColumn(
+        alignment="right", help="by which share the value falls from the richest group to the sparsest"
+    )
+    st.markdown(f"##### {table.metric} by group, the sparsest first")
+    st.dataframe(pd.DataFrame(values), hide_index=True, column_config=right, alt=f"{table.metric} by group")
+    others = [entry for entry in table.entries if entry.name != table.reference]
+    if others:
+        st.markdown(f"##### Difference to {plain(table.reference)}")
+        rows = [
+            {"model": entry.name, **dict(zip(names, map(_difference, entry.groups), strict=True))} for entry in others
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=right, alt="Differences by group")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        comparing.export(table.rows(), f"sparsity-{table.data}-{table.protocol}.csv")
+        st.caption("Groups are the paper's where the data allows them (5–8, 9–12, 13–16, 17–20, > 20), else fifths.")
+
+
+def _row(entry: Sparse, names: list[str]) -> dict[str, Any]:
+    values = [metric(score.value, score.half_width) for score in entry.groups]
+    drop = "–" if entry.drop is None else f"{'−' if entry.drop >= 0 else '+'}{share(abs(entry.drop))}"
+    return {"model": entry.name, **dict(zip(names, values, strict=True)), "drop": drop}
+
+
+def _difference(score: Any) -> str:
+    other = score.difference
+    return f"{gap(other.value, other.half_width)} · {p_value(other.p) or '–'}"
+
+
+page()

@@ -1,0 +1,169 @@
+"""The Compare and the Sparsity page in-process, on real data and real runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.words import metric
+from nmtr.compare import leaderboard, sparsity
+from nmtr.config import RunConfig
+from nmtr.workspace import Workspace
+from tests.conftest import random_dataset
+from tests.dashboard.conftest import Open, Runs, words
+
+
+@pytest.fixture
+def standard(runs: Runs) -> list[str]:
+    """The two finished runs of shop, standard."""
+    return [runs["shop standard nmtr"], runs["shop standard popularity"]]
+
+
+@pytest.fixture
+def seeds(home: Path) -> Iterator[list[str]]:
+    """Two runs that differ in the seed only."""
+    workspace = Workspace(home)
+    options = {"data": "five", "method": "bpr", "epochs": 1, "embedding_size": 4, "threads": 1}
+    ids = [workspace.train(RunConfig.parse(options | {"seed": seed})).id for seed in (1, 2)]
+    yield ids
+    for run in ids:
+        workspace.delete(run)
+
+
+def test_compare_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:
+    app = open_page("compare", data="shop", runs=",".join(standard), metric="HR@10")
+    assert not app.error and not app.exception
+    board = leaderboard(Workspace(home), standard, metric="HR@10")
+    first = board.entries[0]
+    assert f"{first.name} leads: HR@10" in words(app)
+    shown = app.dataframe[0].value
+    assert list(shown["model"]) == [entry.name for entry in board.entries]
+    assert [float(cell.split(" ")[0]) for cell in shown["HR@10"]] == pytest.approx(
+        [entry.test["HR@10"].value for entry in board.entries], abs=6e-4
+    )
+    assert list(shown[f"to {board.reference}"]).count("–") == 1
+    assert "In every test shopper's lower behaviors the held-out item stands" in words(app)
+    assert "shop · standard" in words(app)
+
+
+def test_compare_tells_what_visits_give_away(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    workspace.data.save(replace(random_dataset(), name="loose"))
+    configs = [RunConfig.parse({"data": "loose", "method": method}) for method in ("popularity", "last-behavior")]
+    ids = [workspace.train(config).id for config in configs]
+    app = open_page("compare", runs=",".join(ids), metric="HR@10")
+    board = leaderboard(workspace, ids, metric="HR@10")
+    visited, other = (part["HR@10"].value for part in (board.entries[0].visited, board.entries[0].not_visited))
+    assert visited > other  # "touched before" finds what was touched before
+    assert f"Had the shopper visited the item before, Touched before, not bought reaches {metric(visited)}" in words(
+        app
+    )
+    assert f"if not, {metric(other)}" in words(app) and "Standard leaves those visits" in words(app)
+    for run in ids:
+        workspace.delete(run)
+    workspace.data.remove("loose")
+
+
+def test_compare_chooses_runs_of_one_protocol_by_itself_and_the_address_follows(
+    open_page: Open, runs: Runs, standard: list[str]
+) -> None:
+    app = open_page("compare", data="shop")
+    assert app.segmented_control(key="compare_protocol").value == "standard"  # the newest run's
+    assert set(app.query_params["runs"].split(",")) == set(standard)
+    app.segmented_control(key="compare_protocol").set_value("clean").run()
+    assert app.query_params["runs"] == runs["shop clean nmtr"]
+    assert "reaches HR@100" in words(app) and "Choose a second model" in words(app)
+    assert not app.error and not app.exception
+
+
+def test_compare_refuses_runs_of_another_protocol_in_a_sentence_and_shows_the_rest(
+    open_page: Open, runs: Runs, standard: list[str]
+) -> None:
+    app = open_page("compare", data="shop", runs=",".join([*standard, runs["shop clean nmtr"]]))
+    assert "compared runs must be of one data set, version and protocol" in words(app)
+    assert list(app.dataframe[0].value["model"]) != [] and len(app.dataframe[0].value) == 2
+
+
+def test_compare_holds_against_the_chosen_reference_by_the_chosen_metric(open_page: Open, standard: list[str]) -> None:
+    app = open_page("compare", data="shop", runs=",".join(standard))
+    app.selectbox(key="compare_against").set_value(standard[0]).run()
+    app.selectbox(key="compare_metric").set_value("NDCG@10").run()
+    assert app.query_params["against"] == standard[0] and app.query_params["metric"] == "NDCG@10"
+    assert "to NMTR-GMF" in app.dataframe[0].value.columns and "NDCG@10" in app.dataframe[0].value.columns
+    app.selectbox(key="compare_against").set_value("best").run()
+    assert "against" not in app.query_params and "to Popularity" in app.dataframe[0].value.columns
+
+
+def test_compare_counts_seeds_as_one_model(open_page: Open, seeds: list[str]) -> None:
+    app = open_page("compare", runs=seeds[0])
+    assert app.query_params["data"] == "five"
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert row["model"] == "BPR-MF" and row["seeds"].startswith("2, sd .")
+
+
+def test_compare_lists_the_options_that_runs_differ_in_only(open_page: Open, standard: list[str]) -> None:
+    app = open_page("compare", data="shop", runs=",".join(standard))
+    options = app.dataframe[1].value
+    assert "data" not in options.columns and "seed" not in options.columns
+    assert dict(zip(options["model"], options["lambdas"], strict=True)) == {
+        "NMTR-GMF": ".20/.30/.50",
+        "Popularity": "–",
+    }
+
+
+def test_compare_of_one_behavior_says_that_nothing_leaks(open_page: Open, runs: Runs) -> None:
+    app = open_page("compare", runs=runs["one standard nmtr"])
+    assert "Nothing can leak" in words(app) and not app.error and not app.exception
+
+
+def test_compare_leaves_no_words_of_its_own_in_other_pages_addresses(open_page: Open, standard: list[str]) -> None:
+    app = open_page("compare", data="shop", runs=",".join(standard))
+    assert "runs" in app.query_params
+    app.query_params.clear()  # as a click in the navigation does
+    app.switch_page("views/data.py").run()
+    assert set(app.query_params) == {"data"}
+    app.query_params.clear()
+    app.switch_page("views/sparsity.py").run()
+    assert app.query_params["runs"] == ",".join(standard)
+
+
+def test_sparsity_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:
+    app = open_page("sparsity", data="shop", runs=",".join(standard), metric="NDCG@10")
+    assert not app.error and not app.exception
+    table = sparsity(Workspace(home), standard, metric="NDCG@10")
+    shown = app.dataframe[0].value
+    assert list(shown.columns) == ["model", *(f"{g.name} (n {g.users:,})" for g in table.groups), "drop"]
+    for row, entry in zip(shown.to_dict("records"), table.entries, strict=True):
+        cells = [float(row[column].split(" ")[0]) for column in shown.columns[1:-1]]
+        assert cells == pytest.approx([score.value for score in entry.groups], abs=6e-4)
+    assert f"With {table.groups[0].name} buy pairs" in words(app)
+    assert f"difference to {table.reference} over the same shoppers" in words(app)
+
+
+def test_sparsity_of_one_run_has_no_differences(open_page: Open, runs: Runs) -> None:
+    app = open_page("sparsity", runs=runs["one standard nmtr"])
+    assert "One model alone" in words(app) and len(app.dataframe) == 1
+    assert not app.error and not app.exception
+
+
+@pytest.mark.parametrize("page", ["compare", "sparsity"])
+def test_pages_without_runs_or_data_lead_to_where_they_come_from(
+    open_page: Open, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(page, runs="zzzzzzzz")
+    assert "there is no run zzzzzzzz" in app.error[0].value.replace("\\", "")
+    monkeypatch.setenv("NMTR_HOME", str(tmp_path))
+    empty = open_page(page)
+    assert empty.button(key="empty_go").label == "Add a data set" and not empty.error
+
+
+def test_compared_run_whose_ranks_are_gone_gives_a_sentence(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    run = workspace.train(RunConfig.parse({"data": "one", "method": "popularity", "protocol": "clean"}))
+    (workspace.runs.folder(run.id) / "ranks.npz").unlink()
+    app = open_page("compare", runs=run.id)
+    assert "missing or damaged" in app.error[0].value and not app.exception
+    workspace.delete(run.id)

@@ -119,10 +119,25 @@ def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit
     expect(point).to_have_attribute("aria-valuetext", "view 0.25, cart 0.25, buy 0.50")
 
 
-@pytest.mark.parametrize("path", ["/", "/cascade", "/train", "/runs", "/data"])
+@pytest.mark.parametrize("path", ["/", "/cascade", "/train", "/runs", "/compare", "/sparsity", "/data"])
 def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
     page = visit(f"{path}?data=shop", width=390, height=844)
     settled(page)
     expect(page.locator("h5").first).to_be_visible()
     widths = page.evaluate("() => [...document.querySelectorAll('body, [data-testid=stMain]')].map(e => e.scrollWidth)")
     assert max(widths) <= 390
+
+
+def test_a_comparison_is_reopened_by_its_link(visit: Visit, shop: str, home: Path) -> None:
+    other = Workspace(home).train(RunConfig.parse({"data": "shop", "method": "popularity"})).id
+    page = visit(f"/compare?data=shop&runs={shop},{other}")
+    expect(page.locator(".st-key-standings .scatterlayer .trace")).to_have_count(2)
+    page.locator(".st-key-compare_metric input").click()
+    page.get_by_role("option", name="NDCG@10", exact=True).click()
+    expect(page.locator("h5").first).to_contain_text("NDCG@10")
+    address = urlsplit(page.url)
+    assert "metric=NDCG%4010" in address.query
+    again = visit(f"{address.path}?{address.query}")
+    expect(again.locator("h5").first).to_have_text(page.locator("h5").first.inner_text())
+    again.get_by_role("link", name="Sparsity").first.click()
+    expect(again.locator(".st-key-groups .scatterlayer .trace")).to_have_count(2)

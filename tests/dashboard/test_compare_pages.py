@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +16,7 @@ from nmtr.compare import leaderboard, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
-from tests.dashboard.conftest import Open, Runs, words
+from tests.dashboard.conftest import APP, Open, Runs, words
 
 
 @pytest.fixture
@@ -167,3 +170,27 @@ def test_compared_run_whose_ranks_are_gone_gives_a_sentence(open_page: Open, hom
     app = open_page("compare", runs=run.id)
     assert "missing or damaged" in app.error[0].value and not app.exception
     workspace.delete(run.id)
+
+
+@pytest.mark.parametrize("page", ["compare", "sparsity"])
+def test_pages_compare_without_torch(page: str, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+from dashboard import state
+from nmtr.demo import install
+from nmtr.workspace import Workspace
+install(Workspace())
+state.warm_up = lambda: None
+app = AppTest.from_file({str(APP)!r}, default_timeout=60)
+app.query_params["data"] = "nothing"  # the first run only registers the pages
+app.run()
+app.query_params.clear()
+del app.session_state["selected_data"]
+app.switch_page("views/{page}.py").run()
+assert app.dataframe and not app.error and not app.exception, app
+assert "torch" not in sys.modules
+"""
+    environment = {**os.environ, "NMTR_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

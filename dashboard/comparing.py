@@ -90,11 +90,10 @@ def _chosen(asked: Sequence[str], info: DatasetInfo, done: Sequence[Run]) -> lis
     # What was compared on another data set is not what is wanted on this one.
     here = [run for run in runs if run.config.data == info.name]
     if here:
-        for run in runs:
-            try:
-                check(run, here[0])
-            except NmtrError as error:
-                st.warning(plain(str(error)), icon=":material/block:")
+        refusals = [refusal for run in runs if (refusal := _refusal(run, here[0]))]
+        if refusals:
+            more = f" So with {len(refusals) - 1} more." if len(refusals) > 1 else ""
+            st.warning(plain(refusals[0]) + more, icon=":material/block:")
         ids = {run.id for run in runs}
         found = [
             entry
@@ -106,6 +105,14 @@ def _chosen(asked: Sequence[str], info: DatasetInfo, done: Sequence[Run]) -> lis
         if found:
             return found[:MOST]
     return usual(done)
+
+
+def _refusal(run: Run, first: Run) -> str | None:
+    try:
+        check(run, first)
+    except NmtrError as error:
+        return str(error)
+    return None
 
 
 def usual(done: Sequence[Run], protocol: str | None = None) -> list[Entry]:
@@ -133,14 +140,14 @@ def _address(entries: Sequence[Entry]) -> str:
 
 def _pick_protocol(protocol: str, done: Sequence[Run]) -> None:
     st.session_state["compare_protocol"] = protocol
-    st.segmented_control(
+    st.selectbox(
         "Protocol",
         [name for name in PROTOCOLS if any(run.config.protocol == name for run in done)],
-        required=True,
         key="compare_protocol",
         on_change=lambda: state.select(
             runs=_address(usual(done, st.session_state["compare_protocol"])), against=None, run=None
         ),
+        width=130,
     )
 
 
@@ -154,7 +161,7 @@ def _pick_entries(chosen: Sequence[Entry], offered: Sequence[Entry]) -> list[Ent
         return called[run_id] + (f" · {seeds} seeds" if seeds > 1 else "")
 
     st.session_state["compare_runs"] = [entry[0].id for entry in chosen]
-    with st.popover(f"{len(chosen)} of {len(offered)} models", icon=":material/checklist:", key="pick_models"):
+    with st.popover(f"{len(chosen)}/{len(offered)} models", icon=":material/checklist:", key="pick_models"):
         st.multiselect(
             "Models",
             list(by_id),

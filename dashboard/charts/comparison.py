@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import REFERENCE, RUN, Theme, frame, note, row_height, row_name
+from dashboard.charts.base import REFERENCE, ROW, RUN, Theme, frame, note, rows
 from dashboard.charts.looks import Look
 from dashboard.words import metric, unmarked
 
@@ -24,10 +24,11 @@ class Measured:
 
 
 def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
-    """One row a run, the best on top: the metric as a point on its interval; baselines in grey."""
-    figure = frame(
-        30 + row_height([run.name for run in runs]) * len(runs), theme, margin={"l": 8, "r": 92, "t": 8, "b": 8}
-    )
+    """One row a run, the best on top: the metric as a point on its interval; baselines in grey.
+
+    The axis begins near the lowest interval, so that intervals are seen; points, unlike bars, need no 0.
+    """
+    figure = frame(34 + ROW * len(runs), theme, margin={"l": 8, "r": 92, "t": 8, "b": 8})
     ranked = sorted(runs, reverse=True)
     for row, run in enumerate(ranked):
         look = run.look or (Look(REFERENCE, "square", "dot") if run.baseline else Look(RUN, "circle", "solid"))
@@ -36,17 +37,19 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
             y=[row],
             mode="markers",
             error_x={"array": [run.half_width], "thickness": 3, "width": 0, "color": look.color},
-            marker={"symbol": look.symbol, "size": 12, "color": look.color},
+            marker={"symbol": look.symbol, "size": 10, "color": look.color},
             hovertemplate=f"{unmarked(run.name)}: {metric(run.value, run.half_width)}<extra></extra>",
         )
+        if run.look and run.baseline:  # what the others are held against
+            line = {"color": look.color, "width": 1, "dash": "dot"}
+            figure.add_shape(
+                type="line", layer="below", x0=run.value, x1=run.value, y0=0, y1=1, yref="paper", line=line
+            )
         note(figure, 1, row, metric(run.value, run.half_width), yref="y", xshift=8)
-    top = max((run.value + run.half_width for run in runs), default=1.0)
-    figure.update_xaxes(range=[0, 1.05 * top], zeroline=True, zerolinecolor=theme.soft, tickformat=".2~f", nticks=5)
-    return figure.update_yaxes(
-        tickvals=[*range(len(ranked))],
-        ticktext=[row_name(run.name) for run in ranked],
-        tickfont={"size": 14, "color": theme.ink},
-        range=[len(ranked) - 0.5, -0.5],
-        showgrid=False,
-        zeroline=False,
+    low = min((run.value - run.half_width for run in runs), default=0.0)
+    high = max((run.value + run.half_width for run in runs), default=1.0)
+    pad = max(0.06 * (high - low), 0.005)
+    figure.update_xaxes(
+        range=[max(0.0, low - pad), high + pad], zeroline=False, tickformat=".2~f", nticks=5, tickangle=0
     )
+    return rows(figure, [run.name for run in ranked], theme)

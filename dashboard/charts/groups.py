@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import Theme, frame, legend, note, row_height, row_name
+from dashboard.charts.base import ROW, Theme, frame, legend, note, rows
 from dashboard.charts.looks import Look
 from dashboard.words import gap, metric, unmarked
 
@@ -25,7 +25,7 @@ class Parted:
 
 def parted(runs: Sequence[Parted], looks: Mapping[str, Look], theme: Theme) -> go.Figure:
     """One row a run, in the order given: hollow where the item was not visited, filled where it was, a bar between."""
-    figure = frame(58 + row_height([*looks]) * len(runs), theme, margin={"l": 8, "r": 44, "t": 30, "b": 8})
+    figure = frame(72 + ROW * len(runs), theme, margin={"l": 8, "r": 44, "t": 36, "b": 8})
     for row, run in enumerate(runs):
         look, name = looks[run.name], unmarked(run.name)
         ends = [run.not_visited[0], run.visited[0]]
@@ -50,15 +50,10 @@ def parted(runs: Sequence[Parted], looks: Mapping[str, Look], theme: Theme) -> g
         note(figure, 1, row, metric(run.visited[0]), yref="y", xshift=8)
     top = max(value + (half or 0.0) for run in runs for value, half in (run.visited, run.not_visited))
     note(figure, 0, 1, "○ not visited   ● visited", yref="paper", yanchor="bottom", yshift=6, font_color=theme.soft)
-    figure.update_xaxes(range=[0, 1.05 * max(top, 0.01)], zeroline=True, zerolinecolor=theme.soft, tickformat=".2~f")
-    return figure.update_yaxes(
-        tickvals=[*range(len(runs))],
-        ticktext=[row_name(run.name) for run in runs],
-        tickfont={"size": 14, "color": theme.ink},
-        range=[len(runs) - 0.5, -0.5],
-        showgrid=False,
-        zeroline=False,
+    figure.update_xaxes(
+        range=[0, 1.05 * max(top, 0.01)], zeroline=True, zerolinecolor=theme.soft, tickformat=".2~f", nticks=5
     )
+    return rows(figure, [run.name for run in runs], theme)
 
 
 def by_group(

@@ -17,16 +17,16 @@ class Look:
     dash: str
 
 
-_FIRST, _LAST = (0x5F, 0x82, 0x9C), (0x9A, 0x5F, 0xC4)  # 3:1 and more on light and on dark paper, and all between
+_FIRST, _LAST = (0x3F, 0x7C, 0xB8), (0xA3, 0x55, 0xC9)  # 3:1 and more on light and on dark paper, and all between
 _SYMBOLS = ("circle", "diamond", "triangle-up", "star", "pentagon", "triangle-down", "hexagon", "cross", "x", "bowtie")
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 _REFERENCE = Look(REFERENCE, "square", "dot")
 
 
 def looks(names: Sequence[str], reference: str) -> dict[str, Look]:
-    """The look of each name; what the others are held against is a grey square."""
-    others = [name for name in names if name != reference]
-    found = {reference: _REFERENCE}
+    """The look of each name; what the others, if there are any, are held against is a grey square."""
+    others = [name for name in names if name != reference or len(names) == 1]
+    found = {reference: _REFERENCE} if len(names) > 1 else {}
     for place, name in enumerate(others):
         share = place / max(1, len(others) - 1)
         mixed = (round(first + share * (last - first)) for first, last in zip(_FIRST, _LAST, strict=True))

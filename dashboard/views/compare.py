@@ -15,6 +15,7 @@ from nmtr.evaluation.metrics import SELECTION
 from nmtr.training.report import EpochReport
 
 PROMISE = "Here finished runs will stand beside each other, with intervals, and with what is more than chance."
+MORE = ("HR@10", "HR@50", "HR@100", "NDCG@100")  # in the table beside the metric that is asked about
 CHANCE = 0.05  # a corrected p from here on may be chance
 
 
@@ -44,7 +45,7 @@ def _standings(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]
             entry.test[board.metric].value,
             entry.test[board.metric].half_width or 0.0,
             entry.name,
-            entry.name == board.reference,
+            entry.name == board.reference and len(board.entries) > 1,
             looks[entry.name],
         )
         for entry in board.entries
@@ -145,7 +146,8 @@ def _table(choice: Choice, board: Leaderboard) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         column_config={
-            "model": st.column_config.TextColumn(width="medium"),
+            "model": st.column_config.TextColumn(width="large"),
+            **{name: st.column_config.TextColumn(alignment="right") for name in MORE},
             **{name: st.column_config.TextColumn(help=text, alignment="right") for name, text in numbers.items()},
         },
         alt=f"{board.metric} of {len(rows)} models",
@@ -180,7 +182,7 @@ def _row(entry: Standing, board: Leaderboard, printed: bool) -> dict[str, Any]:
     if printed:
         value = _printed(entry, board.metric)
         row["paper"] = "–" if value is None else f"{value:.4f}".removeprefix("0")
-    for name in ("HR@10", "HR@100", "NDCG@100"):
+    for name in MORE:
         if name != board.metric:
             row[name] = metric(entry.test[name].value)
     return row
@@ -237,7 +239,7 @@ def _options(board: Leaderboard) -> None:
     if len(board.entries) < 2 or not names:
         return
     st.markdown("##### What they differ in")
-    st.caption("options that are not the same in all; “–”: the model has no such option")
+    st.caption("the options that are not the same in all models that have them; “–”: no such option")
     rows = [
         {"model": entry.label, **{name: _option(entry, name) for name in names}, "runs": " ".join(entry.runs)}
         for entry in board.entries

@@ -9,9 +9,10 @@ import streamlit as st
 
 from dashboard import charts, comparing, parts
 from dashboard.comparing import Choice, part
-from dashboard.words import gap, metric, p_value, plain, share
+from dashboard.words import and_list, gap, metric, p_value, past, plain, share
 from nmtr.compare import Sparse, Sparsity
 
+DROP = "richest → sparsest"
 PROMISE = "Here you will see how runs fare with shoppers who bought little, beside those who bought much."
 
 
@@ -42,18 +43,27 @@ def _values(table: Sparsity) -> dict[str, list[tuple[float, float | None]]]:
 
 
 def finding(table: Sparsity) -> str:
-    """Who is best where least is known, and how much of its value that costs it and the reference."""
+    """Who is best where least is known."""
     best = max(table.entries, key=lambda entry: entry.groups[0].value)
     score = best.groups[0]
-    sparsest = f"{table.groups[0].name} {plain(table.target)} pairs"
-    said = f"With {sparsest}, {plain(best.name)} is best: {metric(score.value, score.half_width)}"
+    who = f"Shoppers who {plain(past(table.target))} {plain(table.groups[0].name)}"
+    return f"{who}: {plain(best.name)} is best with {metric(score.value, score.half_width)}"
+
+
+def falls(table: Sparsity) -> str:
+    """How much of its value that costs the best, and the reference."""
     if len(table.groups) < 2:
-        return said
-    return f"{said}, {_fall(best)} {'below' if (best.drop or 0) >= 0 else 'above'} its {table.groups[-1].name}"
-
-
-def _fall(entry: Sparse) -> str:
-    return "–" if entry.drop is None else share(abs(entry.drop))
+        return f"{table.metric} of the one group that there is"
+    first = max(table.entries, key=lambda entry: entry.groups[0].value)
+    shown = [first, *(entry for entry in table.entries if entry.name == table.reference != first.name)]
+    said = [
+        f"{plain(entry.name)} {'loses' if entry.drop >= 0 else 'gains'} {share(abs(entry.drop))}"
+        for entry in shown
+        if entry.drop is not None
+    ]
+    bought, few, many = plain(past(table.target)), plain(table.groups[0].name), plain(table.groups[-1].name)
+    way = f"From shoppers who {bought} {many} to those who {bought} {few}"
+    return f"{way}, {and_list(said)}" if said else f"{table.metric} by group"
 
 
 def _differences(choice: Choice, table: Sparsity, groups: dict[str, int], looks: dict[str, charts.Look]) -> None:
@@ -68,7 +78,7 @@ def _differences(choice: Choice, table: Sparsity, groups: dict[str, int], looks:
     assert difference is not None, "it is not the reference"
     p = f" ({p_value(difference.p)})" if difference.p is not None else ""
     parts.figure(
-        f"There {plain(best.name)} is {gap(difference.value, difference.half_width)} "
+        f"There, {plain(best.name)} is {gap(difference.value, difference.half_width)} "
         f"{'over' if difference.value >= 0 else 'to'} {plain(table.reference)}{p}",
         f"difference to {plain(table.reference)} over the same shoppers; p corrected by Holm for all models and groups",
         charts.differences(groups, {e.name: _apart(e) for e in others}, looks, parts.theme()),
@@ -87,10 +97,12 @@ def _tables(table: Sparsity) -> None:
     right: dict[str, Any] = {
         name: st.column_config.TextColumn(alignment="right", help="± half a 95 % interval over users") for name in names
     }
-    right["drop"] = st.column_config.TextColumn(
-        alignment="right", help="by which share the value falls from the richest group to the sparsest"
+    right[DROP] = st.column_config.TextColumn(
+        alignment="right", help="how the value changes from the richest group to the sparsest, as a share of it"
     )
-    st.markdown(f"##### {table.metric} by group, the sparsest first")
+    with st.container(gap=None):
+        st.markdown(f"##### {falls(table)}")
+        st.caption(f"{table.metric} by group, the sparsest first; n: users")
     st.dataframe(pd.DataFrame(values), hide_index=True, column_config=right, alt=f"{table.metric} by group")
     others = [entry for entry in table.entries if entry.name != table.reference]
     if others:
@@ -107,7 +119,7 @@ def _tables(table: Sparsity) -> None:
 def _row(entry: Sparse, names: list[str]) -> dict[str, Any]:
     values = [metric(score.value, score.half_width) for score in entry.groups]
     drop = "–" if entry.drop is None else f"{'−' if entry.drop >= 0 else '+'}{share(abs(entry.drop))}"
-    return {"model": entry.name, **dict(zip(names, values, strict=True)), "drop": drop}
+    return {"model": entry.name, **dict(zip(names, values, strict=True)), DROP: drop}
 
 
 def _difference(score: Any) -> str:

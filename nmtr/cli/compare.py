@@ -23,7 +23,9 @@ def compare(
     ],
     reference: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="What to hold the others against; the best method beside NMTR if left out."),
+        typer.Option(
+            metavar="RUN", help="What to hold the others against; the best that learns and is not NMTR if left out."
+        ),
     ] = None,
     metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
     by: Annotated[

@@ -22,7 +22,7 @@ from nmtr.runs.store import Run
 from nmtr.workspace import Workspace
 
 _METRIC = re.compile(r"(HR|NDCG)@([1-9]\d{0,5})")
-#: What runs of one entry may differ in: the seed is drawn over, the others change no figure.
+#: What runs of one entry may differ in: the seed is drawn over; threads and watching the test change no figure.
 _WITHIN = ("seed", "threads", "watch_test")
 
 
@@ -149,11 +149,17 @@ def _identity(config: RunConfig) -> dict[str, Any]:
 
 
 def differing(configs: Sequence[RunConfig]) -> list[dict[str, Any]]:
-    """Of each config the options, seed and threads aside, that are not the same in all."""
+    """Of each config the options that are not the same in all that have them, but for those that an entry's runs differ
+    in."""
     options = [_identity(config) for config in configs]
     every = dict.fromkeys(name for given in options for name in given)
-    unlike = [name for name in every if any(given.get(name) != options[0].get(name) for given in options)]
+    unlike = [name for name in every if _values(name, options) > 1]
     return [{name: given[name] for name in unlike if name in given} for given in options]
+
+
+def _values(name: str, options: Sequence[Mapping[str, Any]]) -> int:
+    """How many different values an option has where it has one."""
+    return len({repr(given[name]) for given in options if name in given})
 
 
 def names(runs: Sequence[Run]) -> list[str]:

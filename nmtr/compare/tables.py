@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
 from nmtr.compare.scores import Frozen, Score, scores
 from nmtr.config import Protocol
+from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
 from nmtr.evaluation.groups import by_purchases, purchases, visited
 from nmtr.evaluation.metrics import CUTOFFS
@@ -26,7 +28,7 @@ class Compared(Frozen):
     label: str
     runs: tuple[str, ...]  # one a seed
     seeds: tuple[int, ...]
-    options: dict[str, Any]  # those that are not the same in all entries
+    options: dict[str, Any]  # those that are not the same in all entries that have them
 
 
 class Comparison(Frozen):
@@ -113,9 +115,9 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
 
-    reference: a run, which joins the others; if not given, the best by the metric of another method than NMTR, or else
-    the second best. dataset: the runs' own, where the caller has it loaded. Raises NmtrError for runs that cannot be
-    compared, and for an unknown metric.
+    reference: a run, which joins the others; if not given, the best by the metric that learns and is not NMTR, or else
+    the best rule, or else the second best. dataset: the runs' own, where the caller has it loaded. Raises NmtrError for
+    runs that cannot be compared, and for an unknown metric.
     """
     ranked, against = _prepared(workspace, run_ids, reference, metric)
     cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
@@ -180,8 +182,10 @@ def _prepared(
     if reference is not None:
         run = workspace.runs.get(reference)
         return ranked, next(place for place, entry in enumerate(ranked) if entry.holds(run))
-    others = (place for place, entry in enumerate(ranked) if entry.config.method != "nmtr")
-    return ranked, next(others, min(1, len(ranked) - 1))
+    families = [METHODS[entry.config.method].family for entry in ranked]
+    learned = (place for place, family in enumerate(families) if family not in ("nmtr", "floor"))
+    rules = (place for place, family in enumerate(families) if family == "floor")
+    return ranked, next(chain(learned, rules), min(1, len(ranked) - 1))
 
 
 def _shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any]:

@@ -93,6 +93,13 @@ def test_leaderboard_takes_any_cutoff_and_any_run_as_reference(workspace: Worksp
     assert difference is not None and difference.value == pytest.approx(-0.2)
 
 
+def test_a_rule_is_the_reference_only_where_nothing_else_learns(workspace: Workspace, finish: Finish) -> None:
+    rule, nmtr = finish(hitting(0.9), method="popularity"), finish(hitting(0.5))
+    other = finish(hitting(0.3), method="gmf", epochs=2)
+    assert leaderboard(workspace, [rule.id, nmtr.id, other.id]).reference == "GMF"
+    assert leaderboard(workspace, [rule.id, nmtr.id]).reference == "Popularity"
+
+
 def test_second_best_is_the_reference_where_there_is_no_other_method(workspace: Workspace, finish: Finish) -> None:
     runs = [finish(hitting(share), unit=unit).id for unit, share in (("gmf", 0.1), ("mlp", 0.3), ("neumf", 0.2))]
     assert leaderboard(workspace, runs).reference == "NMTR-NeuMF"

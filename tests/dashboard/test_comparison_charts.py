@@ -24,13 +24,16 @@ def test_reference_is_grey_wherever_it_stands() -> None:
         assert charts.looks(names, "BPR-MF")["BPR-MF"] == LOOKS["BPR-MF"]
 
 
+def test_a_run_alone_is_no_reference() -> None:
+    assert charts.looks(["BPR-MF"], "BPR-MF")["BPR-MF"].symbol != LOOKS["BPR-MF"].symbol
+
+
 def test_intervals_take_the_looks_that_runs_have() -> None:
     runs = [charts.Measured(0.5 - n / 10, 0.02, name, n == 2, LOOKS[name]) for n, name in enumerate(NAMES)]
     figure = charts.intervals(runs, charts.LIGHT)
     assert [point.marker.symbol for point in figure.data] == [LOOKS[name].symbol for name in NAMES]
-    assert (
-        figure.layout.yaxis.ticktext[1].startswith("NMTR-MLP  <br>") and "epochs 5" in figure.layout.yaxis.ticktext[1]
-    )
+    assert "NMTR-MLP · epochs 5" in [note.text for note in figure.layout.annotations]
+    assert [(line.x0, line.x1) for line in figure.layout.shapes] == [(0.3, 0.3)]  # where BPR-MF stands
 
 
 def test_parts_stand_hollow_and_filled_at_their_values_with_a_bar_between() -> None:

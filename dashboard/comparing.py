@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -116,10 +117,14 @@ def _refusal(run: Run, first: Run) -> str | None:
 
 
 def usual(done: Sequence[Run], protocol: str | None = None) -> list[Entry]:
-    """One entry for each model, the best on validation; of the protocol, else of the selected or the newest run's."""
+    """One entry for each model, the best on validation, of the protocol.
+
+    If none is given: of the selected run's, or that with most entries, or the newest run's.
+    """
     if protocol is None:
+        times = Counter(entry[0].config.protocol for entry in grouped(done))
         selected = [run for run in done if run.id == state.selected("run")]
-        protocol = max(selected or done, key=lambda run: run.created).config.protocol
+        protocol = max(selected or done, key=lambda run: (times[run.config.protocol], run.created)).config.protocol
     entries = [entry for entry in grouped(done) if entry[0].config.protocol == protocol]
     entries.sort(key=lambda entry: (entry[0].config.label, -_validated(entry)))
     best = [next(alike) for _, alike in groupby(entries, key=lambda entry: entry[0].config.label)]

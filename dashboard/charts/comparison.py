@@ -26,9 +26,9 @@ class Measured:
 def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
     """One row a run, the best on top: the metric as a point on its interval; baselines in grey.
 
-    The axis begins near the lowest interval, so that intervals are seen; points, unlike bars, need no 0.
+    Of several runs the axis begins near the lowest interval, so that intervals are seen: unlike bars, points need no 0.
     """
-    figure = frame(34 + ROW * len(runs), theme, margin={"l": 8, "r": 92, "t": 8, "b": 8})
+    figure = frame(max(104, 34 + ROW * len(runs)), theme, margin={"l": 8, "r": 92, "t": 8, "b": 8})
     ranked = sorted(runs, reverse=True)
     for row, run in enumerate(ranked):
         look = run.look or (Look(REFERENCE, "square", "dot") if run.baseline else Look(RUN, "circle", "solid"))
@@ -46,7 +46,7 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
                 type="line", layer="below", x0=run.value, x1=run.value, y0=0, y1=1, yref="paper", line=line
             )
         note(figure, 1, row, metric(run.value, run.half_width), yref="y", xshift=8)
-    low = min((run.value - run.half_width for run in runs), default=0.0)
+    low = min(run.value - run.half_width for run in runs) if len(runs) > 1 else 0.0
     high = max((run.value + run.half_width for run in runs), default=1.0)
     pad = max(0.06 * (high - low), 0.005)
     figure.update_xaxes(

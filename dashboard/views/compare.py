@@ -140,6 +140,7 @@ def _table(choice: Choice, board: Leaderboard) -> None:
         f"to {board.reference}": "difference over the same users, ± half its 95 % interval",
         "p": "paired t-test, corrected by Holm for all models shown",
         "seeds": "how many, and the standard deviation over them",
+        "best test epoch": "at the best epoch on test, as the paper reports; nothing here is chosen so",
         "paper": "what the paper reports: standard protocol, best test epoch, not measured here",
     }
     st.dataframe(
@@ -168,6 +169,10 @@ def _printed(entry: Standing, name: str) -> float | None:
     return entry.paper.figures.get(name) if entry.paper else None
 
 
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}".removeprefix("0")
+
+
 def _row(entry: Standing, board: Leaderboard, printed: bool) -> dict[str, Any]:
     score = entry.test[board.metric]
     other = score.difference
@@ -179,9 +184,10 @@ def _row(entry: Standing, board: Leaderboard, printed: bool) -> dict[str, Any]:
         "p": p_value(other.p).removeprefix("p ").removeprefix("= ") if other else "–",
         "seeds": f"{len(entry.seeds)}{spread}",
     }
+    if any(other.best_test for other in board.entries):
+        row["best test epoch"] = _plain((entry.best_test or {}).get(board.metric))
     if printed:
-        value = _printed(entry, board.metric)
-        row["paper"] = "–" if value is None else f"{value:.4f}".removeprefix("0")
+        row["paper"] = _plain(_printed(entry, board.metric))
     for name in MORE:
         if name != board.metric:
             row[name] = metric(entry.test[name].value)

@@ -80,6 +80,7 @@ def _show(found: Leaderboard | Sparsity) -> None:
 def _show_leaderboard(found: Leaderboard) -> None:
     others = [name for name in _SHOWN if name != found.metric]
     printed = [entry.paper.figures.get(found.metric) if entry.paper else None for entry in found.entries]
+    watched = any(entry.best_test for entry in found.entries)
     rows = []
     for entry, paper in zip(found.entries, printed, strict=True):
         score = entry.test[found.metric]
@@ -90,14 +91,15 @@ def _show_leaderboard(found: Leaderboard) -> None:
                 *_difference(score),
                 "–" if score.seed_spread is None else f"{score.seed_spread:.4f}",
                 *(_value(part.get(found.metric)) for part in (entry.visited, entry.not_visited)),
-                *([] if not any(printed) else ["–" if paper is None else f"{paper:.4f}"]),
+                *([_plain((entry.best_test or {}).get(found.metric))] if watched else []),
+                *([] if not any(printed) else [_plain(paper)]),
                 *(f"{entry.test[name].value:.4f}" for name in others),
                 " ".join(entry.runs),
             ]
         )
     parts = [f"visited ({found.visited_users:,})", f"not ({found.test_users - found.visited_users:,})"]
-    paper_column = ["paper's"] if any(printed) else []
-    table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *paper_column, *others, "runs"], rows)
+    aside = [*(["best test epoch"] if watched else []), *(["paper's"] if any(printed) else [])]
+    table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *aside, *others, "runs"], rows)
 
 
 def _show_groups(found: Sparsity) -> None:
@@ -114,6 +116,10 @@ def _show_groups(found: Sparsity) -> None:
     ]
     if differences:
         table(["model", *names], differences, title=f"difference to {found.reference}")
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _value(score: Interval | None) -> str:

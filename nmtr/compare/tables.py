@@ -49,6 +49,8 @@ class Standing(Compared):
     #: Test users whose held-out item stands in one of the data set's lower behaviors, and the others; empty for nobody.
     visited: dict[str, Score]
     not_visited: dict[str, Score]
+    #: At each run's best *test* epoch, the mean over seeds, as the paper reports; only where all runs watched the test.
+    best_test: dict[str, float] | None
     paper: Reported | None  # what the paper reports of the same: not measured here, never ranked
 
 
@@ -70,8 +72,10 @@ class Leaderboard(Comparison):
         for entry in self.entries:
             for part, values in (("all", entry.test), ("visited", entry.visited), ("not visited", entry.not_visited)):
                 for metric, score in values.items():
-                    printed = entry.paper.figures.get(metric) if entry.paper and part == "all" else None
-                    found.append(_row(self, entry, metric, part, users[part], score) | {"paper": printed})
+                    aside = {"best_test_epoch": (entry.best_test or {}).get(metric)} if part == "all" else {}
+                    aside |= {"paper": entry.paper.figures.get(metric)} if entry.paper and part == "all" else {}
+                    row = _row(self, entry, metric, part, users[part], score)
+                    found.append(row | {"best_test_epoch": None, "paper": None} | aside)
         return found
 
 
@@ -130,7 +134,14 @@ def leaderboard(
     seen = by_part[0] if touched.any() else nobody
     unseen = by_part[-1] if not touched.all() else nobody
     standings = [
-        Standing(**named, test=test, visited=one, not_visited=other, paper=counterpart(entry.config))
+        Standing(
+            **named,
+            test=test,
+            visited=one,
+            not_visited=other,
+            best_test=_best_test(entry),
+            paper=counterpart(entry.config),
+        )
         for named, entry, test, one, other in zip(_named(ranked), ranked, everyone, seen, unseen, strict=True)
     ]
     return Leaderboard(
@@ -186,6 +197,14 @@ def _prepared(
     learned = (place for place, family in enumerate(families) if family not in ("nmtr", "floor"))
     rules = (place for place, family in enumerate(families) if family == "floor")
     return ranked, next(chain(learned, rules), min(1, len(ranked) - 1))
+
+
+def _best_test(entry: Entry) -> dict[str, float] | None:
+    watched = [run.result.best_test for run in entry.runs if run.result is not None]
+    metrics = [best.metrics for best in watched if best is not None]
+    if len(metrics) < len(entry.runs):
+        return None
+    return {name: sum(values[name] for values in metrics) / len(metrics) for name in metrics[0]}
 
 
 def _shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any]:

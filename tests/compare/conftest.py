@@ -11,7 +11,7 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.evaluation.metrics import intervals, summarize
-from nmtr.evaluation.result import Result, Slice
+from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.runs.checkpoint import save_ranks
 from nmtr.runs.store import Run
 from nmtr.workspace import Workspace
@@ -53,12 +53,12 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def finish(workspace: Workspace) -> Finish:
     """Make a finished run of these options with these test ranks."""
 
-    def make(ranks: Any, **options: Any) -> Run:
+    def make(ranks: Any, best_test: BestTestEpoch | None = None, **options: Any) -> Run:
         config, info = workspace.prepare(RunConfig.parse({"data": "shop", "threads": 1} | options))
         run = workspace.runs.create(config, info.fingerprint, foreground=True)
         ranks = np.asarray(ranks, np.float64)
         save_ranks(workspace.runs.folder(run.id), {"test": ranks})
-        return workspace.runs.finish(run.id, result(ranks))
+        return workspace.runs.finish(run.id, result(ranks).model_copy(update={"best_test": best_test}))
 
     return make
 

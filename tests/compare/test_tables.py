@@ -16,6 +16,7 @@ from nmtr.compare import leaderboard, sparsity
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.evaluation.groups import visited
 from nmtr.evaluation.metrics import per_user
+from nmtr.evaluation.result import BestTestEpoch
 from nmtr.workspace import Workspace
 from tests.compare.conftest import USERS, Finish, hitting
 from tests.conftest import random_dataset
@@ -174,6 +175,18 @@ def test_papers_figure_stands_beside_a_run_and_is_not_ranked(workspace: Workspac
     assert printed == {"BPR-MF": 0.2002, "Popularity": None}
     shown = [row["paper"] for row in board.rows() if row["metric"] == "HR@100" and row["model"] == "BPR-MF"]
     assert shown == [0.2002, None, None]  # of all users; the paper says nothing of parts of them
+
+
+def test_best_test_epoch_stands_beside_runs_that_all_watched_it(workspace: Workspace, finish: Finish) -> None:
+    best = [BestTestEpoch(epoch=3, metrics={"HR@100": value}) for value in (0.6, 0.8)]
+    watched = [finish(hitting(0.5), best_test=b, seed=seed, watch_test=True) for seed, b in enumerate(best)]
+    other = finish(hitting(0.5), unit="mlp", best_test=best[0], watch_test=True)
+    unwatched = finish(hitting(0.5), unit="mlp", seed=1)
+    board = leaderboard(workspace, [run.id for run in (*watched, other, unwatched)])
+    assert {entry.label: entry.best_test for entry in board.entries} == {
+        "NMTR-GMF": {"HR@100": pytest.approx(0.7)},
+        "NMTR-MLP": None,
+    }
 
 
 def test_data_set_that_is_gone_or_another_is_said(workspace: Workspace, finish: Finish) -> None:

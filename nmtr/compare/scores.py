@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nmtr.compare.entries import Entry
 from nmtr.evaluation.groups import Members
-from nmtr.evaluation.significance import Values, bootstrap, holm, mcnemar, paired_t, wilcoxon
+from nmtr.evaluation.significance import Values, bootstrap, ends, holm, mcnemar, paired_t, wilcoxon
 
 TESTS = ("t-test", "wilcoxon", "mcnemar")
 
@@ -85,37 +85,37 @@ def scores(
     Holm's family is, for each metric and test by itself, every entry but the reference in every group.
     """
     values = np.array([[entry.per_user(metric) for metric in metrics] for entry in entries])  # (E, K, n)
-    apart = values - values[reference]
     single = [len(entry.runs) == 1 and len(entries[reference].runs) == 1 for entry in entries]
     tests = [_tests(metric, values[:, k], reference, single, groups) for k, metric in enumerate(metrics)]
     found = []
     for number, members in enumerate(groups):
-        columns = np.concatenate([values[:, :, members], apart[:, :, members]])  # (2 E, K, n of the group)
-        ends = bootstrap(columns.reshape(-1, columns.shape[2]).T)
-        low, high = (end.reshape(columns.shape[:2]) for end in ends)
-        mean = columns.mean(axis=2)
+        of_group = values[:, :, members]
+        mean = of_group.mean(axis=2)  # (E, K)
+        apart = bootstrap(of_group.reshape(mean.size, -1).T).reshape(-1, *mean.shape)
+        own, other = ends(apart), ends(apart - apart[:, [reference]])
         group = []
         for e, entry in enumerate(entries):
-            own: dict[str, Score] = {}
+            of_entry: dict[str, Score] = {}
             for k, metric in enumerate(metrics):
-                own[metric] = Score(
-                    **_interval(mean[e, k], low[e, k], high[e, k]),
+                of_entry[metric] = Score(
+                    **_interval(mean[e, k], own, (e, k)),
                     seed_spread=_spread(entry.by_seed(metric)[:, members]),
                     difference=None
                     if e == reference
                     else Difference(
-                        **_interval(*(ends[e + len(entries), k] for ends in (mean, low, high))),
+                        **_interval(mean[e, k] - mean[reference, k], other, (e, k)),
                         tests=tests[k][number][e],
                     ),
                 )
-            group.append(own)
+            group.append(of_entry)
         found.append(group)
     return found
 
 
-def _interval(value: float, low: float, high: float) -> dict[str, Any]:
-    ends = {"low": float(low), "high": float(high)}
-    return {"value": float(value), **{end: None if math.isnan(at) else at for end, at in ends.items()}}
+def _interval(value: float, around: tuple[Values, Values], place: tuple[int, int]) -> dict[str, Any]:
+    low, high = (float(value + end[place]) for end in around)
+    known = not math.isnan(low)
+    return {"value": float(value), "low": low if known else None, "high": high if known else None}
 
 
 def _spread(by_seed: Values) -> float | None:

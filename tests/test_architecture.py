@@ -34,10 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "paper": {"config"},
     "compare": {"errors", "config", "data", "evaluation", "runs", "workspace", "paper"},
+    "suites": {"errors", "config", "data", "evaluation", "runs", "workspace", "compare"},
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "paper", "compare", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "suites", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),

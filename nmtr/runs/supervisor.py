@@ -32,8 +32,11 @@ IDLE = 30.0  # seconds without work after which a supervisor ends
 _TICK = 0.2  # seconds between two looks at the store
 
 
-def ensure_running(home: Path) -> None:
-    """Start a supervisor for this home, in a process of its own that outlives this one, unless there is one."""
+def ensure_running(home: Path, slots: int | None = None) -> None:
+    """Start a supervisor for this home, in a process of its own that outlives this one, unless there is one.
+
+    slots: how many runs it trains at once ($NMTR_JOBS, else 1); one that is there keeps its own number.
+    """
     try:
         with _lock(home).acquire(timeout=0):
             pass
@@ -41,7 +44,7 @@ def ensure_running(home: Path) -> None:
         return
     with (home / "worker.log").open("ab") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "nmtr.runs.supervisor", str(home)],
+            [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -176,7 +179,7 @@ def _slots() -> int:
 
 def main() -> None:
     process.exit_on_sigterm()
-    Supervisor(Path(sys.argv[1])).run()
+    Supervisor(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else None).run()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -315,3 +316,21 @@ def test_ensure_running_starts_one_supervisor_that_outlives_its_caller(store: Ru
     (only,) = supervisors()
     only.terminate()
     eventually(lambda: not supervisors())
+
+
+def test_ensure_running_hands_on_how_many_train_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def start(command: list[str], **_: object) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(wait=lambda: 0)
+
+    slots: list[int | None] = []
+    monkeypatch.setattr(supervisor.subprocess, "Popen", start)
+    monkeypatch.setattr(supervisor.process, "exit_on_sigterm", lambda: None)
+    monkeypatch.setattr(supervisor, "Supervisor", lambda home, given: SimpleNamespace(run=lambda: slots.append(given)))
+    for given in (3, None):
+        ensure_running(store.root, given)
+        monkeypatch.setattr(sys, "argv", commands[-1][2:])
+        supervisor.main()
+    assert slots == [3, None]

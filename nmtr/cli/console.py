@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from nmtr.suites.queue import Progress as SuiteProgress
 from nmtr.training.report import EpochReport
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -97,6 +98,35 @@ def training_progress(what: str) -> Iterator[Callable[[EpochReport], None]]:
             if report.valid:
                 now += f" HR@100 {report.valid['HR@100']:.4f}, best {report.best_epoch}"
             progress.update(bars[report.phase], total=report.epochs, completed=report.epoch, now=now)
+
+        yield advance
+
+
+@contextmanager
+def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
+    """Shows how many runs of a suite have ended and what trains: a bar, or a line a run where there is no terminal."""
+    if not _err.is_terminal:
+        said = ""
+
+        def line(what: str, progress: SuiteProgress) -> None:
+            nonlocal said
+            there = f", {progress.there} of them there before" if progress.there else ""
+            if (now := f"{what}: {progress.ended} of {progress.total} runs have ended{there}") != said:
+                note(now)
+                said = now
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(16), TextColumn("{task.completed}/{task.total}"))
+    running = TextColumn("{task.fields[running]}", markup=False)
+    with Progress(*columns, TimeElapsedColumn(), running, console=_err) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(what: str, progress: SuiteProgress) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, running="")
+            shown = _plain("; ".join(progress.running))
+            bars.update(tasks[what], total=progress.total, completed=progress.ended, running=shown)
 
         yield advance
 

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from nmtr.cli import data, methods, runs, services, training
+from nmtr.cli import data, methods, runs, services, suites, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.errors import NmtrError
@@ -31,6 +31,8 @@ app.command("evaluate")(runs.evaluate)
 app.command("compare")(compare)
 app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
+app.command("suite")(suites.suite)
+app.command("report")(suites.report)
 app.command("worker")(services.worker)
 app.command("dashboard")(services.dashboard)
 

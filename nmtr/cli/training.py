@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,14 +11,18 @@ from nmtr.cli.options import parsed, takes_config
 from nmtr.config import RunConfig
 from nmtr.runs import process
 from nmtr.runs.store import Run
+from nmtr.suites import presets
 from nmtr.workspace import Workspace
 
 
 @takes_config
 def train(
     config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.json", help="Take options from a JSON file; those given here come before it."),
+        str | None,
+        typer.Option(
+            metavar="FILE.json|PRESET",
+            help="Take options from a JSON file or a preset of the data set; those given here come before it.",
+        ),
     ] = None,
     as_json: Json = False,
     **options: Any,
@@ -29,9 +32,10 @@ def train(
     The epoch is chosen on validation and tested once. The run is seen live on the Runs page. Ctrl-C or `nmtr cancel`
     stops it, and `nmtr resume` goes on from its last epoch.
     """
-    from_file = RunConfig.read(config) if config else {}
-    chosen = RunConfig.parse({**from_file, **parsed(options)})
     workspace = Workspace()
+    given = parsed(options)
+    data = given.get("data") or RunConfig.model_fields["data"].default
+    chosen = RunConfig.parse({**(presets.read(workspace.home, data, config) if config else {}), **given})
     run = workspace.start(chosen)
     process.exit_on_sigterm()
     status = 2

@@ -1,0 +1,143 @@
+"""nmtr suite | report"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nmtr.cli.console import Json, note, say, show, suite_progress, table
+from nmtr.cli.options import names, whole_number
+from nmtr.config import PROTOCOLS
+from nmtr.errors import ConfigError
+from nmtr.runs import process
+from nmtr.suites.cells import SUITES
+from nmtr.suites.experiment import Order, carry_out
+from nmtr.suites.figures import rows
+from nmtr.suites.outcome import Outcome
+from nmtr.suites.tables import markdown, tables
+from nmtr.workspace import Workspace
+
+_STOPPED = (
+    "stopped: what had not begun is cancelled, what trains goes on in the background; "
+    "the same command goes on from there."
+)
+
+
+def suite(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"The experiment: {', '.join(SUITES)}.")],
+    data: Annotated[str, typer.Option(metavar="NAME", help="The data set.")] = "demo",
+    protocol: Annotated[
+        str, typer.Option(metavar="|".join(PROTOCOLS), help="What is hidden from training; leak runs both.")
+    ] = "standard",
+    behaviors: Annotated[
+        str | None, typer.Option(metavar="B,B,…", help="Behaviors to use, lowest first; all if left out.")
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(metavar="M,M,…", help="Only these methods, such as nmtr-gmf,bpr; all if left out.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(parser=whole_number("--seeds", 1, 100), metavar="N", help="Runs of each, with seeds from 0.")
+    ] = 3,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--budget", 0, 4096),
+            metavar="N",
+            help="Tune each method by N trials on validation; 0 takes its preset or defaults. "
+            "[default: 0; 16 for table2]",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--epochs", 1, 10_000), metavar="N", help="Most epochs of each run.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            parser=whole_number("--jobs", 1, 256), metavar="N", help="Runs at once, which share the processor's cores."
+        ),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Where to keep the whole result; under NMTR_HOME/suites if left out."),
+    ] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the figures as CSV.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one of the paper's experiments and print its table.
+
+    Runs that exist are not trained again. Ctrl-C stops it, and the same command goes on. `nmtr report` makes Markdown
+    of what it keeps.
+    """
+    order = Order(
+        suite=name,
+        data=data,
+        protocol=protocol,
+        behaviors=names(behaviors, "--behaviors") if behaviors else (),
+        methods=names(methods, "--methods") if methods else (),
+        seeds=seeds,
+        budget=budget,
+        jobs=jobs,
+        options={} if epochs is None else {"epochs": epochs},
+    )
+    workspace = Workspace()
+    process.exit_on_sigterm()
+    try:
+        with suite_progress() as on_progress:
+            outcome = carry_out(workspace, order, on_progress)
+    except KeyboardInterrupt:
+        note(_STOPPED)
+        raise typer.Exit(130) from None
+    except SystemExit:
+        note(_STOPPED)
+        raise
+    file = out or order.file(workspace.home)
+    outcome.write(file)
+    if csv_file:
+        _write_csv(csv_file, rows(outcome))
+    show(outcome.model_dump(mode="json"), as_json, lambda: _show(outcome))
+    note(f"the whole result is in {file}")
+    failed = [sentence for row in outcome.rows for sentence in row.failed]
+    for sentence in failed:
+        note(sentence)
+    if failed:
+        raise typer.Exit(2)
+
+
+def report(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Results that `nmtr suite` kept.")],
+    as_json: Json = False,
+) -> None:
+    """Suites' results as Markdown, with the command under each.
+
+    The tables of `docs/results.md` are made by it.
+    """
+    texts = [markdown(Outcome.read(file)) for file in files]
+    show(texts, as_json, lambda: sys.stdout.write("\n".join(texts)))
+
+
+def _show(outcome: Outcome) -> None:
+    for number, shown in enumerate(tables(outcome)):
+        if number:
+            say("")
+        table(shown.columns, shown.rows, title=shown.title)
+        for line in shown.notes:
+            say(line)
+
+
+def _write_csv(path: Path, values: list[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(name for row in values for name in row))
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(values)
+    except OSError as error:
+        raise ConfigError(f"--csv must be a file that can be written; {path} is not ({error.strerror}).") from None

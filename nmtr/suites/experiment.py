@@ -1,0 +1,228 @@
+"""From a suite's name to its outcome: tune if asked to, train what is missing, and put together what there is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nmtr.compare import Leaderboard, Sparsity, leaderboard, sparsity
+from nmtr.config import RunConfig
+from nmtr.data.summary import describe
+from nmtr.errors import DataError
+from nmtr.evaluation.metrics import SELECTION
+from nmtr.runs.store import Run
+from nmtr.suites import presets
+from nmtr.suites.cells import Cell, Setting, Suite, find
+from nmtr.suites.methods import choose
+from nmtr.suites.outcome import Outcome, Point, Row, SeedRun
+from nmtr.suites.queue import Progress, train_all
+from nmtr.suites.search import SEED, Search, search
+from nmtr.workspace import Workspace
+
+_PACKAGES = ("torch", "numpy", "scipy")
+_OF_A_RUN = ("data", "seed", "threads")  # what rows do not repeat
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for; checked when it is carried out."""
+
+    suite: str
+    data: str
+    protocol: str = "standard"
+    behaviors: tuple[str, ...] = ()  # all of the data set's if none
+    methods: tuple[str, ...] = ()  # all of the suite's if none
+    seeds: int = 3
+    budget: int | None = None  # trials of tuning a method; the suite's own if not given, 0 for most
+    jobs: int = 1
+    options: dict[str, Any] = field(default_factory=dict)  # of RunConfig, for every method that reads them
+
+    @property
+    def command(self) -> str:
+        """As it is given to a shell."""
+        words = ["nmtr suite", self.suite, f"--data {self.data}"]
+        words += [] if find(self.suite).both_protocols else [f"--protocol {self.protocol}"]
+        words += [f"--behaviors {','.join(self.behaviors)}"] if self.behaviors else []
+        words += [f"--methods {','.join(self.methods)}"] if self.methods else []
+        words += [f"--seeds {self.seeds}"]
+        words += [] if self.budget is None else [f"--budget {self.budget}"]
+        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.options.items()]
+        return " ".join(words)
+
+    def file(self, home: Path) -> Path:
+        """Where its outcome is kept if not said otherwise."""
+        what = [self.suite, self.data, "both" if find(self.suite).both_protocols else self.protocol]
+        what += ["+".join(self.behaviors)] if self.behaviors else []
+        return home / "suites" / ("-".join(what) + ".json")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A cell with what it starts from."""
+
+    cell: Cell
+    config: RunConfig  # unresolved
+    chosen_by: str
+    search: Search | None = None
+
+
+def carry_out(
+    workspace: Workspace, order: Order, on_progress: Callable[[str, Progress], None] = lambda what, progress: None
+) -> Outcome:
+    """Train what the suite needs and does not find, and put its outcome together.
+
+    on_progress is told what is being done, and how far it is. Raises ConfigError, DataError or CapacityError where the
+    order fits no suite, data set or machine, before anything is trained. May be stopped and called again: see
+    `queue.train_all`. Runs that fail are named in their row.
+    """
+    started = time.monotonic()
+    suite = find(order.suite)
+    info = workspace.data.info(order.data)
+    common = RunConfig.parse({"data": order.data, "behaviors": order.behaviors, "protocol": order.protocol})
+    setting = Setting(common.resolve(info.behaviors).behaviors, common.protocol)
+    budget = suite.budget if order.budget is None else order.budget
+    cells = suite.cells(choose(order.methods, suite.variants), setting)
+    if cells and not info.test_users:
+        raise DataError(
+            f"a suite needs test users; data set {order.data} holds out nobody's purchase: take another data set."
+        )
+    plans = [_plan(workspace.home, order, cell, use_preset=budget == 0) for cell in cells]
+    there = 0
+
+    def train(what: str, configs: Sequence[RunConfig]) -> list[Run]:
+        def heard(progress: Progress) -> None:
+            nonlocal there
+            there = progress.there
+            on_progress(what, progress)
+
+        return train_all(workspace, configs, order.jobs, heard)
+
+    if budget:
+        plans = _tuned(workspace, plans, budget, lambda configs: train("tuning", configs))
+    runs = train(suite.title, [_seeded(plan.config, seed) for plan in plans for seed in range(order.seeds)])
+    by_plan = [runs[first : first + order.seeds] for first in range(0, len(runs), order.seeds)]
+    rows = [_row(workspace, suite, plan, own) for plan, own in zip(plans, by_plan, strict=True)]
+    boards, sparse = _compared(workspace, suite, plans, rows)
+    if suite.name == "table2":
+        for plan in plans:
+            name = presets.name_of(plan.cell.variant, plan.config.protocol)
+            presets.write(workspace.home, workspace.prepare(plan.config)[0], name)
+    return Outcome(
+        suite=suite.name,
+        title=suite.title,
+        command=order.command,
+        data=order.data,
+        fingerprint=info.fingerprint,
+        behaviors=setting.behaviors,
+        protocols=suite.protocols(common.protocol),
+        seeds=order.seeds,
+        budget=budget,
+        rows=tuple(rows),
+        boards=boards,
+        sparsity=sparse,
+        summary=_summary(workspace, order.data, setting) if suite.name == "table1" else None,
+        made=datetime.now(UTC).strftime("%d %B %Y"),
+        wall_seconds=time.monotonic() - started,
+        trained_seconds=sum(run.result.seconds for run in {run.id: run for run in runs}.values() if run.result),
+        runs=len({run.id for run in runs}),
+        runs_there=there,
+        cores=os.cpu_count() or 1,
+        versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+    )
+
+
+def _plan(home: Path, order: Order, cell: Cell, *, use_preset: bool) -> _Plan:
+    """The cell's config: its own options, then what is asked for, then its preset or what tuning will find."""
+    own = {"data": order.data, **cell.variant.options, **cell.options}
+    own["threads"] = max(1, (os.cpu_count() or 1) // order.jobs)
+    config = RunConfig.parse(own)
+    asked = {name: value for name, value in order.options.items() if config.uses(name)}
+    config = RunConfig.parse(own | asked)
+    if not use_preset or not cell.variant.trains:
+        return _Plan(cell, config, "defaults" if cell.variant.trains else "nothing to choose")
+    name = presets.name_of(cell.variant, config.protocol)
+    preset = presets.options_for(home, config, name)
+    return _Plan(cell, RunConfig.parse(preset | own | asked), f"preset {order.data}/{name}" if preset else "defaults")
+
+
+def _tuned(
+    workspace: Workspace, plans: Sequence[_Plan], budget: int, train: Callable[[Sequence[RunConfig]], list[Run]]
+) -> list[_Plan]:
+    """The plans with what validation chose; those of methods that do not train as they are."""
+    trained = [plan for plan in plans if plan.cell.variant.trains]
+    configs = [_seeded(plan.config, SEED) for plan in trained]
+    searches = iter(search(configs, budget, lambda config: workspace.prepare(config)[0], train))
+    found = [next(searches) if plan.cell.variant.trains else None for plan in plans]
+    return [
+        plan if result is None else replace(plan, config=result.best(plan.config), search=result, chosen_by="tuning")
+        for plan, result in zip(plans, found, strict=True)
+    ]
+
+
+def _seeded(config: RunConfig, seed: int) -> RunConfig:
+    return config.model_copy(update={"seed": seed})
+
+
+def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -> Row:
+    """A cell's runs, with their curves where the suite draws them."""
+    config = workspace.prepare(plan.config)[0]
+    finished = []
+    for run in runs:
+        if run.result is not None:
+            reports = workspace.runs.reports(run.id) if suite.curves else ()
+            curve = tuple(
+                Point(epoch=report.epoch, loss=report.loss, valid=report.valid)
+                for report in reports
+                if report.phase == "select"
+            )
+            finished.append(SeedRun(run=run.id, seed=run.config.seed, result=run.result, curve=curve))
+    return Row(
+        group=plan.cell.group,
+        label=plan.cell.label,
+        variant=plan.cell.variant.name,
+        protocol=config.protocol,
+        options={name: value for name, value in config.to_json().items() if name not in _OF_A_RUN},
+        chosen_by=plan.chosen_by,
+        search=plan.search,
+        runs=tuple(finished),
+        failed=tuple(_what_happened(run) for run in runs if run.result is None),
+    )
+
+
+def _compared(
+    workspace: Workspace, suite: Suite, plans: Sequence[_Plan], rows: Sequence[Row]
+) -> tuple[tuple[Leaderboard, ...], tuple[Sparsity, ...]]:
+    """What may be held against each other, held against the reference that validation chooses."""
+    together: dict[tuple[str, str], list[int]] = {}
+    for number, row in enumerate(rows):
+        if row.runs:
+            together.setdefault((row.protocol, row.variant if suite.by_method else ""), []).append(number)
+    boards, sparse = [], []
+    for numbers in together.values():
+        runs = [run.run for number in numbers for run in rows[number].runs]
+        candidates = [number for number in numbers if suite.reference(plans[number].cell)]
+        best = max(candidates, key=lambda number: _validated(rows[number]), default=None)
+        reference = None if best is None else rows[best].runs[0].run
+        boards.append(leaderboard(workspace, runs, reference=reference))
+        if suite.sparsity:
+            sparse += [sparsity(workspace, runs, reference=reference, metric=metric) for metric in SELECTION]
+    return tuple(boards), tuple(sparse)
+
+
+def _validated(row: Row) -> tuple[float, ...]:
+    return tuple(row.mean(metric, "valid") or 0.0 for metric in SELECTION)
+
+
+def _what_happened(run: Run) -> str:
+    return f"run {run.id} (seed {run.config.seed}) {run.error or f'was {run.state}; resume it.'}"
+
+
+def _summary(workspace: Workspace, data: str, setting: Setting) -> dict[str, Any]:
+    return describe(workspace.data.load(data).select(setting.behaviors)).to_json()

@@ -1,0 +1,59 @@
+"""An outcome's figures as they are, unrounded, for CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nmtr.compare import Leaderboard, Score, Standing
+from nmtr.suites.outcome import Outcome, Row
+from nmtr.suites.published import PAPER_STATISTICS
+
+
+def standing(board: Leaderboard, row: Row) -> Standing | None:
+    """The row's place on a board, if it is on it."""
+    runs = {run.run for run in row.runs}
+    return next((place for place in board.entries if runs & set(place.runs)), None)
+
+
+def rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """A row for each figure, for CSV: unrounded, each with what it holds of."""
+    setting = {"suite": outcome.suite, "data": outcome.data}
+    if outcome.suite == "table1":
+        return [setting | row for row in statistic_rows(outcome)]
+    if outcome.suite == "fig2":
+        return [setting | row for row in _curve_rows(outcome)]
+    if outcome.suite == "fig5":
+        return [setting | row for found in outcome.sparsity for row in found.rows()]
+    return [setting | row for row in _score_rows(outcome)]
+
+
+def _curve_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    for row in outcome.rows:
+        for run in row.runs:
+            who = {"protocol": row.protocol, "group": row.group, "method": row.label, "seed": run.seed}
+            for point in run.curve:
+                losses = {f"loss {behavior}": loss for behavior, loss in point.loss.items()}
+                valid = {f"validation {metric}": value for metric, value in (point.valid or {}).items()}
+                yield who | {"epoch": point.epoch} | losses | valid
+
+
+def _score_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    for row in outcome.rows:
+        for board in outcome.boards:
+            if place := standing(board, row):
+                who = {"protocol": row.protocol, "group": row.group, "method": row.label, "seeds": len(row.runs)}
+                for part in ("test", "visited", "not_visited"):
+                    scores: dict[str, Score] = getattr(place, part)
+                    for metric, score in scores.items():
+                        of = {"users": part, "metric": metric, "reference": board.reference}
+                        yield who | of | score.row() | {"validation": row.mean(metric, "valid")}
+
+
+def statistic_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    summary = outcome.summary or {}
+    values = {"users": summary["users"], "items": summary["items"], **summary["interactions"]}
+    values["test users"] = summary["test_users"]
+    values |= {f"held-out in {behavior}": share for behavior, share in summary["leak"].items()}
+    paper = PAPER_STATISTICS.get(outcome.data, {})
+    return [{"statistic": name, "value": value, "paper": paper.get(name)} for name, value in values.items()]

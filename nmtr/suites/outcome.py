@@ -1,0 +1,105 @@
+"""What a suite ends in: everything that its tables are made of, in one JSON file."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nmtr.compare import Leaderboard, Sparsity
+from nmtr.errors import ConfigError
+from nmtr.evaluation.result import Result
+from nmtr.suites.search import Search
+
+
+class Frozen(BaseModel):
+    """JSON in and out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Point(Frozen):
+    """One epoch of a curve."""
+
+    epoch: int
+    loss: dict[str, float]  # behavior -> mean loss an instance
+    valid: dict[str, float] | None  # on validation
+
+
+class SeedRun(Frozen):
+    """One finished run."""
+
+    run: str
+    seed: int
+    result: Result
+    curve: tuple[Point, ...] = ()  # of figures that draw one
+
+
+class Row(Frozen):
+    """One cell and its runs."""
+
+    group: str
+    label: str
+    variant: str  # the method's name, with NMTR's unit
+    protocol: str
+    options: dict[str, Any]  # of a run, resolved, but for data, seed and threads
+    chosen_by: str  # "defaults", "preset beibei/nmtr-gmf-standard", "tuning"
+    search: Search | None
+    runs: tuple[SeedRun, ...]  # one a seed, by seed
+    failed: tuple[str, ...] = ()  # of the runs that are missing: what happened
+
+    def mean(self, metric: str, which: str = "test") -> float | None:
+        """The mean over seeds; which: test or valid. None where there is none."""
+        values = [getattr(run.result, which).get(metric) for run in self.runs]
+        return statistics.fmean(values) if values and None not in values else None
+
+    def spread(self, metric: str) -> float | None:
+        """The standard deviation of a test metric over seeds; None of one seed."""
+        values = [run.result.test[metric] for run in self.runs if metric in run.result.test]
+        return statistics.stdev(values) if len(values) > 1 else None
+
+
+class Outcome(Frozen):
+    """A suite's result."""
+
+    suite: str
+    title: str
+    command: str  # that makes it
+    data: str
+    fingerprint: str
+    behaviors: tuple[str, ...]
+    protocols: tuple[str, ...]
+    seeds: int
+    budget: int
+    rows: tuple[Row, ...]
+    boards: tuple[Leaderboard, ...]  # of rows that may be ranked together, each against one of them
+    sparsity: tuple[Sparsity, ...]  # of fig5: by metric
+    summary: dict[str, Any] | None = None  # of table1: the data set's
+    made: str  # the date, UTC
+    wall_seconds: float  # of the command
+    trained_seconds: float  # of all runs together, those that were there already and those of a search not among them
+    runs: int
+    runs_there: int  # of these were there already
+    cores: int
+    versions: dict[str, str]
+
+    def write(self, path: Path) -> None:
+        """Keep it in a file, whole or not at all; ConfigError where that cannot be done."""
+        from nmtr.suites.presets import write_whole
+
+        write_whole(path, json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Outcome:
+        """From a file; ConfigError where it holds none."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ConfigError(f"a suite's result must be a file; {path} cannot be read ({error.strerror}).") from None
+        except ValidationError:
+            raise ConfigError(
+                f"a suite's result must be the JSON file that `nmtr suite` wrote; {path} is another, so run it again."
+            ) from None

@@ -1,0 +1,224 @@
+"""Tuning: the same number of trials for every method, halved rung by rung, chosen on validation and never on test.
+
+Trials are drawn once, by a scrambled Sobol sequence, from the space of the options that the method reads: trial 0 is
+its defaults, and a larger budget only adds trials. With nine or more, all are trained for a ninth of the epochs, the
+best third of them for a third, and the best ninth for all of them. The defaults go on whatever they give, so that
+tuning never ends below them on validation. A rung is a run like any other, trained from its start: that costs half as
+much again, and in turn a search that was stopped goes on from the runs that it finds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import qmc
+
+from nmtr.config import RunConfig
+from nmtr.errors import NmtrError
+from nmtr.evaluation.metrics import SELECTION
+from nmtr.runs.store import Run
+
+SEED = 0  # of the one split that trials are compared on
+_KEPT = 3  # of so many trials one goes on to the next rung, with so many times the epochs
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One option's range, and how a number from 0 to 1 becomes its value."""
+
+    about: str
+    value: Callable[[float, Any], Any]  # (0 to 1, the method's default) -> the option
+
+
+def _choice(*values: Any) -> Dimension:
+    return Dimension(f"one of {', '.join(map(str, values))}", lambda u, _: values[int(u * len(values))])
+
+
+def _log(low: float, high: float) -> Callable[[float], float]:
+    return lambda u: _rounded(low * (high / low) ** u)
+
+
+def _times(low: float, high: float) -> Dimension:
+    scale = _log(low, high)
+    return Dimension(f"log-uniform, {low:g} to {high:g} times the default", lambda u, usual: _rounded(scale(u) * usual))
+
+
+def _penalty(low: float, high: float) -> Dimension:
+    """Around the default where the method needs one; else nothing, once in four, or log-uniform."""
+    scale = _log(low, high)
+
+    def value(u: float, usual: float | None) -> float:
+        if usual:
+            return _rounded(usual * _log(1 / 30, 30)(u))
+        return 0.0 if u < 0.25 else scale((u - 0.25) / 0.75)
+
+    return Dimension(f"0 (once in 4), or log-uniform, {low:g} to {high:g}; a default x 1/30 to 30", value)
+
+
+def _rounded(value: float) -> float:
+    """To three digits: what is tried can be written down."""
+    return float(f"{value:.3g}")
+
+
+#: What is searched of each option that a method reads, beside the loss and λ. The optimizer comes before the learning
+#: rate, whose default depends on it.
+SPACE: dict[str, Dimension] = {
+    "optimizer": _choice("adagrad", "adam"),
+    "learning_rate": _times(1 / 8, 4),
+    "l2_embeddings": _penalty(1e-6, 3e-3),
+    "l2_towers": _penalty(1e-6, 1e-3),
+    "dropout": Dimension("uniform, 0 to 0.8", lambda u, _: round(0.8 * u, 2)),
+    "initial_scale": Dimension("log-uniform, 0.003 to 0.3", lambda u, _: _log(0.003, 0.3)(u)),
+    "layers": _choice(1, 2, 3),
+    "negatives": _choice(2, 4, 8),
+    "unobserved_weight": Dimension("log-uniform, 0.01 to 0.5", lambda u, _: _log(0.01, 0.5)(u)),
+    "unseen_share": Dimension("uniform, 0 to 1", lambda u, _: round(u, 2)),
+    "item_bias": _choice(False, True),
+    "shared_side": _choice("item", "user"),
+}
+#: The losses that are tried, by a method's default: beside it the one that trains in as little time, or in less.
+_LOSSES = {"exact": ("exact", "squared"), "sampled": ("sampled", "shared"), "squared": ("squared", "sampled")}
+
+
+class Rung(BaseModel):
+    """One run of a trial."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int  # at most
+    run: str
+    valid: dict[str, float] | None  # at the best epoch; None where the run failed
+
+
+class Trial(BaseModel):
+    """One draw, and how far it got."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    options: dict[str, Any]  # that were drawn; empty for the defaults
+    rungs: tuple[Rung, ...]
+
+
+class Search(BaseModel):
+    """What was searched for one method, and what validation chose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: int
+    space: dict[str, str]  # option -> its range, in words
+    trials: tuple[Trial, ...]
+    chosen: int  # among the trials
+
+    def best(self, config: RunConfig) -> RunConfig:
+        """The config with the options that were chosen."""
+        return RunConfig.parse({**config.model_dump(exclude_unset=True), **self.trials[self.chosen].options})
+
+
+def search(
+    configs: Sequence[RunConfig],
+    budget: int,
+    prepare: Callable[[RunConfig], RunConfig],
+    train: Callable[[Sequence[RunConfig]], Sequence[Run]],
+) -> list[Search]:
+    """Tune configs, all of them together, rung by rung; what a config sets stays as it is.
+
+    prepare: resolves a config; raises NmtrError where it fits neither the data set nor the machine.
+    train: trains configs and gives back the run of each, be it done or failed.
+    """
+    spaces = [_Space(config, prepare) for config in configs]
+    drawn = [space.draw(budget) for space in spaces]
+    rungs: list[list[list[Rung]]] = [[[] for _ in trials] for trials in drawn]
+    left = [list(range(len(trials))) for trials in drawn]  # of each config's trials
+    for share, kept in _schedule(budget):
+        wanted = [(which, trial) for which, trials in enumerate(left) for trial in trials]
+        tried = [spaces[which].config(drawn[which][trial], share) for which, trial in wanted]
+        for (which, trial), config, run in zip(wanted, tried, train(tried), strict=True):
+            valid = run.result.valid if run.result else None
+            rungs[which][trial].append(Rung(epochs=config.epochs, run=run.id, valid=valid))
+        for which, trials in enumerate(left):
+            values = {trial: (_value(rungs[which][trial][-1]), -trial) for trial in trials}
+            best = sorted(trials, key=values.__getitem__, reverse=True)[:kept]
+            left[which] = best if 0 in best or kept == 1 else [*best, 0]
+    return [
+        Search(
+            budget=budget,
+            space=space.about,
+            trials=tuple(Trial(options=options, rungs=tuple(row)) for options, row in zip(trials, rows, strict=True)),
+            chosen=best,
+        )
+        for space, trials, rows, [best] in zip(spaces, drawn, rungs, left, strict=True)
+    ]
+
+
+def _schedule(budget: int) -> list[tuple[int, int]]:
+    """Of each rung: which share of the epochs it trains (1 / n), and how many trials go on from it."""
+    rungs = 1 + (budget >= _KEPT) + (budget >= _KEPT**2)
+    return [
+        (_KEPT ** (rungs - rung), math.ceil(budget / _KEPT**rung) if rung < rungs else 1)
+        for rung in range(1, rungs + 1)
+    ]
+
+
+def _value(rung: Rung) -> tuple[float, ...]:
+    """What trials are compared by; a failed one stands below all others."""
+    return (-1.0,) if rung.valid is None else tuple(rung.valid.get(metric, 0.0) for metric in SELECTION)
+
+
+class _Space:
+    """What is searched for one config."""
+
+    def __init__(self, config: RunConfig, prepare: Callable[[RunConfig], RunConfig]) -> None:
+        self._given = config.model_dump(exclude_unset=True)
+        self._prepare = prepare
+        self._usual = prepare(config)
+        self._losses = self._affordable_losses()
+        self._behaviors = len(self._usual.behaviors)
+        searches_lambdas = "lambdas" not in self._given and self._usual.uses("lambdas") and self._behaviors > 1
+        self._cuts = self._behaviors - 1 if searches_lambdas else 0
+        self.about: dict[str, str] = {}
+
+    def _affordable_losses(self) -> tuple[str, ...]:
+        """The losses to try; none where the method has one only or the config names it."""
+        if "loss" in self._given or not self._usual.uses("loss") or self._usual.loss is None:
+            return ()
+        found = []
+        for loss in _LOSSES.get(self._usual.loss, (self._usual.loss,)):
+            with suppress(NmtrError):
+                found.append(self._prepare(RunConfig.parse({**self._given, "loss": loss})).loss)
+        return tuple(loss for loss in found if loss is not None)
+
+    def config(self, options: Mapping[str, Any], share: int) -> RunConfig:
+        """A trial's config, for its share of the epochs (1 / share)."""
+        epochs = max(math.ceil(self._usual.epochs / share), self._behaviors)
+        return RunConfig.parse({**self._given, **options, "epochs": min(epochs, self._usual.epochs)})
+
+    def draw(self, budget: int) -> list[dict[str, Any]]:
+        """The options of so many trials; none for the first."""
+        sobol = qmc.Sobol(1 + len(SPACE) + self._cuts, rng=np.random.default_rng(SEED))
+        points = sobol.random_base2(max(0, budget - 2).bit_length())
+        return [{}, *(self._options(point) for point in points[: budget - 1])]
+
+    def _options(self, point: NDArray[np.float64]) -> dict[str, Any]:
+        """A point of the unit cube as options."""
+        options: dict[str, Any] = {}
+        if len(self._losses) > 1:
+            options["loss"] = self._losses[int(point[0] * len(self._losses))]
+            self.about["loss"] = f"one of {', '.join(self._losses)}"
+        for (name, dimension), u in zip(SPACE.items(), point[1:], strict=False):
+            # Resolved anew for each option: the learning rate's default is the drawn optimizer's and loss's.
+            usual = self._prepare(RunConfig.parse({**self._given, **options}))
+            if name in RunConfig.model_fields and name not in self._given and usual.uses(name):
+                options[name] = dimension.value(float(u), getattr(usual, name))
+                self.about[name] = dimension.about
+        if self._cuts:
+            cuts = np.round(np.sort(point[len(point) - self._cuts :]), 2)
+            options["lambdas"] = tuple(np.round(np.diff(cuts, prepend=0.0, append=1.0), 2).tolist())
+            self.about["lambdas"] = "uniform on the simplex, in hundredths"
+        return options

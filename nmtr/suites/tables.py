@@ -1,0 +1,264 @@
+"""An outcome as tables for people, as Markdown, and as rows of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nmtr.compare import Leaderboard, Score, Sparsity, option_text
+from nmtr.suites.figures import standing, statistic_rows
+from nmtr.suites.outcome import Outcome
+from nmtr.suites.published import PAPER_OPTIONS
+
+_CURVE_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
+_CHOSEN_BY = "HR@100"  # on validation
+_NONE = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text, ready to be printed."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    notes: tuple[str, ...]  # what holds of all figures in it
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    """What a suite is printed as."""
+    makers: dict[str, Callable[[Outcome], list[Table]]] = {
+        "table1": _statistics,
+        "table2": _chosen_options,
+        "fig2": _curves,
+        "fig5": _sparsity,
+        "leak": _leak,
+    }
+    return makers.get(outcome.suite, _scores)(outcome)
+
+
+def markdown(outcome: Outcome) -> str:
+    """The tables with what holds of them, and the command that makes them."""
+    lines = [f"## {outcome.title}: {outcome.data}", ""]
+    for table in tables(outcome):
+        lines += [f"**{table.title}**", "", _line(table.columns), _line(["---"] * len(table.columns))]
+        lines += [*map(_line, table.rows), ""]
+        lines += [*table.notes, ""]
+    command = f"`{outcome.command}`"
+    return "\n".join([*lines, f"{command}: {_effort(outcome)}", ""])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _effort(outcome: Outcome) -> str:
+    """What it took, for whoever wants to do it again."""
+    there = f", {outcome.runs_there} of which were there already" if outcome.runs_there else ""
+    versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
+    return (
+        f"{outcome.runs} runs{there}, trained and tested for {_time(outcome.trained_seconds)} in all; "
+        f"the command took {_time(outcome.wall_seconds)} on {outcome.cores} cores ({outcome.made}; {versions})."
+    )
+
+
+def _time(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 100
+        else f"{seconds / 60:.0f} min"
+        if seconds < 6000
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+# What holds of the figures
+
+
+def _setting(outcome: Outcome, protocol: str | None = None) -> str:
+    protocols = protocol or " and ".join(outcome.protocols)
+    seeds = "seed 0" if outcome.seeds == 1 else f"mean of {outcome.seeds} seeds"
+    tuned = f", tuned by {outcome.budget} trials each" if outcome.budget else ""
+    return (
+        f"{outcome.data} ({', '.join(outcome.behaviors)}) · {protocols} · {seeds}{tuned} · epoch chosen on validation"
+    )
+
+
+_INTERVAL = "±: 95 % bootstrap interval over users"
+
+
+def _against(board: Leaderboard) -> str:
+    return f"{_INTERVAL} · difference and p (paired t-test, Holm-corrected): to {board.reference}"
+
+
+# Suites of scores: table3, table4, table5, fig4
+
+
+def _scores(outcome: Outcome) -> list[Table]:
+    found = []
+    for board in outcome.boards:
+        rows = [row for row in outcome.rows if standing(board, row)]
+        validated = outcome.suite == "fig4"
+        best = max(rows, key=lambda row: row.mean(_CHOSEN_BY, "valid") or 0.0)
+        columns = ["group", "method", *(["validation HR@100"] if validated else [])]
+        columns += ["HR@10", "HR@50", "HR@100", "NDCG@100", "seed sd HR@100", "difference HR@100", "p"]
+        lines = []
+        for row in rows:
+            place = standing(board, row)
+            assert place is not None
+            line = [row.group, row.label]
+            if validated:
+                line.append(_number(row.mean(_CHOSEN_BY, "valid")) + (" *" if row is best else ""))
+            line += [_number(place.test[metric].value) for metric in ("HR@10", "HR@50")]
+            line += [_with_interval(place.test[metric]) for metric in ("HR@100", "NDCG@100")]
+            line += [_number(place.test["HR@100"].seed_spread), *_difference(place.test["HR@100"])]
+            lines.append(line)
+        chosen = ("*: best on validation, which is what chooses",) if validated else ()
+        title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {rows[0].label}"
+        found.append(Table(title, columns, lines, (_setting(outcome, board.protocol), _against(board), *chosen)))
+    return found
+
+
+def _difference(score: Score) -> list[str]:
+    if score.difference is None:
+        return ["reference", _NONE]
+    return [_with_interval(score.difference, sign=True), _p(score.difference.p)]
+
+
+# The leak
+
+
+def _leak(outcome: Outcome) -> list[Table]:
+    """Protocols side by side, never ranked together: the methods stand in the order of the paper's groups."""
+    boards = {board.protocol: board for board in outcome.boards}
+    lines: dict[tuple[str, str], list[str]] = {}
+    for row in outcome.rows:
+        place = standing(boards[row.protocol], row) if row.protocol in boards else None
+        line = lines.setdefault((row.group, row.label), [row.group, row.label])
+        parts = (place.test, place.visited, place.not_visited) if place else ({}, {}, {})
+        line += [_with_interval(part["HR@100"]) if part else _NONE for part in parts]
+    columns = ["group", "method"]
+    columns += [f"{protocol} {part}" for protocol in outcome.protocols for part in ("all", "visited", "not visited")]
+    notes = [_setting(outcome), f"HR@100, {_INTERVAL}"]
+    if board := next(iter(boards.values()), None):
+        notes.append(
+            f"visited: the {board.visited_users:,} of {board.test_users:,} test users whose held-out item stands in "
+            "one of their lower behaviors; standard leaves it there, clean hides it"
+        )
+    return [Table(f"{outcome.title}: HR@100", columns, list(lines.values()), tuple(notes))]
+
+
+# Sparsity
+
+
+def _sparsity(outcome: Outcome) -> list[Table]:
+    return [_sparsity_table(outcome, found) for found in outcome.sparsity]
+
+
+def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
+    columns = ["method", *(f"{group.name} ({group.users:,})" for group in found.groups), "drop, last to first"]
+    lines = [
+        [
+            entry.name,
+            *(_with_interval(score) + _star(score) for score in entry.groups),
+            _NONE if entry.drop is None else f"{entry.drop:.0%}",
+        ]
+        for entry in found.entries
+    ]
+    notes = (
+        _setting(outcome, found.protocol),
+        f"{found.metric} by training purchases (test users) · {_INTERVAL}",
+        f"*: differs from {found.reference}, p < .05 (paired t-test, Holm-corrected)",
+    )
+    return Table(f"{outcome.title}: {found.metric}", columns, lines, notes)
+
+
+def _star(score: Score) -> str:
+    p = score.difference.p if score.difference else None
+    return "*" if p is not None and p < 0.05 else ""
+
+
+# Curves
+
+
+def _curves(outcome: Outcome) -> list[Table]:
+    """Validation HR@100 of the first seed at some epochs, and the target's loss at the first and the last."""
+    longest = max((len(run.curve) for row in outcome.rows for run in row.runs), default=0)
+    epochs = [epoch for epoch in _CURVE_EPOCHS if epoch <= longest]
+    columns = ["group", "method", "loss, first", "loss, last", *(f"epoch {epoch}" for epoch in epochs)]
+    columns += ["best epoch", "test HR@100"]
+    lines = []
+    for row in outcome.rows:
+        for run in row.runs[:1]:
+            losses = [_number(list(point.loss.values())[-1]) for point in (run.curve[0], run.curve[-1])]
+            valid = [point.valid["HR@100"] if point.valid else None for point in run.curve]
+            values = [_number(valid[epoch - 1]) if epoch <= len(valid) else _NONE for epoch in epochs]
+            result = run.result
+            lines.append(
+                [row.group, row.label, *losses, *values, str(result.best_epoch), _number(result.test["HR@100"])]
+            )
+    note = "validation HR@100 by epoch and the target's mean loss of an instance, of seed 0; losses differ in kind"
+    return [Table(outcome.title, columns, lines, (_setting(outcome), note))]
+
+
+# What was chosen
+
+
+def _chosen_options(outcome: Outcome) -> list[Table]:
+    columns = ["method", "by", "options", "validation HR@100", "test HR@100", "paper's options"]
+    lines = [
+        [
+            row.label,
+            row.chosen_by,
+            ", ".join(option_text(name, value) for name, value in row.options.items() if name not in _UNSEARCHED),
+            _number(row.mean("HR@100", "valid")),
+            _number(row.mean("HR@100")),
+            PAPER_OPTIONS.get((outcome.data, row.variant), _NONE),
+        ]
+        for row in outcome.rows
+    ]
+    paper = "the paper's options: its Table II; all with negatives 4, embedding size 64"
+    return [Table(outcome.title, columns, lines, (_setting(outcome), paper))]
+
+
+#: What the table leaves out: it is the same for all, or stands elsewhere.
+_UNSEARCHED = {"behaviors", "protocol", "method", "unit", "epochs", "patience", "refit", "embedding_size", "batch_size"}
+
+
+# Statistics
+
+
+def _statistics(outcome: Outcome) -> list[Table]:
+    lines = [
+        [str(row["statistic"]), *(_count(row[column]) for column in ("value", "paper"))]
+        for row in statistic_rows(outcome)
+    ]
+    notes = (
+        f"{outcome.data} (fingerprint {outcome.fingerprint}) · pairs of a user and an item, the held-out ones included",
+        "in a lower behavior: share of the held-out pairs that stand in it, which the standard protocol leaves there",
+        "the paper's: its Table I; its Tmall is another sample",
+    )
+    return [Table(outcome.title, ["statistic", "here", "the paper's"], lines, notes)]
+
+
+# How figures are written
+
+
+def _number(value: float | None, sign: bool = False) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:{'+' if sign else ''}.4f}".replace("0.", ".", 1)
+
+
+def _with_interval(score: Any, sign: bool = False) -> str:
+    half = score.half_width
+    return _number(score.value, sign) + ("" if half is None else f" ± {_number(half)}")
+
+
+def _p(value: float | None) -> str:
+    return _NONE if value is None else "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def _count(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.1%}" if isinstance(value, float) else f"{value:,}"

@@ -1,0 +1,207 @@
+"""Suites end to end: cells, tuning, training and what the outcome holds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.data.dataset import Dataset
+from nmtr.errors import ConfigError, DataError, NmtrError
+from nmtr.evaluation.metrics import summarize
+from nmtr.experiment import Experiment
+from nmtr.runs import job
+from nmtr.runs.checkpoint import load_ranks
+from nmtr.suites import presets
+from nmtr.suites.figures import rows, standing
+from nmtr.suites.outcome import Outcome
+from nmtr.suites.tables import markdown, tables
+from nmtr.workspace import Workspace
+from tests.conftest import random_dataset
+from tests.suites.conftest import Perform
+
+
+def test_table3_holds_every_method_against_the_best_single_behavior_one(perform: Perform, workspace: Workspace) -> None:
+    outcome = perform("table3", "nmtr-gmf", "bpr", "popularity", seeds=2)
+    assert [(row.group, row.label, len(row.runs)) for row in outcome.rows] == [
+        *(("nmtr", "NMTR-GMF", 2), ("single", "BPR-MF", 2), ("floor", "Popularity", 2)),
+    ]
+    (board,) = outcome.boards
+    assert (board.protocol, board.reference, board.test_users) == ("standard", "BPR-MF", 40)
+    for row in outcome.rows:
+        place = standing(board, row)
+        assert place is not None and place.seeds == (0, 1)
+        ranks = [load_ranks(workspace.runs.folder(run.run))["test"] for run in row.runs]
+        expected = np.mean([summarize(one)["HR@100"] for one in ranks])
+        assert place.test["HR@100"].value == pytest.approx(expected) == pytest.approx(row.mean("HR@100"))
+        assert (place.test["HR@100"].difference is None) == (row.label == "BPR-MF")
+        assert row.chosen_by == ("nothing to choose" if row.label == "Popularity" else "defaults")
+        assert row.options["epochs"] == 2 if row.label != "Popularity" else "epochs" not in row.options
+
+
+def test_what_exists_is_not_trained_again(perform: Perform, workspace: Workspace) -> None:
+    first = perform("table3", "nmtr-gmf", "popularity")
+    count = len(workspace.runs.list())
+    again = perform("table3", "popularity", "nmtr-gmf")
+    assert len(workspace.runs.list()) == count and again.runs_there == again.runs == 2
+    assert [row.runs for row in again.rows] == [row.runs for row in first.rows]
+
+
+def test_outcome_comes_back_from_its_file_as_it_was(perform: Perform, tmp_path: Path) -> None:
+    outcome = perform("table3", "nmtr-gmf", "popularity")
+    outcome.write(tmp_path / "there" / "table3.json")
+    assert Outcome.read(tmp_path / "there" / "table3.json") == outcome
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"must be the JSON file that `nmtr suite` wrote; .*other\.json is another"):
+        Outcome.read(tmp_path / "other.json")
+    with pytest.raises(ConfigError, match=r"none\.json cannot be read \(No such file"):
+        Outcome.read(tmp_path / "none.json")
+
+
+def test_budget_tunes_what_trains_and_keeps_what_was_searched(perform: Perform, workspace: Workspace) -> None:
+    outcome = perform("table3", "nmtr-gmf", "bpr", "popularity", budget=4)
+    by_label = {row.label: row for row in outcome.rows}
+    assert by_label["Popularity"].search is None and by_label["Popularity"].chosen_by == "nothing to choose"
+    for label in ("NMTR-GMF", "BPR-MF"):
+        row, found = by_label[label], by_label[label].search
+        assert found is not None and (found.budget, len(found.trials), row.chosen_by) == (4, 4, "tuning")
+        chosen = found.trials[found.chosen]
+        assert {name: row.options[name] for name in chosen.options} == {
+            name: list(value) if isinstance(value, tuple) else value for name, value in chosen.options.items()
+        }
+        # The last rung of the chosen trial is the run that is reported, and the best of them on validation.
+        assert chosen.rungs[-1].run == row.runs[0].run
+        values = [trial.rungs[-1].valid for trial in found.trials if len(trial.rungs) == len(chosen.rungs)]
+        assert chosen.rungs[-1].valid == max(values, key=lambda valid: (valid["HR@100"], valid["NDCG@100"]))  # type: ignore[index]
+
+
+def test_table2_writes_presets_that_other_suites_take(perform: Perform, workspace: Workspace) -> None:
+    tuned = perform("table2", "nmtr-gmf", "popularity", "bpr", budget=3, protocol="clean", options={"epochs": 3})
+    assert [row.label for row in tuned.rows] == ["NMTR-GMF", "BPR-MF"]
+    assert set(presets.found(workspace.home, "shop")) == {"nmtr-gmf-clean", "bpr-clean"}
+
+    after = perform("table3", "nmtr-gmf", protocol="clean", options={})
+    assert after.rows[0].chosen_by == "preset shop/nmtr-gmf-clean"
+    assert (after.rows[0].options, after.runs_there) == (tuned.rows[0].options, 1)
+    assert perform("table3", "nmtr-gmf").rows[0].chosen_by == "defaults"
+
+
+def test_leak_reports_both_protocols_side_by_side_and_ranks_them_apart(perform: Perform) -> None:
+    outcome = perform("leak", "nmtr-gmf", "bpr", "last-behavior")
+    assert [board.protocol for board in outcome.boards] == ["standard", "clean"]
+    assert outcome.boards[0].visited_users == outcome.boards[1].visited_users > 0
+    (table,) = tables(outcome)
+    assert table.columns[2:5] == ["standard all", "standard visited", "standard not visited"]
+    assert [line[1] for line in table.rows] == ["NMTR-GMF", "BPR-MF", "Touched before, not bought"]
+    assert all(len(line) == len(table.columns) for line in table.rows)
+
+
+def test_fig2_keeps_a_point_an_epoch(perform: Perform) -> None:
+    outcome = perform("fig2", "nmtr-gmf", "popularity")
+    (row,) = outcome.rows
+    assert [point.epoch for point in row.runs[0].curve] == [1, 2]
+    assert [set(point.loss) for point in row.runs[0].curve] == [{"view", "cart", "buy"}] * 2
+    figures = rows(outcome)
+    assert len(figures) == 2 and {"epoch", "loss buy", "validation HR@100"} <= set(figures[0])
+
+
+def test_fig4_marks_the_weights_that_validation_chooses(perform: Perform) -> None:
+    outcome = perform("fig4", "nmtr-gmf", behaviors=("view", "buy"))
+    assert len(outcome.rows) == 11 and outcome.boards[0].reference.endswith("λ .50/.50")
+    (table,) = tables(outcome)
+    marked = [line for line in table.rows if line[2].endswith(" *")]
+    best = max(outcome.rows, key=lambda row: row.mean("HR@100", "valid") or 0)
+    assert [line[0] for line in marked] == [best.group]
+
+
+def test_fig5_has_a_column_for_each_group_of_users(perform: Perform) -> None:
+    outcome = perform("fig5", "nmtr-gmf", "nmtr-neumf")
+    assert [found.metric for found in outcome.sparsity] == ["HR@100", "NDCG@100"]
+    for table, found in zip(tables(outcome), outcome.sparsity, strict=True):
+        assert len(table.columns) == len(found.groups) + 2 and len(table.rows) == 2
+    assert {row["group"] for row in rows(outcome)} == {group.name for group in outcome.sparsity[0].groups}
+
+
+def test_table1_counts_and_trains_nothing(perform: Perform, workspace: Workspace) -> None:
+    before = len(workspace.runs.list())
+    outcome = perform("table1", options={})
+    figures = {row["statistic"]: row["value"] for row in rows(outcome)}
+    assert (figures["users"], figures["items"], figures["test users"]) == (40, 150, 40)
+    assert len(workspace.runs.list()) == before and outcome.runs == 0
+
+
+@pytest.mark.parametrize("suite", ["table1", "table3", "fig2", "fig5", "leak"])
+def test_every_figure_names_what_it_holds_of(perform: Perform, suite: str) -> None:
+    outcome = perform(suite, *([] if suite == "table1" else ["nmtr-gmf"]))
+    for table in tables(outcome):
+        notes = " ".join(table.notes)
+        assert "shop" in notes
+        if suite != "table1":
+            assert all(word in notes for word in ("view, cart, buy", *outcome.protocols, "seed 0", "validation"))
+    text = markdown(outcome)
+    assert f"`{outcome.command}`" in text and "python" in text
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len({line.count("|") for line in lines}) == 1 or suite in ("fig5",)
+    if values := rows(outcome):
+        csv.DictWriter(io.StringIO(), list(dict.fromkeys(name for row in values for name in row))).writerows(values)
+
+
+# Small data and mistakes
+
+
+def test_single_user_has_figures_without_intervals(perform: Perform, workspace: Workspace) -> None:
+    workspace.data.save(replace(random_dataset(num_users=1), name="lonely"))
+    for suite in ("table3", "fig5", "leak"):
+        outcome = perform(suite, "nmtr-gmf", "nmtr-mlp", data="lonely")
+        assert not any("±" in cell for table in tables(outcome) for line in table.rows for cell in line)
+        assert all(row.runs for row in outcome.rows)
+
+
+def test_suite_without_test_users_is_refused_before_it_trains(perform: Perform, workspace: Workspace) -> None:
+    dataset = random_dataset(num_users=3)
+    workspace.data.save(replace(dataset, name="all-bought", test_item=np.full(3, -1, np.int32)))
+    with pytest.raises(DataError, match="^a suite needs test users; data set all-bought holds out nobody's purchase"):
+        perform("table3", "nmtr-gmf", data="all-bought")
+    assert perform("table1", data="all-bought", options={}).summary is not None
+
+
+def test_order_that_fits_nothing_is_refused_in_a_sentence(perform: Perform) -> None:
+    with pytest.raises(ConfigError, match=r"^behaviors must be in the order view, cart, buy, .* target buy last"):
+        perform("table4", behaviors=("view", "cart"))
+    with pytest.raises(ConfigError, match=r"^protocol must be one of standard or clean; got dirty"):
+        perform("table3", protocol="dirty")
+    with pytest.raises(ConfigError, match=r"^a suite must be one of table1.*; got table9"):
+        perform("table9")
+    with pytest.raises(ConfigError, match=r"^methods must be among .*; got svd"):
+        perform("table3", "svd")
+    with pytest.raises(DataError, match=r"^data set must be one of those added .*; got 'nowhere'"):
+        perform("table3", data="nowhere")
+
+
+def test_run_that_fails_is_named_in_its_row_and_the_others_stand(
+    perform: Perform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = job.new_experiment
+
+    def failing(config: RunConfig, dataset: Dataset) -> Experiment:
+        if config.method == "bpr":
+            raise NmtrError("it ran out of luck.")
+        return build(config, dataset)
+
+    monkeypatch.setattr(job, "new_experiment", failing)
+    outcome = perform("table3", "nmtr-gmf", "bpr", options={"epochs": 1, "embedding_size": 3})
+    good, bad = outcome.rows
+    assert good.runs and not good.failed and not bad.runs
+    assert len(bad.failed) == 1 and "(seed 0) it ran out of luck." in bad.failed[0]
+    assert [line[1] for line in tables(outcome)[0].rows] == ["NMTR-GMF"]
+
+    monkeypatch.undo()
+    mended = perform("table3", "nmtr-gmf", "bpr", options={"epochs": 1, "embedding_size": 3})
+    assert [row.failed for row in mended.rows] == [(), ()] and bad.failed[0].startswith(
+        f"run {mended.rows[1].runs[0].run}"
+    )

@@ -1,0 +1,137 @@
+"""Tuning: the same trials for all, halved on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.errors import CapacityError
+from nmtr.suites.search import SEED, SPACE, Search, Trial, search
+
+ALL = ("view", "cart", "buy")
+
+
+def prepare(config: RunConfig) -> RunConfig:
+    return config.resolve(ALL)
+
+
+def config(**options: Any) -> RunConfig:
+    return RunConfig.parse({"data": "shop", "seed": SEED, **options})
+
+
+class Trainer:
+    """Gives each trial a value on validation by its options; keeps what it was asked for."""
+
+    def __init__(self, value: Any = lambda config: 0.0) -> None:
+        self.value, self.asked = value, []
+
+    def __call__(self, configs: Sequence[RunConfig]) -> list[Any]:
+        self.asked.append(list(configs))
+        values = [self.value(config) for config in configs]
+        return [
+            SimpleNamespace(
+                id=f"{len(self.asked)}-{number}",
+                result=None if value is None else SimpleNamespace(valid={"HR@100": value, "NDCG@100": 0.1}),
+            )
+            for number, value in enumerate(values)
+        ]
+
+
+def tune(budget: int, train: Trainer, *configs: RunConfig) -> list[Search]:
+    return search(configs or (config(),), budget, prepare, train)  # type: ignore[arg-type]
+
+
+def test_trials_are_halved_over_epochs_with_the_defaults_always_among_them() -> None:
+    train = Trainer(lambda config: config.learning_rate or 0.0)  # the defaults, which name none, are the worst
+    (found,) = tune(18, train, config(epochs=60))
+    assert [len(rung) for rung in train.asked] == [18, 7, 3]
+    assert [{one.epochs for one in rung} for rung in train.asked] == [{7}, {20}, {60}]
+    assert found.trials[0].options == {}
+    assert [rung.epochs for rung in found.trials[0].rungs] == [7, 20, 60]
+    last = [trial for trial in found.trials if len(trial.rungs) == 3]
+    assert len(last) == 3 and found.trials[found.chosen] in last
+
+
+@pytest.mark.parametrize(("budget", "sizes"), [(1, [1]), (2, [2]), (3, [3, 1]), (5, [5, 2]), (9, [9, 3, 1])])
+def test_small_budgets_have_fewer_rungs(budget: int, sizes: list[int]) -> None:
+    train = Trainer()
+    (found,) = tune(budget, train)
+    assert [len(rung) for rung in train.asked] == sizes
+    assert {one.epochs for one in train.asked[-1]} == {60}  # and the defaults, equal to all, are among the best
+    assert len(found.trials) == found.budget == budget
+
+
+def test_best_on_validation_is_chosen_and_of_equals_the_defaults() -> None:
+    best = max(drawn(12), key=lambda trial: trial.options.get("dropout", 0.0))
+    (found,) = tune(12, Trainer(lambda config: config.dropout or 0.0))
+    assert found.trials[found.chosen].options == best.options
+    assert found.best(config()).dropout == best.options["dropout"]
+    (equal,) = tune(12, Trainer())
+    assert equal.chosen == 0 and equal.best(config()) == config()
+
+
+def test_failed_trial_stands_below_all_others() -> None:
+    (found,) = tune(3, Trainer(lambda config: None if config.optimizer == "adagrad" else 0.0))
+    assert found.trials[0].rungs[0].valid is None
+    assert found.trials[found.chosen].options["optimizer"] == "adam"
+
+
+def drawn(budget: int, **options: Any) -> tuple[Trial, ...]:
+    return tune(budget, Trainer(), config(**options))[0].trials
+
+
+def test_larger_budget_only_adds_trials() -> None:
+    few, many = drawn(6), drawn(40)
+    assert [trial.options for trial in many[:6]] == [trial.options for trial in few]
+
+
+@pytest.mark.parametrize("method", [{"unit": "gmf"}, {"unit": "neumf"}, {"method": "bpr"}], ids=str)
+def test_drawn_options_are_the_methods_and_vary(method: dict[str, Any]) -> None:
+    found = tune(33, Trainer(), config(**method))[0]
+    for trial in found.trials:
+        resolved = prepare(config(**method, **trial.options))
+        assert all(resolved.uses(name) for name in trial.options)
+        assert sum(trial.options.get("lambdas", (1,))) == pytest.approx(1)
+    assert set(found.space) == {name for trial in found.trials for name in trial.options}
+    usual = prepare(config(**method))
+    searched = {name for name in SPACE if name in RunConfig.model_fields and usual.uses(name)}
+    assert searched <= set(found.space)
+    for name in found.space:
+        assert len({str(trial.options.get(name)) for trial in found.trials[1:]}) > 1, name
+    assert any(trial.options["l2_embeddings"] == 0 for trial in found.trials[1:])
+
+
+def test_learning_rate_is_drawn_around_the_default_of_the_drawn_loss_and_optimizer() -> None:
+    for trial in drawn(60)[1:]:
+        chosen = {name: trial.options[name] for name in ("loss", "optimizer")}
+        usual = prepare(config(**chosen)).learning_rate
+        assert usual is not None and usual / 8 <= trial.options["learning_rate"] <= usual * 4
+
+
+def test_losses_are_those_that_the_machine_affords() -> None:
+    assert {trial.options["loss"] for trial in drawn(20)[1:]} == {"exact", "squared"}
+    assert {trial.options["loss"] for trial in drawn(20, unit="mlp")[1:]} == {"sampled", "shared"}
+
+    def refusing(config: RunConfig) -> RunConfig:
+        if config.loss == "shared":
+            raise CapacityError("too large")
+        return prepare(config)
+
+    (found,) = search([config(unit="mlp")], 20, refusing, Trainer())  # type: ignore[arg-type]
+    assert "loss" not in found.space
+
+
+def test_what_a_config_sets_is_not_searched() -> None:
+    given = {"lambdas": (0.0, 0.5, 0.5), "dropout": 0.1, "loss": "squared"}
+    assert all(not set(given) & set(trial.options) for trial in drawn(9, **given))
+
+
+def test_configs_are_tuned_together_rung_by_rung() -> None:
+    train = Trainer()
+    found = tune(4, train, config(), config(method="bpr"))
+    assert [len(rung) for rung in train.asked] == [8, 4]
+    assert [rung.run for search in found for rung in search.trials[0].rungs] == ["1-0", "2-0", "1-4", "2-2"]

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from nmtr.config import METHODS, UNITS, RunConfig
+from nmtr.config import UNITS, RunConfig
+from nmtr.config.methods import METHODS, Family
 from nmtr.errors import ConfigError
-
-#: Where a method stands in the comparison: the paper's own, its two groups of baselines, rules that learn nothing, and
-#: what came later.
-Family = Literal["nmtr", "multi", "single", "floor", "beyond"]
-
-FAMILIES: dict[str, Family] = {
-    "nmtr": "nmtr",
-    **dict.fromkeys(("cmf", "mc-bpr", "mc-gmf", "mc-mlp", "mc-neumf"), "multi"),
-    **dict.fromkeys(("bpr", "gmf", "mlp", "neumf"), "single"),
-    **dict.fromkeys(("popularity", "last-behavior"), "floor"),
-    **dict.fromkeys(("ehcf", "ials"), "beyond"),
-}
 
 
 @dataclass(frozen=True)
@@ -43,11 +31,11 @@ class Variant:
     @property
     def needs_lower(self) -> bool:
         """Whether it needs a behavior below the target."""
-        return self.options["method"] == "last-behavior"
+        return METHODS[self.options["method"]].lower
 
 
 _NMTR = tuple(Variant(f"nmtr-{unit}", "nmtr", {"method": "nmtr", "unit": unit}) for unit in UNITS)
-_OTHERS = tuple(Variant(name, FAMILIES[name], {"method": name}) for name in METHODS if name != "nmtr")
+_OTHERS = tuple(Variant(name, METHODS[name].family, {"method": name}) for name in METHODS if name != "nmtr")
 #: By name, in the order of the tables.
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (*_NMTR, *_OTHERS)}
 

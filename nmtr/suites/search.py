@@ -196,8 +196,10 @@ class _Space:
 
     def config(self, options: Mapping[str, Any], share: int) -> RunConfig:
         """A trial's config, for its share of the epochs (1 / share)."""
-        epochs = max(math.ceil(self._usual.epochs / share), self._behaviors)
-        return RunConfig.parse({**self._given, **options, "epochs": min(epochs, self._usual.epochs)})
+        epochs = min(self._usual.epochs, max(math.ceil(self._usual.epochs / share), self._behaviors))
+        # Test purchases are watched, if at all, in the runs that may be reported: those of the last rung.
+        unwatched = {"watch_test": False} if share > 1 and self._usual.watch_test else {}
+        return RunConfig.parse({**self._given, **options, **unwatched, "epochs": epochs})
 
     def draw(self, budget: int) -> list[dict[str, Any]]:
         """The options of so many trials; none for the first."""
@@ -214,7 +216,7 @@ class _Space:
         for (name, dimension), u in zip(SPACE.items(), point[1:], strict=False):
             # Resolved anew for each option: the learning rate's default is the drawn optimizer's and loss's.
             usual = self._prepare(RunConfig.parse({**self._given, **options}))
-            if name in RunConfig.model_fields and name not in self._given and usual.uses(name):
+            if name not in self._given and usual.uses(name):
                 options[name] = dimension.value(float(u), getattr(usual, name))
                 self.about[name] = dimension.about
         if self._cuts:

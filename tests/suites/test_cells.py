@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nmtr.config import METHODS, RunConfig
+from nmtr.config import RunConfig
+from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
 from nmtr.suites.cells import SUITES, Cell, Setting, find, simplex
 from nmtr.suites.methods import VARIANTS, choose

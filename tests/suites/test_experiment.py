@@ -19,6 +19,7 @@ from nmtr.runs import job
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.suites import presets
 from nmtr.suites.figures import rows, standing
+from nmtr.suites.methods import VARIANTS
 from nmtr.suites.outcome import Outcome
 from nmtr.suites.tables import markdown, tables
 from nmtr.workspace import Workspace
@@ -42,6 +43,26 @@ def test_table3_holds_every_method_against_the_best_single_behavior_one(perform:
         assert (place.test["HR@100"].difference is None) == (row.label == "BPR-MF")
         assert row.chosen_by == ("nothing to choose" if row.label == "Popularity" else "defaults")
         assert row.options["epochs"] == 2 if row.label != "Popularity" else "epochs" not in row.options
+
+
+def test_every_method_trains_on_its_defaults_and_stands_in_its_family(perform: Perform) -> None:
+    outcome = perform("table3")
+    assert [row.variant for row in outcome.rows] == list(VARIANTS) and not any(row.failed for row in outcome.rows)
+    (board,) = outcome.boards
+    single = [row for row in outcome.rows if row.group == "single"]
+    best = max(single, key=lambda row: (row.mean("HR@100", "valid") or 0, row.mean("NDCG@100", "valid") or 0))
+    assert board.reference == best.label  # chosen on validation, whatever the test says
+    assert len(tables(outcome)[0].rows) == len(VARIANTS)
+
+
+@pytest.mark.parametrize(("suite", "reference"), [("table4", "behaviors buy"), ("table5", "NMTR-GMF")])
+def test_cells_of_one_method_are_held_against_its_own_reference(perform: Perform, suite: str, reference: str) -> None:
+    outcome = perform(suite, "nmtr-gmf", "nmtr-mlp", options={"epochs": 3, "embedding_size": 4})
+    assert len(outcome.boards) == 2 and not any(row.failed for row in outcome.rows)
+    for board, table in zip(outcome.boards, tables(outcome), strict=True):
+        assert len({entry.label.split(",")[0] for entry in board.entries}) == 1
+        assert len(table.rows) == len(outcome.rows) / 2
+    assert outcome.boards[0].reference.endswith(reference)
 
 
 def test_what_exists_is_not_trained_again(perform: Perform, workspace: Workspace) -> None:

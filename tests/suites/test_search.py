@@ -10,6 +10,7 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.errors import CapacityError
+from nmtr.suites.methods import VARIANTS
 from nmtr.suites.search import SEED, SPACE, Search, Trial, search
 
 ALL = ("view", "cart", "buy")
@@ -89,20 +90,21 @@ def test_larger_budget_only_adds_trials() -> None:
     assert [trial.options for trial in many[:6]] == [trial.options for trial in few]
 
 
-@pytest.mark.parametrize("method", [{"unit": "gmf"}, {"unit": "neumf"}, {"method": "bpr"}], ids=str)
-def test_drawn_options_are_the_methods_and_vary(method: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.trains])
+def test_drawn_options_are_the_methods_and_vary(name: str) -> None:
+    method = VARIANTS[name].options
     found = tune(33, Trainer(), config(**method))[0]
     for trial in found.trials:
         resolved = prepare(config(**method, **trial.options))
-        assert all(resolved.uses(name) for name in trial.options)
+        assert all(resolved.uses(option) for option in trial.options)
         assert sum(trial.options.get("lambdas", (1,))) == pytest.approx(1)
     assert set(found.space) == {name for trial in found.trials for name in trial.options}
     usual = prepare(config(**method))
-    searched = {name for name in SPACE if name in RunConfig.model_fields and usual.uses(name)}
+    searched = {option for option in SPACE if usual.uses(option)}
     assert searched <= set(found.space)
-    for name in found.space:
-        assert len({str(trial.options.get(name)) for trial in found.trials[1:]}) > 1, name
-    assert any(trial.options["l2_embeddings"] == 0 for trial in found.trials[1:])
+    for option in found.space:
+        assert len({str(trial.options.get(option)) for trial in found.trials[1:]}) > 1, option
+    assert usual.l2_embeddings or any(trial.options["l2_embeddings"] == 0 for trial in found.trials[1:])
 
 
 def test_learning_rate_is_drawn_around_the_default_of_the_drawn_loss_and_optimizer() -> None:

@@ -47,7 +47,21 @@ def _score_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
                     scores: dict[str, Score] = getattr(place, part)
                     for metric, score in scores.items():
                         of = {"users": part, "metric": metric, "reference": board.reference}
-                        yield who | of | score.row() | {"validation": row.mean(metric, "valid")}
+                        yield who | of | score.row() | (_beside(row, place, metric) if part == "test" else {})
+
+
+def _beside(row: Row, place: Standing, metric: str) -> dict[str, Any]:
+    """What stands beside a test figure of all users."""
+    return {
+        "validation": row.mean(metric, "valid"),
+        "best test epoch": row.best_test(metric),
+        "paper": printed(place, metric),
+    }
+
+
+def printed(place: Standing, metric: str) -> float | None:
+    """The paper's figure for the same."""
+    return place.paper.figures.get(metric) if place.paper else None
 
 
 def statistic_rows(outcome: Outcome) -> list[dict[str, Any]]:

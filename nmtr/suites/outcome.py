@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -51,15 +52,18 @@ class Row(Frozen):
     runs: tuple[SeedRun, ...]  # one a seed, by seed
     failed: tuple[str, ...] = ()  # of the runs that are missing: what happened
 
-    def mean(self, metric: str, which: str = "test") -> float | None:
-        """The mean over seeds; which: test or valid. None where there is none."""
-        values = [getattr(run.result, which).get(metric) for run in self.runs]
-        return statistics.fmean(values) if values and None not in values else None
+    def mean(self, metric: str, which: Literal["test", "valid"] = "test") -> float | None:
+        """The mean over seeds; None where there is none."""
+        return _mean([getattr(run.result, which).get(metric) for run in self.runs])
 
-    def spread(self, metric: str) -> float | None:
-        """The standard deviation of a test metric over seeds; None of one seed."""
-        values = [run.result.test[metric] for run in self.runs if metric in run.result.test]
-        return statistics.stdev(values) if len(values) > 1 else None
+    def best_test(self, metric: str) -> float | None:
+        """The mean over seeds at the best test epoch, as the paper reports; None where runs did not watch it."""
+        return _mean([best.metrics.get(metric) if (best := run.result.best_test) else None for run in self.runs])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
 class Outcome(Frozen):

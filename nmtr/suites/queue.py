@@ -93,6 +93,8 @@ def _begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint
 def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Callable[[Progress], None]) -> None:
     """Until every run has ended; `runs` then holds them as they ended."""
     there = sum(not run.live for run in runs.values())
+    if not runs:
+        return
     on_progress(Progress(len(runs), there, there, ()))
     next_look = time.monotonic() + _WORKER_TICK
     while waiting := {run.id: key for key, run in runs.items() if run.live}:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from nmtr.compare import Leaderboard, Score, Sparsity, option_text
-from nmtr.suites.figures import standing, statistic_rows
-from nmtr.suites.outcome import Outcome
+from nmtr.compare import Difference, Interval, Leaderboard, Score, Sparsity, Standing, option_text
+from nmtr.suites.figures import printed, standing, statistic_rows
+from nmtr.suites.outcome import Outcome, Row
 from nmtr.suites.published import PAPER_OPTIONS
 
 _CURVE_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
@@ -42,11 +41,11 @@ def markdown(outcome: Outcome) -> str:
     """The tables with what holds of them, and the command that makes them."""
     lines = [f"## {outcome.title}: {outcome.data}", ""]
     for table in tables(outcome):
-        lines += [f"**{table.title}**", "", _line(table.columns), _line(["---"] * len(table.columns))]
-        lines += [*map(_line, table.rows), ""]
-        lines += [*table.notes, ""]
-    command = f"`{outcome.command}`"
-    return "\n".join([*lines, f"{command}: {_effort(outcome)}", ""])
+        lines += [f"**{table.title}**", ""] if table.title != outcome.title else []
+        lines += [_line(table.columns), _line(["---"] * len(table.columns)), *map(_line, table.rows), ""]
+        lines += [*(f"{note}  " for note in table.notes), ""]
+    failed = [sentence for row in outcome.rows for sentence in row.failed]
+    return "\n".join([*lines, *failed, f"`{outcome.command}`: {_effort(outcome)}", ""])
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -64,13 +63,10 @@ def _effort(outcome: Outcome) -> str:
 
 
 def _time(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.1f} h"
-    )
+    for size, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 # What holds of the figures
@@ -88,42 +84,59 @@ def _setting(outcome: Outcome, protocol: str | None = None) -> str:
 _INTERVAL = "±: 95 % bootstrap interval over users"
 
 
-def _against(board: Leaderboard) -> str:
-    return f"{_INTERVAL} · difference and p (paired t-test, Holm-corrected): to {board.reference}"
+def _against(outcome: Outcome, board: Leaderboard) -> str:
+    """How to read a board's differences."""
+    reference = next(entry for entry in board.entries if entry.name == board.reference)
+    row = next(row for row in outcome.rows if standing(board, row) is reference)
+    name = f"{row.label}, {row.group}" if len(outcome.boards) > len(outcome.protocols) else row.label
+    return f"{_INTERVAL} · difference and p (paired t-test, Holm-corrected): to {name}"
 
 
 # Suites of scores: table3, table4, table5, fig4
 
 
 def _scores(outcome: Outcome) -> list[Table]:
-    found = []
-    for board in outcome.boards:
-        rows = [row for row in outcome.rows if standing(board, row)]
-        validated = outcome.suite == "fig4"
-        best = max(rows, key=lambda row: row.mean(_CHOSEN_BY, "valid") or 0.0)
-        columns = ["group", "method", *(["validation HR@100"] if validated else [])]
-        columns += ["HR@10", "HR@50", "HR@100", "NDCG@100", "seed sd HR@100", "difference HR@100", "p"]
-        lines = []
-        for row in rows:
-            place = standing(board, row)
-            assert place is not None
-            line = [row.group, row.label]
-            if validated:
-                line.append(_number(row.mean(_CHOSEN_BY, "valid")) + (" *" if row is best else ""))
-            line += [_number(place.test[metric].value) for metric in ("HR@10", "HR@50")]
-            line += [_with_interval(place.test[metric]) for metric in ("HR@100", "NDCG@100")]
-            line += [_number(place.test["HR@100"].seed_spread), *_difference(place.test["HR@100"])]
-            lines.append(line)
-        chosen = ("*: best on validation, which is what chooses",) if validated else ()
-        title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {rows[0].label}"
-        found.append(Table(title, columns, lines, (_setting(outcome, board.protocol), _against(board), *chosen)))
-    return found
+    return [_score_table(outcome, board) for board in outcome.boards]
 
 
-def _difference(score: Score) -> list[str]:
-    if score.difference is None:
-        return ["reference", _NONE]
-    return [_with_interval(score.difference, sign=True), _p(score.difference.p)]
+def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
+    """A row a cell, in the order of the suite; what nothing is known of has no column."""
+    placed = [(row, place) for row in outcome.rows if (place := standing(board, row))]
+    marked = max(placed, key=lambda it: it[0].mean(_CHOSEN_BY, "valid") or 0.0)[0] if outcome.suite == "fig4" else None
+
+    def validated(row: Row, place: Standing) -> str:
+        return _number(row.mean(_CHOSEN_BY, "valid")) + (" *" if row is marked else "")
+
+    columns: dict[str, Callable[[Row, Standing], str]] = {
+        "group": lambda row, place: row.group,
+        "method": lambda row, place: row.label,
+        "validation HR@100": validated,
+        "HR@10": lambda row, place: _number(place.test["HR@10"].value),
+        "HR@50": lambda row, place: _number(place.test["HR@50"].value),
+        "HR@100": lambda row, place: _with_interval(place.test["HR@100"]),
+        "NDCG@100": lambda row, place: _with_interval(place.test["NDCG@100"]),
+        "HR@100, sd of seeds": lambda row, place: _number(place.test["HR@100"].seed_spread),
+        "HR@100, difference": lambda row, place: _difference(place.test["HR@100"]),
+        "p": lambda row, place: _p(place.test["HR@100"].difference),
+        "HR@100, best test epoch": lambda row, place: _number(row.best_test("HR@100")),
+        "paper's HR@100": lambda row, place: _number(printed(place, "HR@100")),
+        "paper's NDCG@100": lambda row, place: _number(printed(place, "NDCG@100")),
+    }
+    shown = [list(columns), *([make(row, place) for make in columns.values()] for row, place in placed)]
+    kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {_NONE}]
+    names, *lines = [[line[at] for at in kept] for line in shown]
+    notes = [_setting(outcome, board.protocol), _against(outcome, board)]
+    notes += ["*: best on validation, which is what chooses"] if marked else []
+    notes += [_PAPER] if any(place.paper for _, place in placed) else []
+    title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {placed[0][0].label}"
+    return Table(title, names, lines, tuple(notes))
+
+
+_PAPER = "the paper's: its Tables III to V, standard, best test epoch of one run; its Tmall is another sample"
+
+
+def _difference(score: Score) -> str:
+    return "reference" if score.difference is None else _with_interval(score.difference, sign=True)
 
 
 # The leak
@@ -230,16 +243,16 @@ _UNSEARCHED = {"behaviors", "protocol", "method", "unit", "epochs", "patience", 
 
 
 def _statistics(outcome: Outcome) -> list[Table]:
-    lines = [
-        [str(row["statistic"]), *(_count(row[column]) for column in ("value", "paper"))]
-        for row in statistic_rows(outcome)
-    ]
-    notes = (
+    figures = statistic_rows(outcome)
+    in_paper = any(row["paper"] is not None for row in figures)
+    lines = [[row["statistic"], _count(row["value"]), *([_count(row["paper"])] if in_paper else [])] for row in figures]
+    notes = [
         f"{outcome.data} (fingerprint {outcome.fingerprint}) · pairs of a user and an item, the held-out ones included",
-        "in a lower behavior: share of the held-out pairs that stand in it, which the standard protocol leaves there",
-        "the paper's: its Table I; its Tmall is another sample",
-    )
-    return [Table(outcome.title, ["statistic", "here", "the paper's"], lines, notes)]
+        "held-out in …: share of the held-out pairs that stand in that behavior, where standard leaves them",
+    ]
+    notes += ["the paper's: its Table I; its Tmall is another sample"] if in_paper else []
+    columns = ["statistic", "here", *(["the paper's"] if in_paper else [])]
+    return [Table(outcome.title, columns, lines, tuple(notes))]
 
 
 # How figures are written
@@ -251,12 +264,13 @@ def _number(value: float | None, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.4f}".replace("0.", ".", 1)
 
 
-def _with_interval(score: Any, sign: bool = False) -> str:
+def _with_interval(score: Interval, sign: bool = False) -> str:
     half = score.half_width
     return _number(score.value, sign) + ("" if half is None else f" ± {_number(half)}")
 
 
-def _p(value: float | None) -> str:
+def _p(difference: Difference | None) -> str:
+    value = difference.p if difference else None
     return _NONE if value is None else "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 

@@ -118,8 +118,9 @@ def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
         yield line
         return
     columns = (TextColumn("{task.description}"), BarColumn(16), TextColumn("{task.completed}/{task.total}"))
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
     running = TextColumn("{task.fields[running]}", markup=False)
-    with Progress(*columns, TimeElapsedColumn(), running, console=_err) as bars:
+    with Progress(*columns, *times, running, console=_err, speed_estimate_period=math.inf) as bars:
         tasks: dict[str, TaskID] = {}
 
         def advance(what: str, progress: SuiteProgress) -> None:

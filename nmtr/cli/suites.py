@@ -64,7 +64,9 @@ def suite(
     jobs: Annotated[
         int,
         typer.Option(
-            parser=whole_number("--jobs", 1, 256), metavar="N", help="Runs at once, which share the processor's cores."
+            parser=whole_number("--jobs", 1, 256),
+            metavar="N",
+            help="Runs at once, which share the cores; a worker that is there already keeps its own number.",
         ),
     ] = 1,
     out: Annotated[

@@ -106,7 +106,7 @@ def carry_out(
         return train_all(workspace, configs, order.jobs, heard)
 
     if budget:
-        plans = _tuned(workspace, plans, budget, lambda configs: train("tuning", configs))
+        plans = _tuned(workspace, plans, budget, train)
     runs = train(suite.title, [_seeded(plan.config, seed) for plan in plans for seed in range(order.seeds)])
     by_plan = [runs[first : first + order.seeds] for first in range(0, len(runs), order.seeds)]
     rows = [_row(workspace, suite, plan, own) for plan, own in zip(plans, by_plan, strict=True)]
@@ -154,7 +154,7 @@ def _plan(home: Path, order: Order, cell: Cell, *, use_preset: bool) -> _Plan:
 
 
 def _tuned(
-    workspace: Workspace, plans: Sequence[_Plan], budget: int, train: Callable[[Sequence[RunConfig]], list[Run]]
+    workspace: Workspace, plans: Sequence[_Plan], budget: int, train: Callable[[str, Sequence[RunConfig]], list[Run]]
 ) -> list[_Plan]:
     """The plans with what validation chose; those of methods that do not train as they are."""
     trained = [plan for plan in plans if plan.cell.variant.trains]

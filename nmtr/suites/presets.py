@@ -17,7 +17,7 @@ from nmtr.errors import ConfigError
 from nmtr.suites.methods import Variant
 
 SHIPPED = Path(__file__).parents[1] / "presets"
-_OF_A_RUN = ("data", "seed", "threads")  # what a preset leaves to the run
+_OF_A_RUN = ("data", "seed", "threads", "watch_test")  # what a preset leaves to the run
 
 
 def name_of(variant: Variant, protocol: Protocol) -> str:

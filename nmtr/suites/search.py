@@ -125,21 +125,23 @@ def search(
     configs: Sequence[RunConfig],
     budget: int,
     prepare: Callable[[RunConfig], RunConfig],
-    train: Callable[[Sequence[RunConfig]], Sequence[Run]],
+    train: Callable[[str, Sequence[RunConfig]], Sequence[Run]],
 ) -> list[Search]:
     """Tune configs, all of them together, rung by rung; what a config sets stays as it is.
 
     prepare: resolves a config; raises NmtrError where it fits neither the data set nor the machine.
-    train: trains configs and gives back the run of each, be it done or failed.
+    train: trains configs, for what is said, and gives back the run of each, be it done or failed.
     """
     spaces = [_Space(config, prepare) for config in configs]
     drawn = [space.draw(budget) for space in spaces]
     rungs: list[list[list[Rung]]] = [[[] for _ in trials] for trials in drawn]
     left = [list(range(len(trials))) for trials in drawn]  # of each config's trials
-    for share, kept in _schedule(budget):
+    schedule = _schedule(budget)
+    for number, (share, kept) in enumerate(schedule, 1):
         wanted = [(which, trial) for which, trials in enumerate(left) for trial in trials]
         tried = [spaces[which].config(drawn[which][trial], share) for which, trial in wanted]
-        for (which, trial), config, run in zip(wanted, tried, train(tried), strict=True):
+        runs = train(f"tuning, rung {number} of {len(schedule)}", tried)
+        for (which, trial), config, run in zip(wanted, tried, runs, strict=True):
             valid = run.result.valid if run.result else None
             rungs[which][trial].append(Rung(epochs=config.epochs, run=run.id, valid=valid))
         for which, trials in enumerate(left):

@@ -30,7 +30,7 @@ class Trainer:
     def __init__(self, value: Any = lambda config: 0.0) -> None:
         self.value, self.asked = value, []
 
-    def __call__(self, configs: Sequence[RunConfig]) -> list[Any]:
+    def __call__(self, what: str, configs: Sequence[RunConfig]) -> list[Any]:
         self.asked.append(list(configs))
         values = [self.value(config) for config in configs]
         return [

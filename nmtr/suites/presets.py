@@ -36,8 +36,9 @@ def read(home: Path, data: str, name: str) -> dict[str, Any]:
     there = found(home, data)
     if name in there:
         return RunConfig.read(there[name])
-    if name.endswith(".json") or len(Path(name).parts) > 1:
-        return RunConfig.read(Path(name))
+    path = Path(name)
+    if path.suffix == ".json" or len(path.parts) > 1 or path.exists():
+        return RunConfig.read(path)
     listed = ", ".join(there) or "of which there is none"
     raise ConfigError(f"--config must be a JSON file or a preset of data set {data} ({listed}); got {name}.")
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from nmtr.cli import console
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
+from nmtr.suites.queue import Progress
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
 
@@ -127,3 +132,16 @@ def test_preset_is_taken_by_name_and_options_come_before_it(nmtr: Nmtr, home: Pa
     run = nmtr(*arguments, "--embedding-size", 2).json["run"]
     assert Workspace(home).runs.get(run).config.embedding_size == 2
     (folder / "nmtr-gmf-clean.json").unlink()
+
+
+def test_progress_is_a_bar_for_each_step_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    screen = Console(file=file, force_terminal=True, width=120, color_system=None, _environ={})
+    monkeypatch.setattr(console, "_err", screen)
+    with console.suite_progress() as on_progress:
+        for what, ended in (("tuning, rung 1 of 1", 4), ("All methods", 1), ("All methods", 2)):
+            on_progress(what, Progress(4, 1, ended, ("NMTR-GMF, clean, seed 0, epoch 7/60",)))
+    lines = re.sub(r"\x1b\[[0-9?]*[A-Za-z]", "", file.getvalue()).splitlines()
+    for name, ended in (("tuning", "4/4"), ("All methods", "2/4")):
+        last = [line for line in lines if line.startswith(name)][-1]
+        assert ended in last and "NMTR-GMF, clean, seed 0, epoch 7/60" in last

@@ -132,6 +132,7 @@ def carry_out(
         made=datetime.now(UTC).strftime("%d %B %Y"),
         wall_seconds=time.monotonic() - started,
         trained_seconds=sum(run.result.seconds for run in {run.id: run for run in runs}.values() if run.result),
+        searched_seconds=sum(plan.search.seconds for plan in plans if plan.search),
         runs=len({run.id for run in runs}),
         runs_there=there,
         cores=os.cpu_count() or 1,

@@ -8,12 +8,12 @@ names are a method's and a protocol's: `nmtr-gmf-standard`.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from nmtr.config import Protocol, RunConfig
 from nmtr.errors import ConfigError
+from nmtr.suites.files import write_whole
 from nmtr.suites.methods import Variant
 
 SHIPPED = Path(__file__).parents[1] / "presets"
@@ -67,14 +67,3 @@ def write(home: Path, config: RunConfig, name: str) -> Path:
     options = {option: value for option, value in config.to_json().items() if option not in _OF_A_RUN}
     write_whole(path, json.dumps(options, indent=1, ensure_ascii=False) + "\n")
     return path
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that a reader sees whole or not at all; ConfigError where that cannot be done."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(f"{path} must be a file that can be written, and is not ({error.strerror}).") from None

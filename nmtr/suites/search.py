@@ -95,6 +95,7 @@ class Rung(BaseModel):
     epochs: int  # at most
     run: str
     valid: dict[str, float] | None  # at the best epoch; None where the run failed
+    seconds: float  # of training and evaluation; 0 where the run failed
 
 
 class Trial(BaseModel):
@@ -115,6 +116,11 @@ class Search(BaseModel):
     space: dict[str, str]  # option -> its range, in words
     trials: tuple[Trial, ...]
     chosen: int  # among the trials
+
+    @property
+    def seconds(self) -> float:
+        """Of all of its runs together."""
+        return sum(rung.seconds for trial in self.trials for rung in trial.rungs)
 
     def best(self, config: RunConfig) -> RunConfig:
         """The config with the options that were chosen."""
@@ -142,8 +148,8 @@ def search(
         tried = [spaces[which].config(drawn[which][trial], share) for which, trial in wanted]
         runs = train(f"tuning, rung {number} of {len(schedule)}", tried)
         for (which, trial), config, run in zip(wanted, tried, runs, strict=True):
-            valid = run.result.valid if run.result else None
-            rungs[which][trial].append(Rung(epochs=config.epochs, run=run.id, valid=valid))
+            valid, seconds = (run.result.valid, run.result.seconds) if run.result else (None, 0.0)
+            rungs[which][trial].append(Rung(epochs=config.epochs, run=run.id, valid=valid, seconds=seconds))
         for which, trials in enumerate(left):
             values = {trial: (_value(rungs[which][trial][-1]), -trial) for trial in trials}
             best = sorted(trials, key=values.__getitem__, reverse=True)[:kept]

@@ -56,8 +56,9 @@ def _effort(outcome: Outcome) -> str:
     """What it took, for whoever wants to do it again."""
     there = f", {outcome.runs_there} of which were there already" if outcome.runs_there else ""
     versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
+    searched = f", after {_time(outcome.searched_seconds)} of tuning" if outcome.searched_seconds else ""
     return (
-        f"{outcome.runs} runs{there}, trained and tested for {_time(outcome.trained_seconds)} in all; "
+        f"{outcome.runs} runs{there}, trained and tested for {_time(outcome.trained_seconds)} in all{searched}; "
         f"the command took {_time(outcome.wall_seconds)} on {outcome.cores} cores ({outcome.made}; {versions})."
     )
 
@@ -125,7 +126,7 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     shown = [list(columns), *([make(row, place) for make in columns.values()] for row, place in placed)]
     kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {_NONE}]
     names, *lines = [[line[at] for at in kept] for line in shown]
-    notes = [_setting(outcome, board.protocol), _against(outcome, board)]
+    notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board)]
     notes += ["*: best on validation, which is what chooses"] if marked else []
     notes += [_PAPER] if any(place.paper for _, place in placed) else []
     title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {placed[0][0].label}"
@@ -137,6 +138,22 @@ _PAPER = "the paper's: its Tables III to V, standard, best test epoch of one run
 
 def _difference(score: Score) -> str:
     return "reference" if score.difference is None else _with_interval(score.difference, sign=True)
+
+
+def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
+    """NMTR, the unit that validation chooses, against the reference, which is another method; of whole boards only."""
+    own = [row for row in outcome.rows if row.group == "nmtr" and standing(board, row)]
+    best = max(own, key=lambda row: row.mean(_CHOSEN_BY, "valid") or 0.0, default=None)
+    place = standing(board, best) if best else None
+    score = place.test[_CHOSEN_BY] if place else None
+    if best is None or score is None or (difference := score.difference) is None:
+        return []
+    base = score.value - difference.value
+    gain = f"{difference.value / base:+.1%}" if base else "from 0"
+    return [
+        f"{board.protocol}: {best.label}, NMTR's best on validation, has HR@100 {_with_interval(score)}; "
+        f"{board.reference} has {_number(base)}: {gain}, p {_p(difference)}"
+    ]
 
 
 # The leak
@@ -153,7 +170,8 @@ def _leak(outcome: Outcome) -> list[Table]:
         line += [_with_interval(part["HR@100"]) if part else _NONE for part in parts]
     columns = ["group", "method"]
     columns += [f"{protocol} {part}" for protocol in outcome.protocols for part in ("all", "visited", "not visited")]
-    notes = [_setting(outcome), f"HR@100, {_INTERVAL}"]
+    notes = [sentence for board in outcome.boards for sentence in _finding(outcome, board)]
+    notes += [_setting(outcome), f"HR@100, {_INTERVAL}"]
     if board := next(iter(boards.values()), None):
         notes.append(
             f"visited: the {board.visited_users:,} of {board.test_users:,} test users whose held-out item stands in "

@@ -45,6 +45,14 @@ def test_table3_holds_every_method_against_the_best_single_behavior_one(perform:
         assert row.options["epochs"] == 2 if row.label != "Popularity" else "epochs" not in row.options
 
 
+def test_finding_holds_nmtrs_best_against_the_reference(perform: Perform) -> None:
+    outcome = perform("table3", "nmtr-gmf", "bpr")
+    finding = tables(outcome)[0].notes[0]
+    own, base = (row.mean("HR@100") or 0.0 for row in outcome.rows)
+    assert finding.startswith("standard: NMTR-GMF, NMTR's best on validation, has HR@100 ")
+    assert f"BPR-MF has {base:.4f}".replace("0.", ".") in finding and f"{own / base - 1:+.1%}" in finding
+
+
 def test_every_method_trains_on_its_defaults_and_stands_in_its_family(perform: Perform) -> None:
     outcome = perform("table3")
     assert [row.variant for row in outcome.rows] == list(VARIANTS) and not any(row.failed for row in outcome.rows)

@@ -58,9 +58,6 @@ def suite(
             parser=whole_number("--epochs", 1, 10_000), metavar="N", help="Most epochs of each run.", show_default=False
         ),
     ] = None,
-    watch_test: Annotated[
-        bool, typer.Option("--watch-test", help="Show the best test epoch too, as the paper does; chooses nothing.")
-    ] = False,
     jobs: Annotated[
         int,
         typer.Option(
@@ -90,7 +87,7 @@ def suite(
         seeds=seeds,
         budget=budget,
         jobs=jobs,
-        options=({} if epochs is None else {"epochs": epochs}) | ({"watch_test": True} if watch_test else {}),
+        options={} if epochs is None else {"epochs": epochs},
     )
     workspace = Workspace()
     process.exit_on_sigterm()

@@ -27,7 +27,7 @@ from nmtr.suites.search import SEED, Search, search
 from nmtr.workspace import Workspace
 
 _PACKAGES = ("torch", "numpy", "scipy")
-_OF_A_RUN = ("data", "seed", "threads")  # what rows do not repeat
+_OF_A_RUN = ("data", "seed", "threads", "watch_test")  # what rows do not repeat
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class Order:
         words += [f"--methods {','.join(self.methods)}"] if self.methods else []
         words += [f"--seeds {self.seeds}"]
         words += [] if self.budget is None else [f"--budget {self.budget}"]
-        for name, value in self.options.items():
-            words.append(f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}"))
+        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.options.items()]
         return " ".join(words)
 
     def file(self, home: Path) -> Path:
@@ -94,7 +93,7 @@ def carry_out(
         raise DataError(
             f"a suite needs test users; data set {order.data} holds out nobody's purchase: take another data set."
         )
-    plans = [_plan(workspace.home, order, cell, use_preset=budget == 0) for cell in cells]
+    plans = [_plan(workspace.home, order, suite, cell, use_preset=budget == 0) for cell in cells]
     there = 0
 
     def train(what: str, configs: Sequence[RunConfig]) -> list[Run]:
@@ -140,11 +139,13 @@ def carry_out(
     )
 
 
-def _plan(home: Path, order: Order, cell: Cell, *, use_preset: bool) -> _Plan:
+def _plan(home: Path, order: Order, suite: Suite, cell: Cell, *, use_preset: bool) -> _Plan:
     """The cell's config: its own options, then what is asked for, then its preset or what tuning will find."""
     own = {"data": order.data, **cell.variant.options, **cell.options}
     own["threads"] = max(1, (os.cpu_count() or 1) // order.jobs)
     config = RunConfig.parse(own)
+    if suite.watches_test and config.uses("watch_test"):
+        own["watch_test"] = True
     asked = {name: value for name, value in order.options.items() if config.uses(name)}
     config = RunConfig.parse(own | asked)
     if not use_preset or not cell.variant.trains:
@@ -180,7 +181,7 @@ def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -
         if run.result is not None:
             reports = workspace.runs.reports(run.id) if suite.curves else ()
             curve = tuple(
-                Point(epoch=report.epoch, loss=report.loss, valid=report.valid)
+                Point(epoch=report.epoch, loss=report.loss, valid=report.valid, test=report.test)
                 for report in reports
                 if report.phase == "select"
             )

@@ -35,7 +35,8 @@ def _curve_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
             for point in run.curve:
                 losses = {f"loss {behavior}": loss for behavior, loss in point.loss.items()}
                 valid = {f"validation {metric}": value for metric, value in (point.valid or {}).items()}
-                yield who | {"epoch": point.epoch} | losses | valid
+                test = {f"test {metric}": value for metric, value in (point.test or {}).items()}
+                yield who | {"epoch": point.epoch} | losses | valid | test
 
 
 def _score_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:

@@ -29,6 +29,7 @@ class Point(Frozen):
     epoch: int
     loss: dict[str, float]  # behavior -> mean loss an instance
     valid: dict[str, float] | None  # on validation
+    test: dict[str, float] | None  # on test; chooses nothing
 
 
 class SeedRun(Frozen):

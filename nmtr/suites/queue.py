@@ -72,12 +72,13 @@ def key_of(config: RunConfig, fingerprint: str) -> str:
 
 
 def _by_key(runs: Sequence[Run]) -> dict[str, Run]:
-    """The run of each config that is furthest on, the newest of equals."""
+    """The run of each config that is furthest on, the newest of equals; one that watched its test serves both ways."""
     found: dict[str, Run] = {}
     for run in runs:  # the newest first
-        key = key_of(run.config, run.fingerprint)
-        if key not in found or _WORTH[run.state] > _WORTH[found[key].state]:
-            found[key] = run
+        unwatched = run.config.model_copy(update={"watch_test": False})
+        for key in {key_of(config, run.fingerprint) for config in (run.config, unwatched)}:
+            if key not in found or _WORTH[run.state] > _WORTH[found[key].state]:
+                found[key] = run
     return found
 
 

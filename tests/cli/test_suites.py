@@ -26,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     """A home with the shop and the runs that the suite asks for."""
     workspace = Workspace(tmp_path_factory.mktemp("suites"))
     add(workspace.data, "shop", shop_csv)
-    for options in ({"method": "nmtr", "unit": "gmf", "epochs": 2}, {"method": "popularity"}):
+    for options in ({"method": "nmtr", "unit": "gmf", "epochs": 2, "watch_test": True}, {"method": "popularity"}):
         workspace.train(RunConfig.parse({"data": "shop", "threads": 1, **options}))
     workspace.runs.close()
     return workspace.home

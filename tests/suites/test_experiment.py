@@ -43,6 +43,8 @@ def test_table3_holds_every_method_against_the_best_single_behavior_one(perform:
         assert place.test["HR@100"].value == pytest.approx(expected) == pytest.approx(row.mean("HR@100"))
         assert (place.test["HR@100"].difference is None) == (row.label == "BPR-MF")
         assert row.chosen_by == ("nothing to choose" if row.label == "Popularity" else "defaults")
+        watched = [run.result.best_test for run in row.runs]
+        assert all(watched) == (row.label != "Popularity") == (row.best_test("HR@100") is not None)
         assert row.options["epochs"] == 2 if row.label != "Popularity" else "epochs" not in row.options
 
 
@@ -140,7 +142,7 @@ def test_fig2_keeps_a_point_an_epoch(perform: Perform) -> None:
     assert [point.epoch for point in row.runs[0].curve] == [1, 2]
     assert [set(point.loss) for point in row.runs[0].curve] == [{"view", "cart", "buy"}] * 2
     figures = rows(outcome)
-    assert len(figures) == 2 and {"epoch", "loss buy", "validation HR@100"} <= set(figures[0])
+    assert len(figures) == 2 and {"epoch", "loss buy", "validation HR@100", "test HR@100"} <= set(figures[0])
 
 
 def test_fig4_marks_the_weights_that_validation_chooses(perform: Perform) -> None:

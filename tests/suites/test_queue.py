@@ -77,6 +77,15 @@ def test_missing_runs_are_trained_and_then_found(workspace: Workspace, workers: 
     assert (heard[-1].there, heard[-1].ended, workers) == (2, 2, [])
 
 
+def test_run_that_watched_its_test_purchases_serves_who_does_not_ask_for_it_and_not_the_reverse(
+    workspace: Workspace, workers: list[int | None]
+) -> None:
+    watching = [config(seed=seed).model_copy(update={"watch_test": True}) for seed in range(2)]
+    first, second = train_all(workspace, [watching[0], config(seed=1)])
+    found, new = train_all(workspace, [config(seed=0), watching[1]])
+    assert found.id == first.id and new.id != second.id
+
+
 def test_stopped_and_waiting_runs_are_gone_on_with(workspace: Workspace, workers: list[int | None]) -> None:
     resolved = [workspace.prepare(config(seed=seed))[0] for seed in range(3)]
     failed, cancelled, queued = (

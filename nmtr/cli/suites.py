@@ -58,6 +58,15 @@ def suite(
             parser=whole_number("--epochs", 1, 10_000), metavar="N", help="Most epochs of each run.", show_default=False
         ),
     ] = None,
+    embedding_size: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--embedding-size", 1, 1024),
+            metavar="E",
+            help="Embedding size of each run.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int,
         typer.Option(
@@ -78,6 +87,7 @@ def suite(
     Runs that exist are not trained again. Ctrl-C stops it, and the same command goes on. `nmtr report` makes Markdown
     of what it keeps.
     """
+    asked = {"epochs": epochs, "embedding_size": embedding_size}
     order = Order(
         suite=name,
         data=data,
@@ -87,7 +97,7 @@ def suite(
         seeds=seeds,
         budget=budget,
         jobs=jobs,
-        options={} if epochs is None else {"epochs": epochs},
+        options={name: value for name, value in asked.items() if value is not None},
     )
     workspace = Workspace()
     process.exit_on_sigterm()

@@ -27,7 +27,6 @@ from nmtr.suites.search import SEED, Search, search
 from nmtr.workspace import Workspace
 
 _PACKAGES = ("torch", "numpy", "scipy")
-_OF_A_RUN = ("data", "seed", "threads", "watch_test")  # what rows do not repeat
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Order:
     def file(self, home: Path) -> Path:
         """Where its outcome is kept if not said otherwise."""
         what = [self.suite, self.data, "both" if find(self.suite).both_protocols else self.protocol]
-        what += ["+".join(self.behaviors)] if self.behaviors else []
+        what += ["+".join(some) for some in (self.behaviors, self.methods) if some]
         return home / "suites" / ("-".join(what) + ".json")
 
 
@@ -191,7 +190,7 @@ def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -
         label=plan.cell.label,
         variant=plan.cell.variant.name,
         protocol=config.protocol,
-        options={name: value for name, value in config.to_json().items() if name not in _OF_A_RUN},
+        options={name: value for name, value in config.to_json().items() if name not in presets.OF_A_RUN},
         chosen_by=plan.chosen_by,
         search=plan.search,
         runs=tuple(finished),
@@ -208,14 +207,17 @@ def _compared(
         if row.runs:
             together.setdefault((row.protocol, row.variant if suite.by_method else ""), []).append(number)
     boards, sparse = [], []
+    dataset = workspace.data.load(plans[0].config.data) if together else None
     for numbers in together.values():
         runs = [run.run for number in numbers for run in rows[number].runs]
         candidates = [number for number in numbers if suite.reference(plans[number].cell)]
         best = max(candidates, key=lambda number: _validated(rows[number]), default=None)
         reference = None if best is None else rows[best].runs[0].run
-        boards.append(leaderboard(workspace, runs, reference=reference))
+        boards.append(leaderboard(workspace, runs, reference=reference, dataset=dataset))
         if suite.sparsity:
-            sparse += [sparsity(workspace, runs, reference=reference, metric=metric) for metric in SELECTION]
+            sparse += [
+                sparsity(workspace, runs, reference=reference, metric=metric, dataset=dataset) for metric in SELECTION
+            ]
     return tuple(boards), tuple(sparse)
 
 

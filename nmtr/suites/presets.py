@@ -17,7 +17,8 @@ from nmtr.suites.files import write_whole
 from nmtr.suites.methods import Variant
 
 SHIPPED = Path(__file__).parents[1] / "presets"
-_OF_A_RUN = ("data", "seed", "threads", "watch_test")  # what a preset leaves to the run
+#: What a preset leaves to the run.
+OF_A_RUN = ("data", "seed", "threads", "watch_test")
 
 
 def name_of(variant: Variant, protocol: Protocol) -> str:
@@ -64,6 +65,6 @@ def options_for(home: Path, config: RunConfig, name: str) -> dict[str, Any]:
 def write(home: Path, config: RunConfig, name: str) -> Path:
     """Keep a resolved config's options as the preset of this name; the file."""
     path = home / "presets" / config.data / f"{name}.json"
-    options = {option: value for option, value in config.to_json().items() if option not in _OF_A_RUN}
+    options = {option: value for option, value in config.to_json().items() if option not in OF_A_RUN}
     write_whole(path, json.dumps(options, indent=1, ensure_ascii=False) + "\n")
     return path

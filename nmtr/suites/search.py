@@ -153,7 +153,7 @@ def search(
         for which, trials in enumerate(left):
             values = {trial: (_value(rungs[which][trial][-1]), -trial) for trial in trials}
             best = sorted(trials, key=values.__getitem__, reverse=True)[:kept]
-            left[which] = best if 0 in best or kept == 1 else [*best, 0]
+            left[which] = best if 0 in best or number == len(schedule) else [*best, 0]
     return [
         Search(
             budget=budget,

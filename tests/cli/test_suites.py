@@ -49,7 +49,7 @@ def test_suite_keeps_its_contract(nmtr: Nmtr, home: Path, tmp_path: Path) -> Non
     ]
     assert value["runs_there"] == value["runs"] == 2
     assert "2 of 2 runs have ended, 2 of them there before" in answer.err
-    assert f"the whole result is in {home / 'suites' / 'table3-shop-standard.json'}" in answer.err
+    assert f"the whole result is in {home / 'suites' / 'table3-shop-standard-nmtr-gmf+popularity.json'}" in answer.err
     with (tmp_path / "all.csv").open(encoding="utf-8", newline="") as file:
         figures = list(csv.DictReader(file))
     board = {entry["label"]: entry for entry in value["boards"][0]["entries"]}

@@ -68,6 +68,13 @@ def test_small_budgets_have_fewer_rungs(budget: int, sizes: list[int]) -> None:
     assert len(found.trials) == found.budget == budget
 
 
+@pytest.mark.parametrize("budget", [3, 4, 9, 12])
+def test_defaults_get_to_the_end_however_bad_they_are(budget: int) -> None:
+    (found,) = tune(budget, Trainer(lambda config: 0.0 if config.learning_rate is None else 1.0))
+    assert found.chosen != 0
+    assert [rung.epochs for rung in found.trials[0].rungs][-1] == 60
+
+
 def test_best_on_validation_is_chosen_and_of_equals_the_defaults() -> None:
     best = max(drawn(12), key=lambda trial: trial.options.get("dropout", 0.0))
     (found,) = tune(12, Trainer(lambda config: config.dropout or 0.0))

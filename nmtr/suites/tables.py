@@ -111,28 +111,29 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     columns: dict[str, Callable[[Row, Standing], str]] = {
         "group": lambda row, place: row.group,
         "method": lambda row, place: row.label,
-        "validation HR@100": validated,
+        "validation": validated,
         "HR@10": lambda row, place: _number(place.test["HR@10"].value),
         "HR@50": lambda row, place: _number(place.test["HR@50"].value),
         "HR@100": lambda row, place: _with_interval(place.test["HR@100"]),
         "NDCG@100": lambda row, place: _with_interval(place.test["NDCG@100"]),
-        "HR@100, sd of seeds": lambda row, place: _number(place.test["HR@100"].seed_spread),
-        "HR@100, difference": lambda row, place: _difference(place.test["HR@100"]),
+        "sd of seeds": lambda row, place: _number(place.test["HR@100"].seed_spread),
+        "difference": lambda row, place: _difference(place.test["HR@100"]),
         "p": lambda row, place: _p(place.test["HR@100"].difference),
-        "HR@100, best test epoch": lambda row, place: _number(row.best_test("HR@100")),
+        "best test epoch": lambda row, place: _number(row.best_test("HR@100")),
         "paper's HR@100": lambda row, place: _number(printed(place, "HR@100")),
         "paper's NDCG@100": lambda row, place: _number(printed(place, "NDCG@100")),
     }
     shown = [list(columns), *([make(row, place) for make in columns.values()] for row, place in placed)]
     kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {_NONE}]
     names, *lines = [[line[at] for at in kept] for line in shown]
-    notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board)]
+    notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board), _OF_HR]
     notes += ["*: best on validation, which is what chooses"] if marked else []
     notes += [_PAPER] if any(place.paper for _, place in placed) else []
     title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {placed[0][0].label}"
     return Table(title, names, lines, tuple(notes))
 
 
+_OF_HR = "validation, sd of seeds, difference, p, best test epoch: of HR@100; the best test epoch chooses nothing"
 _PAPER = "the paper's: its Tables III to V, standard, best test epoch of one run; its Tmall is another sample"
 
 

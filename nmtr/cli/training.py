@@ -12,7 +12,7 @@ from nmtr.config import RunConfig
 from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.suites import presets
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, default_home
 
 
 @takes_config
@@ -32,10 +32,10 @@ def train(
     The epoch is chosen on validation and tested once. The run is seen live on the Runs page. Ctrl-C or `nmtr cancel`
     stops it, and `nmtr resume` goes on from its last epoch.
     """
-    workspace = Workspace()
     given = parsed(options)
     data = given.get("data") or RunConfig.model_fields["data"].default
-    chosen = RunConfig.parse({**(presets.read(workspace.home, data, config) if config else {}), **given})
+    chosen = RunConfig.parse({**(presets.read(default_home(), data, config) if config else {}), **given})
+    workspace = Workspace()
     run = workspace.start(chosen)
     process.exit_on_sigterm()
     status = 2

@@ -20,11 +20,11 @@ from nmtr.data.split import split, stands_in
 from nmtr.errors import RunError
 from nmtr.evaluation.metrics import hits, summarize
 from nmtr.evaluation.ranking import rank_held_out
-from nmtr.experiment import Experiment, Outcome, _model, _objective, load_scorer
-from nmtr.models.bpr import BPR
+from nmtr.experiment import Experiment, Outcome, load_scorer
+from nmtr.methods import contract
+from nmtr.models.factorization import Factorization
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import Cascade
-from nmtr.training.loop import Trainer
 from nmtr.training.report import EpochReport, Stopped
 from tests.conftest import FUNNEL, random_dataset, resolved
 
@@ -137,9 +137,10 @@ def test_refit_trains_a_new_model_on_training_and_validation_for_the_chosen_numb
 
     # The same by hand.
     torch.manual_seed(config.seed)
-    model = _model(config, DATASET)
+    method = contract.trained(config)
+    model = method.build(config, DATASET.num_users, DATASET.num_items)
     everything = split(DATASET, config.protocol, config.seed, validation=False)
-    trainer = Trainer(model, _objective(model, config, everything), config)
+    trainer = method.learning(model, config, everything.train)
     for epoch in range(1, best + 1):
         trainer.epoch(epoch, lambda: False)
     assert_same_weights(outcome.weights, model.state_dict())
@@ -281,7 +282,7 @@ def test_visited_and_not_visited_users_sum_to_the_test_users(protocol: str) -> N
     ("options", "kind"),
     [
         ({}, Cascade),
-        ({"method": "bpr"}, BPR),
+        ({"method": "bpr"}, Factorization),
         ({"method": "popularity"}, Popularity),
         ({"method": "last-behavior"}, LastBehavior),
     ],

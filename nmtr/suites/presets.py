@@ -65,6 +65,7 @@ def options_for(home: Path, config: RunConfig, name: str) -> dict[str, Any]:
 def write(home: Path, config: RunConfig, name: str) -> Path:
     """Keep a resolved config's options as the preset of this name; the file."""
     path = home / "presets" / config.data / f"{name}.json"
-    options = {option: value for option, value in config.to_json().items() if option not in OF_A_RUN}
+    chosen = config.to_json().items()
+    options = {option: value for option, value in chosen if option not in OF_A_RUN and value not in (None, {})}
     write_whole(path, json.dumps(options, indent=1, ensure_ascii=False) + "\n")
     return path

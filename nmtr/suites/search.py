@@ -1,10 +1,13 @@
 """Tuning: the same number of trials for every method, halved rung by rung, chosen on validation and never on test.
 
 Trials are drawn once, by a scrambled Sobol sequence, from the space of the options that the method reads: trial 0 is
-its defaults, and a larger budget only adds trials. With nine or more, all are trained for a ninth of the epochs, the
-best third of them for a third, and the best ninth for all of them. The defaults go on whatever they give, so that
-tuning never ends below them on validation. A rung is a run like any other, trained from its start: that costs half as
-much again, and in turn a search that was stopped goes on from the runs that it finds.
+its defaults, and a larger budget only adds trials. A trial leaves about half of the options at their defaults: where
+all are drawn anew, one bad value spoils most trials, and small budgets find nothing.
+
+With nine or more, all are trained for a ninth of the epochs, the best third of them for a third, and the best ninth for
+all of them. The defaults go on whatever they give, so that tuning never ends below them on validation. A rung is a run
+like any other, trained from its start: that costs half as much again, and in turn a search that was stopped goes on
+from the runs that it finds.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
 
 SEED = 0  # of the one split that trials are compared on
+_KEEPS = 0.5  # the chance that a trial leaves an option at its default
+_OF_TOWERS = {"layers", "l2_towers"}
 _KEPT = 3  # of so many trials one goes on to the next rung, with so many times the epochs
 
 
@@ -51,15 +56,12 @@ def _times(low: float, high: float) -> Dimension:
 
 
 def _penalty(low: float, high: float) -> Dimension:
-    """Around the default where the method needs one; else nothing, once in four, or log-uniform."""
-    scale = _log(low, high)
-
-    def value(u: float, usual: float | None) -> float:
-        if usual:
-            return _rounded(usual * _log(1 / 30, 30)(u))
-        return 0.0 if u < 0.25 else scale((u - 0.25) / 0.75)
-
-    return Dimension(f"0 (once in 4), or log-uniform, {low:g} to {high:g}; a default x 1/30 to 30", value)
+    """Around the default where the method has a penalty."""
+    fresh, around = _log(low, high), _log(1 / 30, 30)
+    return Dimension(
+        f"0 or log-uniform, {low:g} to {high:g}; a default above 0 times 1/30 to 30",
+        lambda u, usual: _rounded(around(u) * usual) if usual else fresh(u),
+    )
 
 
 def _rounded(value: float) -> float:
@@ -179,6 +181,11 @@ def _value(rung: Rung) -> tuple[float, ...]:
     return (-1.0,) if rung.valid is None else tuple(rung.valid.get(metric, 0.0) for metric in SELECTION)
 
 
+def _without_towers(config: RunConfig) -> bool:
+    """Whether a resolved config's method reads a tower's options, but none of its units has one."""
+    return config.uses("unit") and set(config.units) == {"gmf"}
+
+
 class _Space:
     """What is searched for one config."""
 
@@ -190,7 +197,9 @@ class _Space:
         self._behaviors = len(self._usual.behaviors)
         searches_lambdas = "lambdas" not in self._given and self._usual.uses("lambdas") and self._behaviors > 1
         self._cuts = self._behaviors - 1 if searches_lambdas else 0
-        self.about: dict[str, str] = {}
+        self.about: dict[str, str] = (
+            {"lambdas": "equal, or uniform on the simplex, in hundredths"} if self._cuts else {}
+        )
 
     def _affordable_losses(self) -> tuple[str, ...]:
         """The losses to try; none where the method has one only or the config names it."""
@@ -211,7 +220,7 @@ class _Space:
 
     def draw(self, budget: int) -> list[dict[str, Any]]:
         """The options of so many trials; none for the first."""
-        sobol = qmc.Sobol(1 + len(SPACE) + self._cuts, rng=np.random.default_rng(SEED))
+        sobol = qmc.Sobol(1 + len(SPACE) + self._cuts + 1, rng=np.random.default_rng(SEED))
         points = sobol.random_base2(max(0, budget - 2).bit_length())
         return [{}, *(self._options(point) for point in points[: budget - 1])]
 
@@ -224,11 +233,12 @@ class _Space:
         for (name, dimension), u in zip(SPACE.items(), point[1:], strict=False):
             # Resolved anew for each option: the learning rate's default is the drawn optimizer's and loss's.
             usual = self._prepare(RunConfig.parse({**self._given, **options}))
-            if name not in self._given and usual.uses(name):
-                options[name] = dimension.value(float(u), getattr(usual, name))
-                self.about[name] = dimension.about
-        if self._cuts:
-            cuts = np.round(np.sort(point[len(point) - self._cuts :]), 2)
+            if name in self._given or not usual.uses(name) or (name in _OF_TOWERS and _without_towers(usual)):
+                continue
+            self.about[name] = dimension.about
+            if u >= _KEEPS:
+                options[name] = dimension.value((float(u) - _KEEPS) / (1 - _KEEPS), getattr(usual, name))
+        if self._cuts and point[-1] >= _KEEPS:
+            cuts = np.round(np.sort(point[-1 - self._cuts : -1]), 2)
             options["lambdas"] = tuple(np.round(np.diff(cuts, prepend=0.0, append=1.0), 2).tolist())
-            self.about["lambdas"] = "uniform on the simplex, in hundredths"
         return options

@@ -222,7 +222,7 @@ def _curves(outcome: Outcome) -> list[Table]:
     columns += ["chosen epoch", "test HR@100", "best test epoch", "test HR@100 there"]
     lines = []
     for row in outcome.rows:
-        for run in row.runs[:1]:
+        for run in (run for run in row.runs[:1] if run.curve):
             losses = [_number(list(point.loss.values())[-1]) for point in (run.curve[0], run.curve[-1])]
             valid = [point.valid["HR@100"] if point.valid else None for point in run.curve]
             values = [_number(valid[epoch - 1]) if epoch <= len(valid) else _NONE for epoch in epochs]
@@ -241,24 +241,24 @@ def _curves(outcome: Outcome) -> list[Table]:
 
 
 def _chosen_options(outcome: Outcome) -> list[Table]:
-    columns = ["method", "by", "options", "validation HR@100", "test HR@100", "paper's options"]
-    lines = [
-        [
-            row.label,
-            row.chosen_by,
-            ", ".join(option_text(name, value) for name, value in row.options.items() if name not in _UNSEARCHED),
-            _number(row.mean("HR@100", "valid")),
-            _number(row.mean("HR@100")),
-            PAPER_OPTIONS.get((outcome.data, row.variant), _NONE),
-        ]
-        for row in outcome.rows
-    ]
-    paper = "the paper's options: its Table II; all with negatives 4, embedding size 64"
-    return [Table(outcome.title, columns, lines, (_setting(outcome), paper))]
-
-
-#: What the table leaves out: it is the same for all, or stands elsewhere.
-_UNSEARCHED = {"behaviors", "protocol", "method", "unit", "epochs", "patience", "refit", "embedding_size", "batch_size"}
+    """What was searched, as it was chosen; of a method that was not tuned, all of its options."""
+    printed = {row.variant: PAPER_OPTIONS.get((outcome.data, row.variant)) for row in outcome.rows}
+    columns = ["method", "by", "validation HR@100", "test HR@100", "options"]
+    columns += ["the paper's options"] if any(printed.values()) else []
+    lines = []
+    for row in outcome.rows:
+        searched = row.search.space if row.search else row.options
+        options = {name: value for name, value in row.options.items() if name in searched and value not in (None, {})}
+        line = [row.label, row.chosen_by, _number(row.mean("HR@100", "valid")), _number(row.mean("HR@100"))]
+        line.append(", ".join(option_text(name, value) for name, value in options.items()))
+        lines.append([*line, printed[row.variant] or _NONE][: len(columns)])
+    notes = [_setting(outcome)]
+    notes += (
+        ["the paper's options: its Table II; all with 4 negatives, embedding size 64, Adagrad"]
+        if any(printed.values())
+        else []
+    )
+    return [Table(outcome.title, columns, lines, tuple(notes))]
 
 
 # Statistics

@@ -27,6 +27,8 @@ _PAGES = {
     "Cascade": ".st-key-waterfall",
     "Train": ".st-key-start",
     "Runs": "[class*=st-key-runs-]",
+    "Compare": ".st-key-standings",
+    "Sparsity": ".st-key-groups",
     "Data": ".st-key-funnel",
     "Recommend": "[class*=st-key-top-]",
 }

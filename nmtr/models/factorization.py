@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nmtr.config import Side
 from nmtr.evaluation.scorer import FloatArray, IndexArray
 from nmtr.models.pairs import dots, embed
-
-Side = Literal["item", "user"]
 
 
 class Factorization(nn.Module):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nmtr.config import Cascade, Embedding
 from nmtr.config.methods import Unit
 from nmtr.models.pairs import dots, embed
 from nmtr.models.units import InteractionUnit
-
-Cascade = Literal["sum", "mean", "none"]
-Embedding = Literal["shared", "separate"]
 
 #: What a stage after the first keeps of the score before it, and of its own interaction.
 _KEPT: dict[Cascade, tuple[float, float]] = {"sum": (1.0, 1.0), "mean": (0.5, 0.5), "none": (0.0, 1.0)}

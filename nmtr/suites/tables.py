@@ -73,9 +73,9 @@ def _time(seconds: float) -> str:
 # What holds of the figures
 
 
-def _setting(outcome: Outcome, protocol: str | None = None) -> str:
+def _setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = False) -> str:
     protocols = protocol or " and ".join(outcome.protocols)
-    seeds = "seed 0" if outcome.seeds == 1 else f"mean of {outcome.seeds} seeds"
+    seeds = "seed 0" if first_seed or outcome.seeds == 1 else f"mean of {outcome.seeds} seeds"
     tuned = f", tuned by {outcome.budget} trials each" if outcome.budget else ""
     return (
         f"{outcome.data} ({', '.join(outcome.behaviors)}) · {protocols} · {seeds}{tuned} · epoch chosen on validation"
@@ -89,7 +89,8 @@ def _against(outcome: Outcome, board: Leaderboard) -> str:
     """How to read a board's differences."""
     reference = next(entry for entry in board.entries if entry.name == board.reference)
     row = next(row for row in outcome.rows if standing(board, row) is reference)
-    name = f"{row.label}, {row.group}" if len(outcome.boards) > len(outcome.protocols) else row.label
+    alike = [other for other in outcome.rows if (other.label, other.protocol) == (row.label, row.protocol)]
+    name = f"{row.label}, {row.group}" if len(alike) > 1 else row.label
     return f"{_INTERVAL} · difference and p (paired t-test, Holm-corrected): to {name}"
 
 
@@ -231,10 +232,10 @@ def _curves(outcome: Outcome) -> list[Table]:
             ends += [str(best.epoch), _number(best.metrics["HR@100"])] if best else [_NONE, _NONE]
             lines.append([row.group, row.label, *losses, *values, *ends])
     note = (
-        "validation HR@100 by epoch and the target's mean loss of an instance, of seed 0; losses differ in kind; "
+        "validation HR@100 by epoch and the target's mean loss of an instance; losses differ in kind; "
         "the best test epoch is what the paper reports, and chooses nothing"
     )
-    return [Table(outcome.title, columns, lines, (_setting(outcome), note))]
+    return [Table(outcome.title, columns, lines, (_setting(outcome, first_seed=True), note))]
 
 
 # What was chosen

@@ -77,6 +77,8 @@ def test_cells_of_one_method_are_held_against_its_own_reference(perform: Perform
         assert len({entry.label.split(",")[0] for entry in board.entries}) == 1
         assert len(table.rows) == len(outcome.rows) / 2
     assert tables(outcome)[0].notes[1].endswith(f"to {reference}")
+    (alone,) = tables(perform(suite, "nmtr-gmf", options={"epochs": 3, "embedding_size": 4}))
+    assert alone.notes[1].endswith(f"to {reference}")
 
 
 def test_what_exists_is_not_trained_again(perform: Perform, workspace: Workspace) -> None:
@@ -137,12 +139,13 @@ def test_leak_reports_both_protocols_side_by_side_and_ranks_them_apart(perform: 
 
 
 def test_fig2_keeps_a_point_an_epoch(perform: Perform) -> None:
-    outcome = perform("fig2", "nmtr-gmf", "popularity")
+    outcome = perform("fig2", "nmtr-gmf", "popularity", seeds=2)
     (row,) = outcome.rows
     assert [point.epoch for point in row.runs[0].curve] == [1, 2]
     assert [set(point.loss) for point in row.runs[0].curve] == [{"view", "cart", "buy"}] * 2
     figures = rows(outcome)
-    assert len(figures) == 2 and {"epoch", "loss buy", "validation HR@100", "test HR@100"} <= set(figures[0])
+    assert "seed 0" in tables(outcome)[0].notes[0]  # which is drawn; the figures are of all
+    assert len(figures) == 4 and {"epoch", "loss buy", "validation HR@100", "test HR@100"} <= set(figures[0])
 
 
 def test_fig4_marks_the_weights_that_validation_chooses(perform: Perform) -> None:

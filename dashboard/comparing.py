@@ -81,13 +81,24 @@ def choose(promise: str) -> Choice | None:
 def _data(asked: Sequence[str]) -> DatasetInfo | None:
     """The data set of the selection; of the first run that is asked for, where a link names runs alone."""
     if asked and state.selected("data") is None and state.selected("run") is None:
-        return state.workspace().data.info(state.workspace().runs.get(asked[0]).config.data)
+        for run in _known(asked)[:1]:
+            return state.workspace().data.info(run.config.data)
     return state.current_data()
+
+
+def _known(asked: Sequence[str]) -> list[Run]:
+    """The runs that are asked for, less those that are gone."""
+    there = {run.id: run for run in state.workspace().runs.list()}
+    return [there[run_id] for run_id in asked if run_id in there]
 
 
 def _chosen(asked: Sequence[str], info: DatasetInfo, done: Sequence[Run]) -> list[Entry]:
     """The entries of the runs that are asked for, less those that cannot be compared, which is said; else the usual."""
-    runs = [state.workspace().runs.get(run_id) for run_id in asked]
+    runs = _known(asked)
+    if gone := [run_id for run_id in asked if run_id not in {run.id for run in runs}]:
+        st.warning(
+            f"There is no run {plain(', '.join(gone)[:80])} any more, so it is left out.", icon=":material/block:"
+        )
     # What was compared on another data set is not what is wanted on this one.
     here = [run for run in runs if run.config.data == info.name]
     if here:
@@ -191,7 +202,7 @@ def _pick_reference(chosen: Sequence[Entry]) -> str | None:
         key="compare_against",
         format_func=lambda run: "the best baseline" if run == BEST_OTHER else shortened(called[run]),
         on_change=lambda: state.select(against=st.session_state["compare_against"]),
-        help="The best baseline: the best by this metric that learns and is not NMTR; else the best rule.",
+        help="The best baseline: what learns, is not NMTR and is best on validation; else the best rule.",
         width=210,
     )
     return None if picked == BEST_OTHER else str(picked)

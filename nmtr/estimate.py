@@ -45,7 +45,7 @@ def estimate(
     rates = [work(past, its) / seconds for past, its, seconds in finished if _kind(past) == _kind(config)]
     rate = statistics.median(rates) if rates else _RATE[_minimized(config)]
     epochs = config.epochs * (2 if config.refit else 1)
-    tables = 4 * (info.users + info.items) * (config.embedding_size + len(config.behaviors))
+    tables = 4 * _rows(config, info) * (_width(config) + len(config.behaviors))
     pairs = sum(info.interactions[behavior] for behavior in config.behaviors)
     # Weights, gradients, the optimizer's sums and the best weights so far; keys and matrices of the pairs.
     memory = _BASE_MEMORY + _BLOCK_MEMORY + 5 * tables + 60 * pairs
@@ -81,7 +81,7 @@ def work(config: RunConfig, info: DatasetInfo) -> float:
     """Floating-point operations of one epoch, up to a factor that is the same for all runs of a kind."""
     pairs = [info.interactions[behavior] for behavior in config.learned]
     costs = [_unit_operations(config, unit) for unit in _units(config)]
-    size = config.embedding_size
+    size = _width(config)
     match _minimized(config):
         case "exact":
             return _pair_operations(config) * info.users * info.items
@@ -119,15 +119,28 @@ def _unit_operations(config: RunConfig, unit: Unit) -> float:
     """Forward and backward for one pair: three products, each two operations a weight; 40 for what is elementwise."""
     size, weights = config.embedding_size, 0.0
     if unit != "mlp":
-        weights += size
+        weights += _width(config)  # of separate embeddings all blocks, though all but one are zeros
     if unit != "gmf":
         widths = [max(1, 2 * size >> layer) for layer in range(1, config.layers + 1)]
         weights += sum(i * o for i, o in zip(widths, [*widths[1:], 1], strict=True)) + 10 * sum(widths)
     return 6.0 * weights + 40
 
 
-def _kind(config: RunConfig) -> tuple[str, str, tuple[Unit, ...], int]:
-    return config.method, _minimized(config), tuple(sorted(set(_units(config)))), config.threads
+def _width(config: RunConfig) -> int:
+    """Numbers in a row of the embeddings' tables."""
+    return config.embedding_size * (len(config.learned) if config.embedding == "separate" else 1)
+
+
+def _rows(config: RunConfig, info: DatasetInfo) -> int:
+    """Rows of both tables; CMF has one a behavior on the side that is not shared."""
+    if not config.uses("shared_side"):
+        return info.users + info.items
+    own, shared = (info.users, info.items) if config.shared_side == "item" else (info.items, info.users)
+    return own * len(config.learned) + shared
+
+
+def _kind(config: RunConfig) -> tuple[str, str, str, tuple[Unit, ...], int]:
+    return config.method, config.embedding, _minimized(config), tuple(sorted(set(_units(config)))), config.threads
 
 
 def _minimized(config: RunConfig) -> str:

@@ -105,6 +105,8 @@ def test_rules_take_moments_and_no_tables() -> None:
         ({"loss": "sampled", "negatives": 4}, {"loss": "sampled", "negatives": 8}),
         ({"loss": "squared", "batch_size": 1024}, {"loss": "squared", "batch_size": 256}),
         ({"loss": "squared"}, {"loss": "exact"}),
+        ({"loss": "squared"}, {"loss": "squared", "embedding": "separate"}),
+        ({"loss": "exact"}, {"loss": "exact", "embedding": "separate"}),
         ({"behaviors": ["cart", "buy"]}, {}),
     ],
     ids=str,
@@ -120,6 +122,18 @@ def test_pairs_of_later_behaviors_are_more_work_since_they_pass_more_stages() ->
     # In thousands of pairs, each through so many stages: 9 + 2 + 3 against 1 + 2 + 27. Drawing costs both the same.
     drawing = 5 * 11_000 * _INSTANCE
     assert (late - drawing) / (early - drawing) == pytest.approx(30 / 14)
+
+
+def test_tables_are_counted_as_wide_and_as_long_as_they_are() -> None:
+    """A million users; of separate embeddings, and of CMF's users where items are shared, one row a behavior."""
+    options: list[dict[str, Any]] = [
+        {"loss": "squared"},
+        {"loss": "squared", "embedding": "separate"},
+        {"method": "cmf", "shared_side": "user"},
+        {"method": "cmf", "shared_side": "item"},
+    ]
+    sizes = [estimate(config_of(**own), info_of(users=1_000_000), []).bytes for own in options]
+    assert sizes[1] - sizes[0] >= 2 * 4 * 64 * 1_000_000 and sizes[3] - sizes[2] >= 2 * 4 * 64 * 1_000_000
 
 
 def test_wide_blocks_of_the_exact_loss_count_as_memory() -> None:

@@ -13,6 +13,8 @@ from nmtr.compare.entries import Entry
 from nmtr.evaluation.groups import Members
 from nmtr.evaluation.significance import Values, bootstrap, ends, holm, mcnemar, paired_t, wilcoxon
 
+#: Values of entries, metrics and users that are held at once: 256 MB, and as much again in a resampling.
+_AT_ONCE = 1 << 25
 TESTS = ("t-test", "wilcoxon", "mcnemar")
 
 
@@ -84,20 +86,32 @@ def scores(
 
     Holm's family is, for each metric and test by itself, every entry but the reference in every group.
     """
+    found: list[list[dict[str, Score]]] = [[{} for _ in entries] for _ in groups]
+    at_once = max(1, _AT_ONCE // (len(entries) * max(1, len(groups[0]))))
+    for start in range(0, len(metrics), at_once):
+        _score(found, entries, reference, metrics[start : start + at_once], groups)
+    return found
+
+
+def _score(
+    found: list[list[dict[str, Score]]],
+    entries: Sequence[Entry],
+    reference: int,
+    metrics: Sequence[str],
+    groups: Sequence[Members],
+) -> None:
+    """Adds metrics whose values are held at once."""
     values = np.array([[entry.per_user(metric) for metric in metrics] for entry in entries])  # (E, K, n)
     single = [len(entry.runs) == 1 and len(entries[reference].runs) == 1 for entry in entries]
     tests = [_tests(metric, values[:, k], reference, single, groups) for k, metric in enumerate(metrics)]
-    found = []
     for number, members in enumerate(groups):
         of_group = values[:, :, members]
         mean = of_group.mean(axis=2)  # (E, K)
         apart = bootstrap(of_group.reshape(mean.size, -1).T).reshape(-1, *mean.shape)
         own, other = ends(apart), ends(apart - apart[:, [reference]])
-        group = []
         for e, entry in enumerate(entries):
-            of_entry: dict[str, Score] = {}
             for k, metric in enumerate(metrics):
-                of_entry[metric] = Score(
+                found[number][e][metric] = Score(
                     **_interval(mean[e, k], own, (e, k)),
                     seed_spread=_spread(entry.by_seed(metric)[:, members]),
                     difference=None
@@ -107,9 +121,6 @@ def scores(
                         tests=tests[k][number][e],
                     ),
                 )
-            group.append(of_entry)
-        found.append(group)
-    return found
 
 
 def _interval(value: float, around: tuple[Values, Values], place: tuple[int, int]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from nmtr.config import Protocol
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
 from nmtr.evaluation.groups import by_purchases, purchases, visited
-from nmtr.evaluation.metrics import CUTOFFS
+from nmtr.evaluation.metrics import CUTOFFS, SELECTION
 from nmtr.paper import Reported, counterpart
 from nmtr.workspace import Workspace
 
@@ -46,7 +45,8 @@ class Standing(Compared):
     """One entry of a leaderboard: HR@k and NDCG@k of all test users, and of two parts of them."""
 
     test: dict[str, Score]
-    #: Test users whose held-out item stands in one of the data set's lower behaviors, and the others; empty for nobody.
+    #: Test users whose held-out item stands in a lower behavior that one of the entries used, and the others; empty for
+    #: nobody.
     visited: dict[str, Score]
     not_visited: dict[str, Score]
     #: At each run's best *test* epoch, the mean over seeds, as the paper reports; only where all runs watched the test.
@@ -119,14 +119,17 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
 
-    reference: a run, which joins the others; if not given, the best by the metric that learns and is not NMTR, or else
-    the best rule, or else the second best. dataset: the runs' own, where the caller has it loaded. Raises NmtrError for
+    reference: a run, which joins the others. If not given, what learns and is not NMTR, or else a rule, or else another
+    than the leader; of several the best on *validation*, since the best on test would bias all differences.
+    dataset: the runs' own, where the caller has it loaded. Raises NmtrError for
     runs that cannot be compared, and for an unknown metric.
     """
     ranked, against = _prepared(workspace, run_ids, reference, metric)
     cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
     metrics = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in cutoffs]
-    touched = visited(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
+    # A behavior that none of the runs could see gives nothing away to them.
+    seen_by_some = {behavior for entry in ranked for behavior in entry.config.behaviors}
+    touched = visited(dataset or dataset_of(workspace, ranked[0].runs[0]), seen_by_some)[ranked[0].tested]
     (everyone,) = scores(ranked, against, metrics, [np.ones_like(touched)])
     parts = [part for part in (touched, ~touched) if part.any()]
     by_part = scores(ranked, against, metrics, parts)
@@ -194,9 +197,17 @@ def _prepared(
         run = workspace.runs.get(reference)
         return ranked, next(place for place, entry in enumerate(ranked) if entry.holds(run))
     families = [METHODS[entry.config.method].family for entry in ranked]
-    learned = (place for place, family in enumerate(families) if family not in ("nmtr", "floor"))
-    rules = (place for place, family in enumerate(families) if family == "floor")
-    return ranked, next(chain(learned, rules), min(1, len(ranked) - 1))
+    places = range(len(ranked))
+    learned = [place for place in places if families[place] not in ("nmtr", "floor")]
+    rules = [place for place in places if families[place] == "floor"]
+    offered = learned or rules or [*places[1:]] or [0]
+    return ranked, max(offered, key=lambda place: _validated(ranked[place]))
+
+
+def _validated(entry: Entry) -> tuple[float, ...]:
+    """What validation says of an entry, in mean over its seeds."""
+    found = [run.result.valid for run in entry.runs if run.result is not None]
+    return tuple(sum(valid.get(metric, 0.0) for valid in found) / max(len(found), 1) for metric in SELECTION)
 
 
 def _best_test(entry: Entry) -> dict[str, float] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +34,15 @@ def purchases(dataset: Dataset) -> NDArray[np.int64]:
     return np.diff(dataset.matrices[-1].indptr).astype(np.int64)
 
 
-def visited(dataset: Dataset) -> Members:
-    """(M,) whether each user's held-out item stands in one of the user's lower behaviors, hidden from a run or not."""
+def visited(dataset: Dataset, behaviors: Collection[str] | None = None) -> Members:
+    """(M,) whether each user's held-out item stands in one of the user's lower behaviors, hidden from a run or not.
+
+    behaviors: those that count; all if not given.
+    """
     found = np.zeros(dataset.num_users, np.bool_)
-    for lower in dataset.matrices[:-1]:
-        found |= stands_in(lower, dataset.test_item)
+    for behavior, lower in zip(dataset.behaviors[:-1], dataset.matrices[:-1], strict=True):
+        if behaviors is None or behavior in behaviors:
+            found |= stands_in(lower, dataset.test_item)
     return found
 
 

@@ -58,6 +58,7 @@ class Alternation:
                 regularization=self._l2 / self._weight,
                 alpha=1 / self._weight,
                 iterations=1,
+                use_cg=False,  # solve, rather than go three steps towards it
                 num_threads=self._threads,
                 calculate_training_loss=True,
                 random_state=0,

@@ -53,12 +53,14 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 def finish(workspace: Workspace) -> Finish:
     """Make a finished run of these options with these test ranks."""
 
-    def make(ranks: Any, best_test: BestTestEpoch | None = None, **options: Any) -> Run:
+    def make(ranks: Any, best_test: BestTestEpoch | None = None, valid: float = 0.0, **options: Any) -> Run:
         config, info = workspace.prepare(RunConfig.parse({"data": "shop", "threads": 1} | options))
         run = workspace.runs.create(config, info.fingerprint, foreground=True)
         ranks = np.asarray(ranks, np.float64)
         save_ranks(workspace.runs.folder(run.id), {"test": ranks})
-        return workspace.runs.finish(run.id, result(ranks).model_copy(update={"best_test": best_test}))
+        return workspace.runs.finish(
+            run.id, result(ranks).model_copy(update={"best_test": best_test, "valid": {"HR@100": valid}})
+        )
 
     return make
 

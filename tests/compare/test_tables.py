@@ -101,6 +101,36 @@ def test_a_rule_is_the_reference_only_where_nothing_else_learns(workspace: Works
     assert leaderboard(workspace, [rule.id, nmtr.id]).reference == "Popularity"
 
 
+def test_the_reference_is_chosen_on_validation(workspace: Workspace, finish: Finish) -> None:
+    """Of two baselines the one that happens to be better on test must not be it."""
+    lucky, chosen = finish(hitting(0.5), method="gmf", valid=0.1), finish(hitting(0.3), method="bpr", valid=0.2)
+    nmtr = finish(hitting(0.7), valid=0.9)
+    assert leaderboard(workspace, [lucky.id, chosen.id, nmtr.id]).reference == "BPR-MF"
+    assert sparsity(workspace, [lucky.id, chosen.id, nmtr.id]).reference == "BPR-MF"
+
+
+def test_visited_counts_only_behaviors_that_some_run_used(workspace: Workspace, finish: Finish) -> None:
+    dataset = workspace.data.load("shop")
+    whole = finish(hitting(0.5))
+    assert leaderboard(workspace, [whole.id]).visited_users == visited(dataset).sum()
+    some = finish(hitting(0.5), behaviors=("cart", "buy"))
+    assert leaderboard(workspace, [some.id]).visited_users == visited(dataset, ("cart",)).sum() < visited(dataset).sum()
+    alone = finish(hitting(0.5), behaviors=("buy",))
+    assert leaderboard(workspace, [alone.id]).visited_users == 0
+
+
+def test_many_metrics_are_scored_a_few_at_a_time_with_the_same_result(
+    workspace: Workspace, finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [finish(hitting(0.5)).id, finish(hitting(0.3), method="bpr").id]
+    together = leaderboard(workspace, runs)
+    monkeypatch.setattr("nmtr.compare.scores._AT_ONCE", 1)
+    for one, other in zip(leaderboard(workspace, runs).rows(), together.rows(), strict=True):
+        for column, value in one.items():  # resampled in float32
+            expected = pytest.approx(other[column], abs=1e-6) if isinstance(value, float) else other[column]
+            assert value == expected, column
+
+
 def test_second_best_is_the_reference_where_there_is_no_other_method(workspace: Workspace, finish: Finish) -> None:
     runs = [finish(hitting(share), unit=unit).id for unit, share in (("gmf", 0.1), ("mlp", 0.3), ("neumf", 0.2))]
     assert leaderboard(workspace, runs).reference == "NMTR-NeuMF"

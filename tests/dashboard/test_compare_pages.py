@@ -155,8 +155,9 @@ def test_sparsity_of_one_run_has_no_differences(open_page: Open, runs: Runs) -> 
 def test_pages_without_runs_or_data_lead_to_where_they_come_from(
     open_page: Open, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = open_page(page, runs="zzzzzzzz")
-    assert "there is no run zzzzzzzz" in app.error[0].value.replace("\\", "")
+    app = open_page(page, runs="zzzzzzzz", data="shop")
+    assert "There is no run zzzzzzzz any more" in app.warning[0].value.replace("\\", "")
+    assert not app.error and not app.exception  # and the usual ones are compared
     monkeypatch.setenv("NMTR_HOME", str(tmp_path))
     empty = open_page(page)
     assert empty.button(key="empty_go").label == "Add a data set" and not empty.error

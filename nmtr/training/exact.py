@@ -46,21 +46,21 @@ class ExactLoss:
             yield order[start : start + self.batch_size]
 
     def backward(self, batch: NDArray[np.int64]) -> NDArray[np.float64]:
-        p = embed(self.model.users, torch.from_numpy(batch))
-        p = torch.nn.functional.dropout(p, self.dropout, self.model.training)
+        users = torch.from_numpy(batch)
         weights = torch.from_numpy(self.weight[:, batch])
         positives = [matrix[batch] for matrix in self.train]
-        items, bias = self.model.items.weight, self.model.bias
         if not self.model.has_towers:
-            stages = zip(self.model.folded(items, bias), positives, weights, strict=True)
+            z, q, bias = self.model.products(users, self.dropout)
             losses = [
                 expected_log_loss_of_products(
-                    p, k, b, torch.from_numpy(own.indptr), torch.from_numpy(own.indices), weight
+                    z[r], q, bias[r], torch.from_numpy(own.indptr), torch.from_numpy(own.indices), weight
                 )
-                for (k, b), own, weight in stages
+                for r, (own, weight) in enumerate(zip(positives, weights, strict=True))
             ]
             (weighted(self.lambdas, losses) * self.scale).backward()
             return np.array([float(loss.detach()) for loss in losses])
+        p = torch.nn.functional.dropout(embed(self.model.users, users), self.dropout, self.model.training)
+        items, bias = self.model.items.weight, self.model.bias
         # Blocks of items share one user vector: its gradient is gathered over them and goes on to the table once.
         leaf = p.detach().requires_grad_()
         sums = np.zeros(len(self.lambdas))

@@ -99,14 +99,15 @@ def _purchases(shop: Dataset) -> np.ndarray:
 
 
 def _jump(shop: Dataset, kind: str) -> None:
-    """Select a random shopper of a kind: the fifth with the fewest purchases, the twentieth with the most, anyone."""
+    """Select another shopper of a kind at random: the fifth with the fewest purchases, the twentieth with the most, any."""
     counts = _purchases(shop)
     pool = np.flatnonzero(counts >= 0) if (counts >= 0).any() else np.arange(shop.num_users)
     if kind == "sparse":
         pool = pool[counts[pool] <= np.quantile(counts[pool], 0.2)]
     if kind == "heavy":
         pool = pool[counts[pool] >= np.quantile(counts[pool], 0.95)]
-    state.select(user=str(shop.users[np.random.default_rng().choice(pool)]), item=None)
+    others = pool[shop.users[pool] != state.selected("user")]
+    state.select(user=str(shop.users[np.random.default_rng().choice(others if len(others) else pool)]), item=None)
 
 
 def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:

@@ -62,6 +62,15 @@ def test_recommend_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: 
     assert not app.error
 
 
+def test_recommend_jumps_to_another_shopper_than_the_one_shown(open_page: Open) -> None:
+    """A fifth of sixty: a jump that may stay would do so in thirty, all but surely."""
+    app = open_page(data="shop")
+    for _ in range(30):
+        before = app.query_params["user"]
+        app.button(key="shopper_sparse").click().run()
+        assert app.query_params["user"] != before
+
+
 def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open, home: Path, runs: Runs) -> None:
     run, baseline = runs["shop standard nmtr"], runs["shop standard popularity"]
     app = open_page(run=run, user="u3")

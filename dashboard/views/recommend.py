@@ -99,7 +99,7 @@ def _purchases(shop: Dataset) -> np.ndarray:
 
 
 def _jump(shop: Dataset, kind: str) -> None:
-    """Select another shopper of a kind at random: the fifth with the fewest purchases, the twentieth with the most, any."""
+    """Select another shopper at random: of the fifth with the fewest purchases, of the twentieth with the most, any."""
     counts = _purchases(shop)
     pool = np.flatnonzero(counts >= 0) if (counts >= 0).any() else np.arange(shop.num_users)
     if kind == "sparse":

@@ -40,7 +40,7 @@ def train_all(
     A finished run of the same config and data, on however many threads, is taken as it is; a live one is waited for;
     a failed or cancelled one goes on from its checkpoint; else a run is queued. A run may end failed or cancelled: that
     is for the caller to see. Raises ConfigError and CapacityError before anything is queued. On KeyboardInterrupt and
-    SystemExit, what was queued here and has not begun is cancelled, and what trains goes on.
+    SystemExit, what was queued here and has not begun is cancelled; what trains, or was queued by others, goes on.
     """
     prepared = [workspace.prepare(config) for config in configs]
     keys = [key_of(config, info.fingerprint) for config, info in prepared]
@@ -52,8 +52,9 @@ def train_all(
             supervisor.ensure_running(workspace.home, jobs)
         for key, (config, info) in zip(keys, prepared, strict=True):
             if key not in runs:
-                runs[key] = _begun(workspace, there.get(key), config, info.fingerprint)
-                if runs[key].state == "queued":
+                found = there.get(key)
+                runs[key] = _begun(workspace, found, config, info.fingerprint)
+                if runs[key].state == "queued" and (found is None or found.state != "queued"):
                     queued.append(runs[key].id)
         _wait(workspace, runs, jobs, on_progress)
     except (KeyboardInterrupt, SystemExit):
@@ -83,12 +84,13 @@ def _by_key(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def _begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str) -> Run:
-    """The run that is there, taken up again if it has stopped; else a new one in the queue."""
+    """The run that is there, queued again if it has stopped; else a new one. The caller has a supervisor."""
     if run is None:
         return workspace.runs.create(config, fingerprint)
-    if run.state in ("failed", "cancelled") or run.abandoned:
-        return workspace.resume(run.id)
-    return run
+    if run.abandoned:
+        supervisor.settle(workspace.runs, run)
+        run = workspace.runs.get(run.id)
+    return workspace.runs.requeue(run.id) if run.state in ("failed", "cancelled") else run
 
 
 def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Callable[[Progress], None]) -> None:

@@ -93,8 +93,27 @@ def test_stopped_and_waiting_runs_are_gone_on_with(workspace: Workspace, workers
     )
     workspace.runs.fail(failed.id, "It ran out of luck.")
     workspace.runs.cancelled(cancelled.id)
-    runs = train_all(workspace, [config(seed=seed) for seed in range(3)])
+    runs = train_all(workspace, [config(seed=seed) for seed in range(3)], jobs=2)
     assert [(run.id, run.state) for run in runs] == [(run.id, "done") for run in (failed, cancelled, queued)]
+    assert workers == [2]  # one supervisor, of as many slots as were asked for
+
+
+def test_run_whose_process_is_gone_is_queued_again(
+    workspace: Workspace, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = workspace.runs.create(workspace.prepare(config())[0], FINGERPRINT, foreground=True)
+    monkeypatch.setattr("nmtr.runs.process.is_alive", lambda pid, started: False)
+    seen: list[str] = []
+
+    def stop(progress: Progress) -> None:
+        seen.extend(run.state for run in workspace.runs.list())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots=None: workers.append(slots))
+    with pytest.raises(KeyboardInterrupt):
+        train_all(workspace, [config()], jobs=2, on_progress=stop)
+    assert (seen, workers) == (["queued"], [2])
+    assert workspace.runs.get(lost.id).state == "cancelled"  # it was queued here
 
 
 def test_run_on_another_version_of_the_data_is_not_taken(workspace: Workspace, workers: list[int | None]) -> None:
@@ -137,6 +156,21 @@ def test_interrupt_cancels_what_has_not_begun_and_the_next_call_goes_on(
     runs = train_all(workspace, configs)
     assert [(run.id, run.state) for run in runs] == [(run.id, "done") for run in first]
     eventually(lambda: not workspace.runs.list("queued", "running"))
+
+
+def test_interrupt_leaves_what_others_queued(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots=None: None)
+    resolved = [workspace.prepare(config(seed=seed))[0] for seed in range(2)]
+    waiting, stopped = (workspace.runs.create(one, FINGERPRINT) for one in resolved)
+    workspace.runs.request_cancel(stopped.id)
+
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_all(workspace, [config(seed=seed) for seed in range(3)], on_progress=interrupt)
+    assert [run.state for run in by_seed(workspace.runs.list())] == ["queued", "cancelled", "cancelled"]
+    assert workspace.runs.get(waiting.id).state == "queued"
 
 
 def by_seed(runs: Sequence[Run]) -> list[Run]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nmtr.compare import Difference, Interval, Leaderboard, Score, Sparsity, Standing, option_text
+from nmtr.compare import Leaderboard, Score, Sparsity, Standing, option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
+from nmtr.suites.numbers import NONE, count, number, p_value, star, with_interval
 from nmtr.suites.outcome import Outcome, Row
 from nmtr.suites.published import PAPER_OPTIONS
 
 _CURVE_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
 _CHOSEN_BY = "HR@100"  # on validation
-_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -107,25 +107,25 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     marked = max(placed, key=lambda it: it[0].mean(_CHOSEN_BY, "valid") or 0.0)[0] if outcome.suite == "fig4" else None
 
     def validated(row: Row, place: Standing) -> str:
-        return _number(row.mean(_CHOSEN_BY, "valid")) + (" *" if row is marked else "")
+        return number(row.mean(_CHOSEN_BY, "valid")) + (" *" if row is marked else "")
 
     columns: dict[str, Callable[[Row, Standing], str]] = {
         "group": lambda row, place: row.group,
         "method": lambda row, place: row.label,
         "validation": validated,
-        "HR@10": lambda row, place: _number(place.test["HR@10"].value),
-        "HR@50": lambda row, place: _number(place.test["HR@50"].value),
-        "HR@100": lambda row, place: _with_interval(place.test["HR@100"]),
-        "NDCG@100": lambda row, place: _with_interval(place.test["NDCG@100"]),
-        "sd of seeds": lambda row, place: _number(place.test["HR@100"].seed_spread),
+        "HR@10": lambda row, place: number(place.test["HR@10"].value),
+        "HR@50": lambda row, place: number(place.test["HR@50"].value),
+        "HR@100": lambda row, place: with_interval(place.test["HR@100"]),
+        "NDCG@100": lambda row, place: with_interval(place.test["NDCG@100"]),
+        "sd of seeds": lambda row, place: number(place.test["HR@100"].seed_spread),
         "difference": lambda row, place: _difference(place.test["HR@100"]),
-        "p": lambda row, place: _p(place.test["HR@100"].difference),
-        "best test epoch": lambda row, place: _number(row.best_test("HR@100")),
-        "paper's HR@100": lambda row, place: _number(printed(place, "HR@100")),
-        "paper's NDCG@100": lambda row, place: _number(printed(place, "NDCG@100")),
+        "p": lambda row, place: p_value(place.test["HR@100"].difference),
+        "best test epoch": lambda row, place: number(row.best_test("HR@100")),
+        "paper's HR@100": lambda row, place: number(printed(place, "HR@100")),
+        "paper's NDCG@100": lambda row, place: number(printed(place, "NDCG@100")),
     }
     shown = [list(columns), *([make(row, place) for make in columns.values()] for row, place in placed)]
-    kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {_NONE}]
+    kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {NONE}]
     names, *lines = [[line[at] for at in kept] for line in shown]
     notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board), _OF_HR]
     notes += ["*: best on validation, which is what chooses"] if marked else []
@@ -139,7 +139,7 @@ _PAPER = "the paper's: its Tables III to V, standard, best test epoch of one run
 
 
 def _difference(score: Score) -> str:
-    return "reference" if score.difference is None else _with_interval(score.difference, sign=True)
+    return "reference" if score.difference is None else with_interval(score.difference, sign=True)
 
 
 def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
@@ -153,8 +153,8 @@ def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
     base = score.value - difference.value
     gain = f"{difference.value / base:+.1%}" if base else "from 0"
     return [
-        f"{board.protocol}: {best.label}, NMTR's best on validation, has HR@100 {_with_interval(score)}; "
-        f"{board.reference} has {_number(base)}: {gain}, p {_p(difference)}"
+        f"{board.protocol}: {best.label}, NMTR's best on validation, has HR@100 {with_interval(score)}; "
+        f"{board.reference} has {number(base)}: {gain}, p {p_value(difference)}"
     ]
 
 
@@ -169,7 +169,7 @@ def _leak(outcome: Outcome) -> list[Table]:
         place = standing(boards[row.protocol], row) if row.protocol in boards else None
         line = lines.setdefault((row.group, row.label), [row.group, row.label])
         parts = (place.test, place.visited, place.not_visited) if place else ({}, {}, {})
-        line += [_with_interval(part["HR@100"]) if part else _NONE for part in parts]
+        line += [with_interval(part["HR@100"]) if part else NONE for part in parts]
     columns = ["group", "method"]
     columns += [f"{protocol} {part}" for protocol in outcome.protocols for part in ("all", "visited", "not visited")]
     notes = [sentence for board in outcome.boards for sentence in _finding(outcome, board)]
@@ -194,8 +194,8 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
     lines = [
         [
             entry.name,
-            *(_with_interval(score) + _star(score) for score in entry.groups),
-            _NONE if entry.drop is None else f"{entry.drop:.0%}",
+            *(with_interval(score) + star(score) for score in entry.groups),
+            NONE if entry.drop is None else f"{entry.drop:.0%}",
         ]
         for entry in found.entries
     ]
@@ -205,11 +205,6 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
         f"*: differs from {found.reference}, p < .05 (paired t-test, Holm-corrected)",
     )
     return Table(f"{outcome.title}: {found.metric}", columns, lines, notes)
-
-
-def _star(score: Score) -> str:
-    p = score.difference.p if score.difference else None
-    return "*" if p is not None and p < 0.05 else ""
 
 
 # Curves
@@ -224,12 +219,12 @@ def _curves(outcome: Outcome) -> list[Table]:
     lines = []
     for row in outcome.rows:
         for run in (run for run in row.runs[:1] if run.curve):
-            losses = [_number(list(point.loss.values())[-1]) for point in (run.curve[0], run.curve[-1])]
+            losses = [number(list(point.loss.values())[-1]) for point in (run.curve[0], run.curve[-1])]
             valid = [point.valid["HR@100"] if point.valid else None for point in run.curve]
-            values = [_number(valid[epoch - 1]) if epoch <= len(valid) else _NONE for epoch in epochs]
+            values = [number(valid[epoch - 1]) if epoch <= len(valid) else NONE for epoch in epochs]
             chosen, best = run.result, run.result.best_test
-            ends = [str(chosen.best_epoch), _number(chosen.test["HR@100"])]
-            ends += [str(best.epoch), _number(best.metrics["HR@100"])] if best else [_NONE, _NONE]
+            ends = [str(chosen.best_epoch), number(chosen.test["HR@100"])]
+            ends += [str(best.epoch), number(best.metrics["HR@100"])] if best else [NONE, NONE]
             lines.append([row.group, row.label, *losses, *values, *ends])
     note = (
         "validation HR@100 by epoch and the target's mean loss of an instance; losses differ in kind; "
@@ -250,9 +245,9 @@ def _chosen_options(outcome: Outcome) -> list[Table]:
     for row in outcome.rows:
         searched = row.search.space if row.search else row.options
         options = {name: value for name, value in row.options.items() if name in searched and value not in (None, {})}
-        line = [row.label, row.chosen_by, _number(row.mean("HR@100", "valid")), _number(row.mean("HR@100"))]
+        line = [row.label, row.chosen_by, number(row.mean("HR@100", "valid")), number(row.mean("HR@100"))]
         line.append(", ".join(option_text(name, value) for name, value in options.items()))
-        lines.append([*line, printed[row.variant] or _NONE][: len(columns)])
+        lines.append([*line, printed[row.variant] or NONE][: len(columns)])
     notes = [_setting(outcome)]
     notes += (
         ["the paper's options: its Table II; all with 4 negatives, embedding size 64, Adagrad"]
@@ -268,7 +263,7 @@ def _chosen_options(outcome: Outcome) -> list[Table]:
 def _statistics(outcome: Outcome) -> list[Table]:
     figures = statistic_rows(outcome)
     in_paper = any(row["paper"] is not None for row in figures)
-    lines = [[row["statistic"], _count(row["value"]), *([_count(row["paper"])] if in_paper else [])] for row in figures]
+    lines = [[row["statistic"], count(row["value"]), *([count(row["paper"])] if in_paper else [])] for row in figures]
     notes = [
         f"{outcome.data} (fingerprint {outcome.fingerprint}) · pairs of a user and an item, the held-out ones included",
         "held-out in …: share of the held-out pairs that stand in that behavior, where standard leaves them",
@@ -276,26 +271,3 @@ def _statistics(outcome: Outcome) -> list[Table]:
     notes += ["the paper's: its Table I; its Tmall is another sample"] if in_paper else []
     columns = ["statistic", "here", *(["the paper's"] if in_paper else [])]
     return [Table(outcome.title, columns, lines, tuple(notes))]
-
-
-# How figures are written
-
-
-def _number(value: float | None, sign: bool = False) -> str:
-    if value is None:
-        return _NONE
-    return f"{value:{'+' if sign else ''}.4f}".replace("0.", ".", 1)
-
-
-def _with_interval(score: Interval, sign: bool = False) -> str:
-    half = score.half_width
-    return _number(score.value, sign) + ("" if half is None else f" ± {_number(half)}")
-
-
-def _p(difference: Difference | None) -> str:
-    value = difference.p if difference else None
-    return _NONE if value is None else "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-
-
-def _count(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.1%}" if isinstance(value, float) else f"{value:,}"

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import qmc
 
 from nmtr.config import RunConfig
 from nmtr.errors import NmtrError
@@ -220,6 +219,8 @@ class _Space:
 
     def draw(self, budget: int) -> list[dict[str, Any]]:
         """The options of so many trials; none for the first."""
+        from scipy.stats import qmc  # takes half a second, which no other command is to wait for
+
         sobol = qmc.Sobol(1 + len(SPACE) + self._cuts + 1, rng=np.random.default_rng(SEED))
         points = sobol.random_base2(max(0, budget - 2).bit_length())
         return [{}, *(self._options(point) for point in points[: budget - 1])]

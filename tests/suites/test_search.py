@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +145,11 @@ def test_losses_are_those_that_the_machine_affords() -> None:
 def test_what_a_config_sets_is_not_searched() -> None:
     given = {"lambdas": (0.0, 0.5, 0.5), "dropout": 0.1, "loss": "squared"}
     assert all(not set(given) & set(trial.options) for trial in drawn(9, **given))
+
+
+def test_no_command_waits_for_what_only_a_draw_needs() -> None:
+    script = "import sys, nmtr.cli; sys.exit('scipy.stats' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
 
 
 def test_configs_are_tuned_together_rung_by_rung() -> None:

@@ -69,6 +69,7 @@ class _Plan:
     cell: Cell
     config: RunConfig  # unresolved
     chosen_by: str
+    tuned_for: str = ""  # of a preset: see `Row`
     search: Search | None = None
 
 
@@ -92,7 +93,7 @@ def carry_out(
         raise DataError(
             f"a suite needs test users; data set {order.data} holds out nobody's purchase: take another data set."
         )
-    plans = [_plan(workspace.home, order, suite, cell, use_preset=budget == 0) for cell in cells]
+    plans = [_plan(workspace, order, suite, cell, info.behaviors, tunes=budget > 0) for cell in cells]
     there = 0
 
     def train(what: str, configs: Sequence[RunConfig]) -> list[Run]:
@@ -109,10 +110,6 @@ def carry_out(
     by_plan = [runs[first : first + order.seeds] for first in range(0, len(runs), order.seeds)]
     rows = [_row(workspace, suite, plan, own) for plan, own in zip(plans, by_plan, strict=True)]
     boards, sparse = _compared(workspace, suite, plans, rows)
-    if suite.name == "table2":
-        for plan in plans:
-            name = presets.name_of(plan.cell.variant, plan.config.protocol)
-            presets.write(workspace.home, workspace.prepare(plan.config)[0], name)
     return Outcome(
         suite=suite.name,
         title=suite.title,
@@ -127,6 +124,7 @@ def carry_out(
         boards=boards,
         sparsity=sparse,
         summary=_summary(workspace, order.data, setting) if suite.name == "table1" else None,
+        kept=_kept(workspace, order, plans, info.behaviors) if suite.name == "table2" else "",
         made=datetime.now(UTC).strftime("%d %B %Y"),
         wall_seconds=time.monotonic() - started,
         trained_seconds=sum(run.result.seconds for run in {run.id: run for run in runs}.values() if run.result),
@@ -138,8 +136,14 @@ def carry_out(
     )
 
 
-def _plan(home: Path, order: Order, suite: Suite, cell: Cell, *, use_preset: bool) -> _Plan:
-    """The cell's config: its own options, then what is asked for, then its preset or what tuning will find."""
+def _plan(
+    workspace: Workspace, order: Order, suite: Suite, cell: Cell, available: Sequence[str], *, tunes: bool
+) -> _Plan:
+    """The cell's config: its own options, then what is asked for, then its preset or what tuning will find.
+
+    A suite of both protocols takes presets only where the method has one for each: else it would show what tuning
+    does, not what the protocol does.
+    """
     own = {"data": order.data, **cell.variant.options, **cell.options}
     own["threads"] = max(1, (os.cpu_count() or 1) // order.jobs)
     config = RunConfig.parse(own)
@@ -147,11 +151,21 @@ def _plan(home: Path, order: Order, suite: Suite, cell: Cell, *, use_preset: boo
         own["watch_test"] = True
     asked = {name: value for name, value in order.options.items() if config.uses(name)}
     config = RunConfig.parse(own | asked)
-    if not use_preset or not cell.variant.trains:
-        return _Plan(cell, config, "defaults" if cell.variant.trains else "nothing to choose")
-    name = presets.name_of(cell.variant, config.protocol)
-    preset = presets.options_for(home, config, name)
-    return _Plan(cell, RunConfig.parse(preset | own | asked), f"preset {order.data}/{name}" if preset else "defaults")
+    if not cell.variant.trains:
+        return _Plan(cell, config, "nothing to choose")
+    if tunes:
+        return _Plan(cell, config, "defaults")
+    found = {
+        protocol: presets.find(
+            workspace.home, cell.variant, config.model_copy(update={"protocol": protocol}), available
+        )
+        for protocol in suite.protocols(config.protocol)
+    }
+    preset = found[config.protocol]
+    if preset is None or not all(found.values()):
+        return _Plan(cell, config, "defaults")
+    chosen = RunConfig.parse(preset.options_for(config) | own | asked)
+    return _Plan(cell, chosen, f"preset {order.data}/{preset.name}", preset.tuned_for(config))
 
 
 def _tuned(
@@ -192,6 +206,7 @@ def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -
         protocol=config.protocol,
         options={name: value for name, value in config.to_json().items() if name not in presets.OF_A_RUN},
         chosen_by=plan.chosen_by,
+        tuned_for=plan.tuned_for,
         search=plan.search,
         runs=tuple(finished),
         failed=tuple(_what_happened(run) for run in runs if run.result is None),
@@ -227,6 +242,19 @@ def _validated(row: Row) -> tuple[float, ...]:
 
 def _what_happened(run: Run) -> str:
     return f"run {run.id} (seed {run.config.seed}) {run.error or f'was {run.state}; resume it.'}"
+
+
+def _kept(workspace: Workspace, order: Order, plans: Sequence[_Plan], available: Sequence[str]) -> str:
+    """Keep what was tuned as presets, and say which; nothing that would cut the suites short that take it."""
+    usual: int = RunConfig.model_fields["epochs"].default
+    if order.options.get("epochs", usual) < usual:
+        return f"kept no presets, which later suites would take: --epochs is less than the usual {usual}"
+    tuned = [plan for plan in plans if plan.search and plan.search.trials[plan.search.chosen].rungs[-1].valid]
+    if not tuned:
+        return "kept no presets: nothing was tuned"
+    prepared = [(plan.cell.variant, workspace.prepare(plan.config)[0]) for plan in tuned]
+    names = [presets.write(workspace.home, config, variant, available) for variant, config in prepared]
+    return f"kept as presets of {order.data}: {', '.join(names)}"
 
 
 def _summary(workspace: Workspace, data: str, setting: Setting) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
 def _curve_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
     for row in outcome.rows:
         for run in row.runs:
-            who = {"protocol": row.protocol, "group": row.group, "method": row.label, "seed": run.seed}
+            who = {**_named(row), "seed": run.seed}
             for point in run.curve:
                 losses = {f"loss {behavior}": loss for behavior, loss in point.loss.items()}
                 valid = {f"validation {metric}": value for metric, value in (point.valid or {}).items()}
@@ -43,12 +43,18 @@ def _score_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
     for row in outcome.rows:
         for board in outcome.boards:
             if place := standing(board, row):
-                who = {"protocol": row.protocol, "group": row.group, "method": row.label, "seeds": len(row.runs)}
+                who = {**_named(row), "seeds": len(row.runs)}
                 for part in ("test", "visited", "not_visited"):
                     scores: dict[str, Score] = getattr(place, part)
                     for metric, score in scores.items():
                         of = {"users": part, "metric": metric, "reference": board.reference}
                         yield who | of | score.row() | (_beside(row, place, metric) if part == "test" else {})
+
+
+def _named(row: Row) -> dict[str, Any]:
+    """Whose figures they are, and where the options come from."""
+    who = {"protocol": row.protocol, "group": row.group, "method": row.label}
+    return who | {"options": row.chosen_by, "tuned for": row.tuned_for}
 
 
 def _beside(row: Row, place: Standing, metric: str) -> dict[str, Any]:

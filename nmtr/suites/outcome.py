@@ -49,7 +49,8 @@ class Row(Frozen):
     variant: str  # the method's name, with NMTR's unit
     protocol: str
     options: dict[str, Any]  # of a run, resolved, but for data, seed and threads
-    chosen_by: str  # "defaults", "preset beibei/nmtr-gmf-standard", "tuning"
+    chosen_by: str  # "defaults", "preset beibei/nmtr-gmf-standard", "tuning", "nothing to choose"
+    tuned_for: str = ""  # what a preset was tuned with that is something else here: "behaviors view+buy"
     search: Search | None
     runs: tuple[SeedRun, ...]  # one a seed, by seed
     failed: tuple[str, ...] = ()  # of the runs that are missing: what happened
@@ -84,6 +85,7 @@ class Outcome(Frozen):
     boards: tuple[Leaderboard, ...]  # of rows that may be ranked together, each against one of them
     sparsity: tuple[Sparsity, ...]  # of fig5: by metric
     summary: dict[str, Any] | None = None  # of table1: the data set's
+    kept: str = ""  # of table2: which presets it wrote, or why none
     made: str  # the date, UTC
     wall_seconds: float  # of the command
     trained_seconds: float  # of the rows' runs together, whenever they were trained

@@ -82,6 +82,24 @@ def _setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = F
     )
 
 
+_ELSE = " †"
+
+
+def _options(*rows: Row) -> str:
+    """Where a method's options come from."""
+    short = {"tuning": "tuned", "nothing to choose": NONE}
+    named = (
+        "preset" if row.chosen_by.startswith("preset ") else short.get(row.chosen_by, row.chosen_by) for row in rows
+    )
+    return "; ".join(dict.fromkeys(named)) + _ELSE * any(row.tuned_for for row in rows)
+
+
+def _of_presets(rows: Sequence[Row]) -> list[str]:
+    """What the mark of some presets stands for."""
+    told = "; ".join(dict.fromkeys(row.tuned_for for row in rows if row.tuned_for))
+    return [f"{_ELSE.strip()}: by a preset that was tuned for something else: {told}"] if told else []
+
+
 _INTERVAL = "±: 95 % bootstrap interval over users"
 
 
@@ -112,6 +130,7 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     columns: dict[str, Callable[[Row, Standing], str]] = {
         "group": lambda row, place: row.group,
         "method": lambda row, place: row.label,
+        "options": lambda row, place: _options(row),
         "validation": validated,
         "HR@10": lambda row, place: number(place.test["HR@10"].value),
         "HR@50": lambda row, place: number(place.test["HR@50"].value),
@@ -128,6 +147,7 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {NONE}]
     names, *lines = [[line[at] for at in kept] for line in shown]
     notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board), _OF_HR]
+    notes += _of_presets([row for row, _ in placed])
     notes += ["*: best on validation, which is what chooses"] if marked else []
     notes += [_PAPER] if any(place.paper for _, place in placed) else []
     title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {placed[0][0].label}"
@@ -167,13 +187,14 @@ def _leak(outcome: Outcome) -> list[Table]:
     lines: dict[tuple[str, str], list[str]] = {}
     for row in outcome.rows:
         place = standing(boards[row.protocol], row) if row.protocol in boards else None
-        line = lines.setdefault((row.group, row.label), [row.group, row.label])
+        alike = [other for other in outcome.rows if (other.group, other.label) == (row.group, row.label)]
+        line = lines.setdefault((row.group, row.label), [row.group, row.label, _options(*alike)])
         parts = (place.test, place.visited, place.not_visited) if place else ({}, {}, {})
         line += [with_interval(part["HR@100"]) if part else NONE for part in parts]
-    columns = ["group", "method"]
+    columns = ["group", "method", "options"]
     columns += [f"{protocol} {part}" for protocol in outcome.protocols for part in ("all", "visited", "not visited")]
     notes = [sentence for board in outcome.boards for sentence in _finding(outcome, board)]
-    notes += [_setting(outcome), f"HR@100, {_INTERVAL}"]
+    notes += [_setting(outcome), f"HR@100, {_INTERVAL}", *_of_presets(outcome.rows)]
     if board := next(iter(boards.values()), None):
         notes.append(
             f"visited: the {board.visited_users:,} of {board.test_users:,} test users whose held-out item stands in "
@@ -190,10 +211,17 @@ def _sparsity(outcome: Outcome) -> list[Table]:
 
 
 def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
-    columns = ["method", *(f"{group.name} ({group.users:,})" for group in found.groups), "drop, last to first"]
+    by_run = {run.run: row for row in outcome.rows for run in row.runs}
+    columns = [
+        "method",
+        "options",
+        *(f"{group.name} ({group.users:,})" for group in found.groups),
+        "drop, last to first",
+    ]
     lines = [
         [
             entry.name,
+            _options(by_run[entry.runs[0]]),
             *(with_interval(score) + star(score) for score in entry.groups),
             NONE if entry.drop is None else f"{entry.drop:.0%}",
         ]
@@ -203,6 +231,7 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
         _setting(outcome, found.protocol),
         f"{found.metric} by training purchases (test users) · {_INTERVAL}",
         f"*: differs from {found.reference}, p < .05 (paired t-test, Holm-corrected)",
+        *_of_presets(outcome.rows),
     )
     return Table(f"{outcome.title}: {found.metric}", columns, lines, notes)
 
@@ -214,7 +243,7 @@ def _curves(outcome: Outcome) -> list[Table]:
     """Validation HR@100 of the first seed at some epochs, and the target's loss at the first and the last."""
     longest = max((len(run.curve) for row in outcome.rows for run in row.runs), default=0)
     epochs = [epoch for epoch in _CURVE_EPOCHS if epoch <= longest]
-    columns = ["group", "method", "loss, first", "loss, last", *(f"epoch {epoch}" for epoch in epochs)]
+    columns = ["group", "method", "options", "loss, first", "loss, last", *(f"epoch {epoch}" for epoch in epochs)]
     columns += ["chosen epoch", "test HR@100", "best test epoch", "test HR@100 there"]
     lines = []
     for row in outcome.rows:
@@ -225,12 +254,13 @@ def _curves(outcome: Outcome) -> list[Table]:
             chosen, best = run.result, run.result.best_test
             ends = [str(chosen.best_epoch), number(chosen.test["HR@100"])]
             ends += [str(best.epoch), number(best.metrics["HR@100"])] if best else [NONE, NONE]
-            lines.append([row.group, row.label, *losses, *values, *ends])
+            lines.append([row.group, row.label, _options(row), *losses, *values, *ends])
     note = (
         "validation HR@100 by epoch and the target's mean loss of an instance; losses differ in kind; "
         "the best test epoch is what the paper reports, and chooses nothing"
     )
-    return [Table(outcome.title, columns, lines, (_setting(outcome, first_seed=True), note))]
+    notes = (_setting(outcome, first_seed=True), note, *_of_presets(outcome.rows))
+    return [Table(outcome.title, columns, lines, notes)]
 
 
 # What was chosen
@@ -245,10 +275,15 @@ def _chosen_options(outcome: Outcome) -> list[Table]:
     for row in outcome.rows:
         searched = row.search.space if row.search else row.options
         options = {name: value for name, value in row.options.items() if name in searched and value not in (None, {})}
-        line = [row.label, row.chosen_by, number(row.mean("HR@100", "valid")), number(row.mean("HR@100"))]
+        line = [
+            row.label,
+            row.chosen_by + _ELSE * bool(row.tuned_for),
+            number(row.mean("HR@100", "valid")),
+            number(row.mean("HR@100")),
+        ]
         line.append(", ".join(option_text(name, value) for name, value in options.items()))
         lines.append([*line, printed[row.variant] or NONE][: len(columns)])
-    notes = [_setting(outcome)]
+    notes = [_setting(outcome), *_of_presets(outcome.rows), *([outcome.kept] if outcome.kept else [])]
     notes += (
         ["the paper's options: its Table II; all with 4 negatives, embedding size 64, Adagrad"]
         if any(printed.values())

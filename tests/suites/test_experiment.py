@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,15 +119,98 @@ def test_budget_tunes_what_trains_and_keeps_what_was_searched(perform: Perform, 
         assert chosen.rungs[-1].valid == max(values, key=lambda valid: (valid["HR@100"], valid["NDCG@100"]))  # type: ignore[index]
 
 
-def test_table2_writes_presets_that_other_suites_take(perform: Perform, workspace: Workspace) -> None:
-    tuned = perform("table2", "nmtr-gmf", "popularity", "bpr", budget=3, protocol="clean", options={"epochs": 3})
-    assert [row.label for row in tuned.rows] == ["NMTR-GMF", "BPR-MF"]
-    assert set(presets.found(workspace.home, "shop")) == {"nmtr-gmf-clean", "bpr-clean"}
+@pytest.fixture
+def no_presets(workspace: Workspace) -> Iterator[Path]:
+    """Where the home's presets of the shop go, and what is written there goes again."""
+    folder = workspace.home / "presets" / "shop"
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder.parent)
 
-    after = perform("table3", "nmtr-gmf", protocol="clean", options={})
-    assert after.rows[0].chosen_by == "preset shop/nmtr-gmf-clean"
-    assert (after.rows[0].options, after.runs_there) == (tuned.rows[0].options, 1)
+
+SMALL = {"embedding_size": 4}
+
+
+def test_table2_writes_presets_that_other_suites_take(perform: Perform, no_presets: Path) -> None:
+    tuned = perform("table2", "nmtr-gmf", "popularity", "bpr", budget=2, protocol="clean", options=SMALL)
+    assert [row.label for row in tuned.rows] == ["NMTR-GMF", "BPR-MF"]
+    assert tuned.kept == "kept as presets of shop: nmtr-gmf-clean, bpr-clean" in tables(tuned)[0].notes
+    assert {path.stem for path in no_presets.iterdir()} == {"nmtr-gmf-clean", "bpr-clean"}
+
+    after = perform("table3", "nmtr-gmf", "popularity", protocol="clean", options={})
+    assert [row.chosen_by for row in after.rows] == ["preset shop/nmtr-gmf-clean", "nothing to choose"]
+    assert (after.rows[0].options, after.rows[0].runs) == (tuned.rows[0].options, tuned.rows[0].runs)
+    (table,) = tables(after)
+    assert [line[table.columns.index("options")] for line in table.rows] == ["preset", "–"]
+    assert not any("†" in note for note in table.notes)
     assert perform("table3", "nmtr-gmf").rows[0].chosen_by == "defaults"
+
+
+def test_preset_repeats_the_run_that_was_chosen(perform: Perform, workspace: Workspace, no_presets: Path) -> None:
+    (row,) = perform("table2", "nmtr-gmf", budget=2, options=SMALL).rows
+    options = presets.read(workspace.home, "shop", "nmtr-gmf-standard")
+    config = RunConfig.parse({"data": "shop", "threads": 1, "watch_test": True, **options})
+    assert workspace.prepare(config)[0] == workspace.runs.get(row.runs[0].run).config
+
+
+@pytest.mark.parametrize(
+    ("options", "budget", "why"),
+    [
+        ({"epochs": 2, **SMALL}, 2, "which later suites would take: --epochs is less than the usual 60"),
+        (SMALL, 0, "nothing was tuned"),
+    ],
+)
+def test_table2_keeps_no_presets_that_would_spoil_later_suites(
+    perform: Perform, no_presets: Path, options: dict[str, int], budget: int, why: str
+) -> None:
+    outcome = perform("table2", "nmtr-gmf", budget=budget, options=options)
+    assert why in outcome.kept and outcome.kept in tables(outcome)[0].notes
+    assert not list(no_presets.iterdir())
+
+
+def test_table2_keeps_no_preset_of_a_method_whose_trials_failed(
+    perform: Perform, no_presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_at_once(monkeypatch, "bpr")
+    outcome = perform("table2", "nmtr-gmf", "bpr", budget=2, options={"embedding_size": 5})
+    assert {path.stem for path in no_presets.iterdir()} == {"nmtr-gmf-standard"} and outcome.rows[1].failed
+
+
+def test_preset_of_some_behaviors_is_kept_apart(perform: Perform, no_presets: Path) -> None:
+    perform("table2", "nmtr-gmf", budget=2, behaviors=("cart", "buy"), options=SMALL)
+    assert {path.stem for path in no_presets.iterdir()} == {"nmtr-gmf-standard-cart+buy"}
+    rows = {row.group: row for row in perform("table4", "nmtr-gmf").rows}
+    taken = {group for group, row in rows.items() if row.chosen_by == "preset shop/nmtr-gmf-standard-cart+buy"}
+    assert taken == {"cart+buy", "50%cart+buy"}
+    assert {row.chosen_by for group, row in rows.items() if group not in taken} == {"defaults"}
+    assert rows["50%cart+buy"].tuned_for == "all pairs, epochs 60"
+
+
+def test_row_on_a_preset_that_was_tuned_for_something_else_says_so(perform: Perform, no_presets: Path) -> None:
+    (no_presets / "nmtr-gmf-standard.json").write_text('{"learning_rate": 0.1, "training": "joint"}', encoding="utf-8")
+    outcome = perform("table5", "nmtr-gmf", options={"epochs": 3, **SMALL})
+    assert [(row.chosen_by, row.tuned_for) for row in outcome.rows] == [
+        ("preset shop/nmtr-gmf-standard", ""),
+        ("preset shop/nmtr-gmf-standard", "training joint"),
+    ]
+    (table,) = tables(outcome)
+    assert [line[table.columns.index("options")] for line in table.rows] == ["preset", "preset †"]
+    assert "†: by a preset that was tuned for something else: training joint" in table.notes
+    assert {row["tuned for"] for row in rows(outcome)} == {"", "training joint"}
+
+
+def test_leak_takes_presets_only_where_both_protocols_have_one(perform: Perform, no_presets: Path) -> None:
+    (no_presets / "nmtr-gmf-standard.json").write_text('{"learning_rate": 0.1}', encoding="utf-8")
+    outcome = perform("leak", "nmtr-gmf", "popularity")
+    assert [row.chosen_by for row in outcome.rows if row.label == "NMTR-GMF"] == ["defaults"] * 2
+    assert [line[2] for line in tables(outcome)[0].rows] == ["defaults", "–"]
+
+    (no_presets / "nmtr-gmf-clean.json").write_text('{"learning_rate": 0.3}', encoding="utf-8")
+    outcome = perform("leak", "nmtr-gmf", "popularity")
+    own = [row for row in outcome.rows if row.label == "NMTR-GMF"]
+    assert [row.chosen_by for row in own] == ["preset shop/nmtr-gmf-standard", "preset shop/nmtr-gmf-clean"]
+    assert [row.options["learning_rate"] for row in own] == [0.1, 0.3]
+    assert [line[2] for line in tables(outcome)[0].rows] == ["preset", "–"]
 
 
 def test_leak_reports_both_protocols_side_by_side_and_ranks_them_apart(perform: Perform) -> None:
@@ -133,7 +218,7 @@ def test_leak_reports_both_protocols_side_by_side_and_ranks_them_apart(perform: 
     assert [board.protocol for board in outcome.boards] == ["standard", "clean"]
     assert outcome.boards[0].visited_users == outcome.boards[1].visited_users > 0
     (table,) = tables(outcome)
-    assert table.columns[2:5] == ["standard all", "standard visited", "standard not visited"]
+    assert table.columns[2:6] == ["options", "standard all", "standard visited", "standard not visited"]
     assert [line[1] for line in table.rows] == ["NMTR-GMF", "BPR-MF", "Touched before, not bought"]
     assert all(len(line) == len(table.columns) for line in table.rows)
 
@@ -152,7 +237,8 @@ def test_fig4_marks_the_weights_that_validation_chooses(perform: Perform) -> Non
     outcome = perform("fig4", "nmtr-gmf", behaviors=("view", "buy"))
     assert len(outcome.rows) == 11 and outcome.boards[0].reference.endswith("λ .50/.50")
     (table,) = tables(outcome)
-    marked = [line for line in table.rows if line[2].endswith(" *")]
+    at = table.columns.index("validation")
+    marked = [line for line in table.rows if line[at].endswith(" *")]
     best = max(outcome.rows, key=lambda row: row.mean("HR@100", "valid") or 0)
     assert [line[0] for line in marked] == [best.group]
 
@@ -161,7 +247,7 @@ def test_fig5_has_a_column_for_each_group_of_users(perform: Perform) -> None:
     outcome = perform("fig5", "nmtr-gmf", "nmtr-neumf")
     assert [found.metric for found in outcome.sparsity] == ["HR@100", "NDCG@100"]
     for table, found in zip(tables(outcome), outcome.sparsity, strict=True):
-        assert len(table.columns) == len(found.groups) + 2 and len(table.rows) == 2
+        assert len(table.columns) == len(found.groups) + 3 and len(table.rows) == 2
     assert {row["group"] for row in rows(outcome)} == {group.name for group in outcome.sparsity[0].groups}
 
 
@@ -221,17 +307,22 @@ def test_order_that_fits_nothing_is_refused_in_a_sentence(perform: Perform) -> N
         perform("table3", data="nowhere")
 
 
-def test_run_that_fails_is_named_in_its_row_and_the_others_stand(
-    perform: Perform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def failing_at_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Every run of the method fails from now on."""
     build = job.new_experiment
 
     def failing(config: RunConfig, dataset: Dataset) -> Experiment:
-        if config.method == "bpr":
+        if config.method == method:
             raise NmtrError("it ran out of luck.")
         return build(config, dataset)
 
     monkeypatch.setattr(job, "new_experiment", failing)
+
+
+def test_run_that_fails_is_named_in_its_row_and_the_others_stand(
+    perform: Perform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_at_once(monkeypatch, "bpr")
     outcome = perform("table3", "nmtr-gmf", "bpr", options={"epochs": 1, "embedding_size": 3})
     good, bad = outcome.rows
     assert good.runs and not good.failed and not bad.runs

@@ -82,7 +82,7 @@ def carry_out(
     order fits no suite, data set or machine, before anything is trained. May be stopped and called again: see
     `queue.train_all`. Runs that fail are named in their row.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     suite = find(order.suite)
     info = workspace.data.info(order.data)
     common = RunConfig.parse({"data": order.data, "behaviors": order.behaviors, "protocol": order.protocol})
@@ -94,19 +94,14 @@ def carry_out(
             f"a suite needs test users; data set {order.data} holds out nobody's purchase: take another data set."
         )
     plans = [_plan(workspace, order, suite, cell, info.behaviors, tunes=budget > 0) for cell in cells]
-    there = 0
 
     def train(what: str, configs: Sequence[RunConfig]) -> list[Run]:
-        def heard(progress: Progress) -> None:
-            nonlocal there
-            there = progress.there
-            on_progress(what, progress)
-
-        return train_all(workspace, configs, order.jobs, heard)
+        return train_all(workspace, configs, order.jobs, lambda progress: on_progress(what, progress))
 
     if budget:
         plans = _tuned(workspace, plans, budget, train)
     runs = train(suite.title, [_seeded(plan.config, seed) for plan in plans for seed in range(order.seeds)])
+    each = {run.id: run for run in runs}.values()
     by_plan = [runs[first : first + order.seeds] for first in range(0, len(runs), order.seeds)]
     rows = [_row(workspace, suite, plan, own) for plan, own in zip(plans, by_plan, strict=True)]
     boards, sparse = _compared(workspace, suite, plans, rows)
@@ -127,10 +122,11 @@ def carry_out(
         kept=_kept(workspace, order, plans, info.behaviors) if suite.name == "table2" else "",
         made=datetime.now(UTC).strftime("%d %B %Y"),
         wall_seconds=time.monotonic() - started,
-        trained_seconds=sum(run.result.seconds for run in {run.id: run for run in runs}.values() if run.result),
+        trained_seconds=sum(run.result.seconds for run in each if run.result),
         searched_seconds=sum(plan.search.seconds for plan in plans if plan.search),
-        runs=len({run.id for run in runs}),
-        runs_there=there,
+        runs=len(each),
+        # Not those of this very command: a chosen trial's last rung is one of the runs.
+        runs_there=sum(run.state == "done" and (run.finished or began) < began for run in each),
         cores=os.cpu_count() or 1,
         versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
     )

@@ -91,7 +91,7 @@ class Outcome(Frozen):
     trained_seconds: float  # of the rows' runs together, whenever they were trained
     searched_seconds: float  # of all runs of the searches together
     runs: int
-    runs_there: int  # of these were there already
+    runs_there: int  # of these were done before the command began
     cores: int
     versions: dict[str, str]
 

@@ -91,6 +91,15 @@ def test_what_exists_is_not_trained_again(perform: Perform, workspace: Workspace
     assert [row.runs for row in again.rows] == [row.runs for row in first.rows]
 
 
+def test_run_that_the_search_has_just_trained_was_not_there_already(perform: Perform) -> None:
+    given = {"budget": 2, "options": {"epochs": 1, "embedding_size": 7}, "seeds": 2}
+    first = perform("table3", "nmtr-gmf", **given)
+    chosen = first.rows[0].search
+    assert chosen is not None and chosen.trials[chosen.chosen].rungs[-1].run == first.rows[0].runs[0].run
+    assert (first.runs, first.runs_there) == (2, 0)
+    assert perform("table3", "nmtr-gmf", **given).runs_there == 2
+
+
 def test_outcome_comes_back_from_its_file_as_it_was(perform: Perform, tmp_path: Path) -> None:
     outcome = perform("table3", "nmtr-gmf", "popularity")
     outcome.write(tmp_path / "there" / "table3.json")

@@ -221,15 +221,22 @@ def _compared(
     dataset = workspace.data.load(plans[0].config.data) if together else None
     for numbers in together.values():
         runs = [run.run for number in numbers for run in rows[number].runs]
-        candidates = [number for number in numbers if suite.reference(plans[number].cell)]
-        best = max(candidates, key=lambda number: _validated(rows[number]), default=None)
-        reference = None if best is None else rows[best].runs[0].run
+        best = max(_references(suite, plans, numbers), key=lambda number: _validated(rows[number]))
+        reference = rows[best].runs[0].run
         boards.append(leaderboard(workspace, runs, reference=reference, dataset=dataset))
         if suite.sparsity:
             sparse += [
                 sparsity(workspace, runs, reference=reference, metric=metric, dataset=dataset) for metric in SELECTION
             ]
     return tuple(boards), tuple(sparse)
+
+
+def _references(suite: Suite, plans: Sequence[_Plan], numbers: Sequence[int]) -> list[int]:
+    """Which of these may be held against: what the suite says, else what trains and is not NMTR, else all."""
+    named = [number for number in numbers if suite.reference(plans[number].cell)]
+    variants = {number: plans[number].cell.variant for number in numbers}
+    others = [number for number, variant in variants.items() if variant.trains and variant.family != "nmtr"]
+    return named or others or list(numbers)
 
 
 def _validated(row: Row) -> tuple[float, ...]:

@@ -50,6 +50,23 @@ def test_table3_holds_every_method_against_the_best_single_behavior_one(perform:
         assert row.options["epochs"] == 2 if row.label != "Popularity" else "epochs" not in row.options
 
 
+@pytest.mark.parametrize(
+    ("methods", "among"),
+    [
+        (("nmtr-gmf", "cmf", "ehcf", "popularity"), {"CMF", "EHCF"}),
+        (("nmtr-gmf", "nmtr-mlp", "popularity"), {"NMTR-GMF", "NMTR-MLP", "Popularity"}),
+    ],
+)
+def test_without_single_behavior_methods_validation_chooses_the_reference(
+    perform: Perform, methods: tuple[str, ...], among: set[str]
+) -> None:
+    outcome = perform("table3", *methods)
+    candidates = [row for row in outcome.rows if row.label in among]
+    assert {row.label for row in candidates} == among
+    best = max(candidates, key=lambda row: (row.mean("HR@100", "valid") or 0, row.mean("NDCG@100", "valid") or 0))
+    assert outcome.boards[0].reference == best.label
+
+
 def test_finding_holds_nmtrs_best_against_the_reference(perform: Perform) -> None:
     outcome = perform("table3", "nmtr-gmf", "bpr")
     finding = tables(outcome)[0].notes[0]

@@ -23,7 +23,7 @@ from nmtr.suites.cells import Cell, Setting, Suite, find
 from nmtr.suites.methods import choose
 from nmtr.suites.outcome import Outcome, Point, Row, SeedRun
 from nmtr.suites.queue import Progress, train_all
-from nmtr.suites.search import SEED, Search, search
+from nmtr.suites.search import SEED, Search, affordable, search
 from nmtr.workspace import Workspace
 
 _PACKAGES = ("torch", "numpy", "scipy")
@@ -159,7 +159,9 @@ def _plan(
     }
     preset = found[config.protocol]
     if preset is None or not all(found.values()):
-        return _Plan(cell, config, "defaults")
+        usual = affordable(config, lambda config: workspace.prepare(config)[0])
+        dear = "" if usual.loss == config.loss else f", {usual.loss} loss"  # the usual one is too dear here
+        return _Plan(cell, usual, f"defaults{dear}")
     chosen = RunConfig.parse(preset.options_for(config) | own | asked)
     return _Plan(cell, chosen, f"preset {order.data}/{preset.name}", preset.tuned_for(config))
 
@@ -170,10 +172,16 @@ def _tuned(
     """The plans with what validation chose; those of methods that do not train as they are."""
     trained = [plan for plan in plans if plan.cell.variant.trains]
     configs = [_seeded(plan.config, SEED) for plan in trained]
-    searches = iter(search(configs, budget, lambda config: workspace.prepare(config)[0], train))
+
+    def prepare(config: RunConfig) -> RunConfig:
+        return workspace.prepare(config)[0]
+
+    searches = iter(search(configs, budget, prepare, train))
     found = [next(searches) if plan.cell.variant.trains else None for plan in plans]
     return [
-        plan if result is None else replace(plan, config=result.best(plan.config), search=result, chosen_by="tuning")
+        plan
+        if result is None
+        else replace(plan, config=affordable(result.best(plan.config), prepare), search=result, chosen_by="tuning")
         for plan, result in zip(plans, found, strict=True)
     ]
 

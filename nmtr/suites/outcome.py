@@ -49,7 +49,9 @@ class Row(Frozen):
     variant: str  # the method's name, with NMTR's unit
     protocol: str
     options: dict[str, Any]  # of a run, resolved, but for data, seed and threads
-    chosen_by: str  # "defaults", "preset beibei/nmtr-gmf-standard", "tuning", "nothing to choose"
+    #: "defaults" ("defaults, sampled loss" where the usual one is too dear), "preset beibei/nmtr-gmf-standard",
+    #: "tuning" or "nothing to choose".
+    chosen_by: str
     tuned_for: str = ""  # what a preset was tuned with that is something else here: "behaviors view+buy"
     search: Search | None
     runs: tuple[SeedRun, ...]  # one a seed, by seed

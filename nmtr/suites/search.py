@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from nmtr.config import RunConfig
-from nmtr.errors import NmtrError
+from nmtr.config.methods import METHODS
+from nmtr.errors import CapacityError, NmtrError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
 
@@ -185,14 +186,42 @@ def _without_towers(config: RunConfig) -> bool:
     return config.uses("unit") and set(config.units) == {"gmf"}
 
 
+def affordable(config: RunConfig, prepare: Callable[[RunConfig], RunConfig]) -> RunConfig:
+    """The config, by the next of its method's losses where it names none and the usual one is too dear here.
+
+    prepare: as for `search`. Raises NmtrError where the config fits with no loss.
+    """
+    try:
+        prepare(config)
+        return config
+    except CapacityError:
+        losses = () if "loss" in config.model_fields_set else METHODS[config.method].losses
+        found = _accepted(config, losses, prepare)
+        if not found:
+            raise
+        return found[0]
+
+
+def _accepted(config: RunConfig, losses: Sequence[str], prepare: Callable[[RunConfig], RunConfig]) -> list[RunConfig]:
+    """The config with each of the losses that fits the data set and the machine."""
+    found = []
+    for loss in losses:
+        with suppress(NmtrError):
+            one = RunConfig.parse({**config.model_dump(exclude_unset=True), "loss": loss})
+            prepare(one)
+            found.append(one)
+    return found
+
+
 class _Space:
     """What is searched for one config."""
 
     def __init__(self, config: RunConfig, prepare: Callable[[RunConfig], RunConfig]) -> None:
-        self._given = config.model_dump(exclude_unset=True)
+        usual = affordable(config, prepare)
+        self._given = usual.model_dump(exclude_unset=True)
         self._prepare = prepare
-        self._usual = prepare(config)
-        self._losses = self._affordable_losses()
+        self._usual = prepare(usual)
+        self._losses = () if "loss" in config.model_fields_set else self._affordable_losses()
         self._behaviors = len(self._usual.behaviors)
         searches_lambdas = "lambdas" not in self._given and self._usual.uses("lambdas") and self._behaviors > 1
         self._cuts = self._behaviors - 1 if searches_lambdas else 0
@@ -201,14 +230,12 @@ class _Space:
         )
 
     def _affordable_losses(self) -> tuple[str, ...]:
-        """The losses to try; none where the method has one only or the config names it."""
-        if "loss" in self._given or not self._usual.uses("loss") or self._usual.loss is None:
+        """The losses to try; none where the method has one only."""
+        if not self._usual.uses("loss") or self._usual.loss is None:
             return ()
-        found = []
-        for loss in _LOSSES.get(self._usual.loss, (self._usual.loss,)):
-            with suppress(NmtrError):
-                found.append(self._prepare(RunConfig.parse({**self._given, "loss": loss})).loss)
-        return tuple(loss for loss in found if loss is not None)
+        losses = _LOSSES.get(self._usual.loss, (self._usual.loss,))
+        given = RunConfig.parse(self._given)
+        return tuple(loss for one in _accepted(given, losses, self._prepare) if (loss := one.loss))
 
     def config(self, options: Mapping[str, Any], share: int) -> RunConfig:
         """A trial's config, for its share of the epochs (1 / share)."""

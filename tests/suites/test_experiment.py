@@ -239,6 +239,19 @@ def test_leak_takes_presets_only_where_both_protocols_have_one(perform: Perform,
     assert [line[2] for line in tables(outcome)[0].rows] == ["preset", "–"]
 
 
+@pytest.mark.parametrize("budget", [0, 1])
+def test_usual_loss_that_is_too_dear_gives_way_and_the_row_says_so(
+    perform: Perform, monkeypatch: pytest.MonkeyPatch, budget: int
+) -> None:
+    monkeypatch.setattr("nmtr.estimate._LONGEST_EPOCH", 0.0)  # which refuses the exact loss, however small the data
+    outcome = perform("table3", "nmtr-gmf", "bpr", budget=budget)
+    own, other = outcome.rows
+    assert own.options["loss"] == "sampled" and own.runs and other.runs
+    chosen_by = [row.chosen_by for row in outcome.rows]
+    assert chosen_by == (["tuning"] * 2 if budget else ["defaults, sampled loss", "defaults"])
+    assert tables(outcome)[0].rows[0][2] == ("tuned" if budget else "defaults, sampled loss")
+
+
 def test_leak_reports_both_protocols_side_by_side_and_ranks_them_apart(perform: Perform) -> None:
     outcome = perform("leak", "nmtr-gmf", "bpr", "last-behavior")
     assert [board.protocol for board in outcome.boards] == ["standard", "clean"]

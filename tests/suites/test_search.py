@@ -13,7 +13,7 @@ import pytest
 from nmtr.config import RunConfig
 from nmtr.errors import CapacityError
 from nmtr.suites.methods import VARIANTS
-from nmtr.suites.search import SEED, SPACE, Search, Trial, search
+from nmtr.suites.search import SEED, SPACE, Search, Trial, affordable, search
 
 ALL = ("view", "cart", "buy")
 
@@ -140,6 +140,33 @@ def test_losses_are_those_that_the_machine_affords() -> None:
 
     (found,) = search([config(unit="mlp")], 20, refusing, Trainer())  # type: ignore[arg-type]
     assert "loss" not in found.space
+
+
+def without_exact(config: RunConfig) -> RunConfig:
+    if (resolved := prepare(config)).loss == "exact":
+        raise CapacityError("too large")
+    return resolved
+
+
+def test_usual_loss_that_is_too_dear_gives_way_to_the_methods_next() -> None:
+    assert affordable(config(), without_exact).loss == "sampled"
+    assert affordable(config(), prepare) == config()  # none is named where none has to be
+    assert affordable(config(method="bpr"), without_exact) == config(method="bpr")
+    with pytest.raises(CapacityError):
+        affordable(config(loss="exact"), without_exact)  # which was asked for
+
+    def no_room(config: RunConfig) -> RunConfig:
+        raise CapacityError("too large")
+
+    with pytest.raises(CapacityError):
+        affordable(config(), no_room)
+
+
+def test_search_starts_from_the_next_loss_where_the_usual_one_is_too_dear() -> None:
+    train = Trainer()
+    (found,) = search([config()], 20, without_exact, train)  # type: ignore[arg-type]
+    assert train.asked[0][0].loss == "sampled"  # trial 0, the defaults
+    assert {trial.options["loss"] for trial in found.trials[1:]} == {"sampled", "shared"}
 
 
 def test_what_a_config_sets_is_not_searched() -> None:

@@ -19,12 +19,12 @@ _EMBEDDING_SIZE = 64
 
 
 def refusal(data: str, folder: str = str(LIBRARY)) -> Figures:
-    """Whether the exact loss is refused there, and whether the sentence names the hours and the squared loss."""
+    """Whether the exact loss is refused there, and whether the sentence names the minutes and the squared loss."""
     info = Library(Path(folder)).info(data)
     try:
         check_capacity(RunConfig.parse({"data": data, "loss": "exact"}).resolve(info.behaviors), info)
     except CapacityError as error:
-        return {"refused": 1, "told": float("hours" in str(error) and "squared" in str(error))}
+        return {"refused": 1, "told": float("minutes" in str(error) and "squared" in str(error))}
     return {"refused": 0, "told": 0}
 
 
@@ -95,7 +95,7 @@ CASES = (
             figure(SQUARED, "seconds", "squared epoch", "s", Target(180)),
             figure(SQUARED, "trained_mb", "squared, peak memory", "MB", Target(8192)),
             figure(REFUSED, "refused", "exact is refused (1: yes)", "", Target(1, at_least=True)),
-            figure(REFUSED, "told", "the refusal tells hours and alternative (1: yes)", "", Target(1, at_least=True)),
+            figure(REFUSED, "told", "the refusal tells minutes and alternative (1: yes)", "", Target(1, at_least=True)),
         ),
         most_rounds=1,
     ),

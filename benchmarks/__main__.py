@@ -12,7 +12,9 @@ from benchmarks import peers as recbole
 from benchmarks import report as reporting
 from benchmarks import results
 from benchmarks.core import measure
+from benchmarks.data import SHAPES
 from benchmarks.errors import BenchmarkError
+from benchmarks.profiling import profile
 from benchmarks.suite import CASES
 from nmtr.errors import NmtrError
 
@@ -50,6 +52,17 @@ def run(
         result.save()
         _out.print(reporting.table(result))
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command("profile")
+def profile_epoch(
+    data: Annotated[str, typer.Argument(help="An invented data set, such as grown-200k.")],
+    loss: Annotated[str, typer.Argument(help="The loss of NMTR-GMF.")],
+) -> None:
+    """Say where the second epoch's time goes, validation included; nothing is kept."""
+    if data not in SHAPES:
+        raise BenchmarkError(f"data must be one of {', '.join(SHAPES)}; got {data}.")
+    profile(data, {"unit": "gmf", "loss": loss}, lambda line: _out.print(line, soft_wrap=True))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.contest import GMF, NEUMF, THEIR_BPR, THEIR_NEUMF, TOWER
 from benchmarks.core import Round
 from benchmarks.data import funnel
+from benchmarks.profiling import profile
 from benchmarks.ranking import CASES as RANKING
 from benchmarks.training import CASES as TRAINING
 from benchmarks.workers import train
@@ -67,3 +68,10 @@ def test_ratios_and_floors_follow_from_the_figures() -> None:
     assert values("epoch-gmf-sampled", figures)["ratio"] == pytest.approx((4e6 / 2) / (4e5 / 4))
     assert values("rank-gmf", figures)["times as fast"] == 10
     assert values("rank-neumf", figures)["floor"] == pytest.approx(3 * TOWER * 1e8 / 100e9)
+
+
+def test_a_profile_tells_what_the_epoch_took_and_where(folder: str) -> None:
+    lines: list[str] = []
+    profile("shop", {**QUICK, "loss": "sampled"}, lines.append, folder)
+    assert lines[0].startswith("shop, NMTR-GMF, sampled: ") and lines[0].endswith(" µs a pair")
+    assert len(lines) == 11 and any("kernels.py" in line or "run_backward" in line for line in lines[1:])

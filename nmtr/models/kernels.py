@@ -197,7 +197,7 @@ class HalfPanels:
 def tower_grid(of_users: Tensor, of_items: HalfPanels, given: TowerWeights, out: Tensor) -> None:
     """out (B, N), contiguous, += a tower's output for all pairs, its layers after the first (one or more) in bfloat16.
 
-    of_users: W_user p, (B, W). For processors with `matrix_tiles`: ten times as fast as `tower`.
+    of_users: W_user p, (B, W). For processors with `matrix_tiles`.
     """
     assert matrix_tiles(), "which also asks the system for them"
     of_users = _padded(of_users)

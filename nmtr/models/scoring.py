@@ -88,7 +88,7 @@ class Cascade:
 
 
 class RoughCascade(Cascade):
-    """Where towers can be had in bfloat16, in half the time or, on matrix tiles, a tenth: `rough` for ranking."""
+    """Where towers can be had in bfloat16, which takes half the time, on matrix tiles less: `rough` for ranking."""
 
     @torch.no_grad()
     def __init__(self, model: NMTR) -> None:

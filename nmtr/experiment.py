@@ -98,12 +98,11 @@ class Experiment:
         self._seconds.append(seconds)
         valid = self._validate() if self._phase == "select" else None
         test = self._watch() if self._phase == "select" and self.config.watch_test else None
-        learned = self.config.behaviors if len(losses) > 1 else self.config.behaviors[-1:]
         return EpochReport(
             epoch=self._epoch,
             epochs=most,
             phase=self._phase,
-            loss=dict(zip(learned, losses.tolist(), strict=True)),
+            loss=dict(zip(self.config.learned, losses.tolist(), strict=True)),
             valid=valid,
             test=test,
             best_epoch=self._best_epoch,

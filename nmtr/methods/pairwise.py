@@ -10,30 +10,26 @@ from torch import nn
 from nmtr.config import RunConfig, given
 from nmtr.config.methods import METHODS
 from nmtr.evaluation.scorer import Scorer
+from nmtr.methods import cascade
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
-from nmtr.models.scoring import scorer_of
 from nmtr.training.levels import LevelSampler
 from nmtr.training.loop import Trainer
 from nmtr.training.pairwise import PairwiseLoss, TripleSampler
 
-#: Standard deviation of the embeddings' first values.
-_SCALE, _MF_SCALE = 0.1, 0.01
+#: Standard deviation of a factorization's first values.
+_SCALE = 0.01
 
 
 def build(config: RunConfig, num_users: int, num_items: int) -> Factorization | NMTR:
-    scale = config.initial_scale or (_MF_SCALE if METHODS[config.method].unit is None else _SCALE)
-    if METHODS[config.method].unit is None:
-        return Factorization(
-            num_users, num_items, embedding_size=config.embedding_size, scale=scale, item_bias=config.item_bias
-        )
-    return NMTR(
+    if METHODS[config.method].unit is not None:
+        return cascade.build(config, num_users, num_items)
+    return Factorization(
         num_users,
         num_items,
-        config.units,
         embedding_size=config.embedding_size,
-        layers=config.layers,
-        scale=scale,
+        scale=config.initial_scale or _SCALE,
+        item_bias=config.item_bias,
     )
 
 
@@ -49,5 +45,4 @@ def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) ->
 
 
 def scorer(model: nn.Module) -> Scorer:
-    assert isinstance(model, Factorization | NMTR)
-    return scorer_of(model) if isinstance(model, NMTR) else model
+    return model if isinstance(model, Factorization) else cascade.scorer(model)

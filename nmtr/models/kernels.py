@@ -49,9 +49,13 @@ def use_threads(threads: int) -> None:
 
     PyTorch keeps one for itself then: what is left to it is small, and its threads wait for each other in every
     operation, which costs whole time slices where something else runs on the cores. Without kernels it gets them all.
+
+    Numbers below 1e-38 become 0 from here on: as weights decay they are many, and processors take a hundred times as
+    long for each.
     """
     global _threads
     _threads = threads
+    torch.set_flush_denormal(True)
     torch.set_num_threads(1 if library() else threads)
 
 
@@ -365,7 +369,9 @@ def _from(first: int, *tensors: Tensor) -> list[int]:
 
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="nmtr-kernels")
+    return ThreadPoolExecutor(
+        threads, thread_name_prefix="nmtr-kernels", initializer=torch.set_flush_denormal, initargs=(True,)
+    )
 
 
 def _shared(part: Callable[[int, int, int], T], total: int, least: int = _PAIRS_A_THREAD) -> list[T]:

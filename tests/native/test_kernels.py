@@ -65,6 +65,11 @@ def test_exact_loss_of_products(users: int, items: int, size: int) -> None:
     assert_same_in_double(loss, normal(users, size), normal(items, size), normal(items) - 2)
 
 
+def test_products_below_the_smallest_normal_number_are_zero() -> None:
+    x, weight = torch.full((1024, 16), 1e-30), torch.full((8, 16), 1e-10)
+    assert not linear(x, weight).any()
+
+
 @pytest.mark.parametrize("spread", [1.0, 30.0, 1000.0])
 def test_exact_loss_of_far_logits_neither_overflows_nor_loses_them(spread: float) -> None:
     starts, columns, weight = torch.tensor([0, 2, 2]), torch.tensor([0, 4], dtype=torch.int32), torch.tensor([0.5, 2.0])

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import charts, comparing, parts
 from dashboard.comparing import Choice, part
 from dashboard.words import and_list, gap, metric, p_value, past, plain, share
-from nmtr.compare import Sparse, Sparsity
+from nmtr.compare import Interval, Sparse, Sparsity
 
 DROP = "richest → sparsest"
 PROMISE = "Here you will see how runs fare with shoppers who bought little, beside those who bought much."
@@ -57,7 +57,7 @@ def falls(table: Sparsity) -> str:
     first = max(table.entries, key=lambda entry: entry.groups[0].value)
     shown = [first, *(entry for entry in table.entries if entry.name == table.reference != first.name)]
     said = [
-        f"{plain(entry.name)} {'loses' if entry.drop >= 0 else 'gains'} {share(abs(entry.drop))}"
+        f"{plain(entry.name)} {'loses' if entry.drop.value >= 0 else 'gains'} {_drop(entry.drop)}"
         for entry in shown
         if entry.drop is not None
     ]
@@ -118,8 +118,13 @@ def _tables(table: Sparsity) -> None:
 
 def _row(entry: Sparse, names: list[str]) -> dict[str, Any]:
     values = [metric(score.value, score.half_width) for score in entry.groups]
-    drop = "–" if entry.drop is None else f"{'−' if entry.drop >= 0 else '+'}{share(abs(entry.drop))}"
+    drop = "–" if entry.drop is None else f"{'−' if entry.drop.value >= 0 else '+'}{_drop(entry.drop)}"
     return {"model": entry.name, **dict(zip(names, values, strict=True)), DROP: drop}
+
+
+def _drop(drop: Interval) -> str:
+    """Its size, with half an interval: ``23 % ± 4 %``."""
+    return share(abs(drop.value)) + (f" ± {share(drop.half_width)}" if drop.half_width is not None else "")
 
 
 def _difference(score: Any) -> str:

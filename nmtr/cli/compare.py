@@ -102,12 +102,15 @@ def _show_leaderboard(found: Leaderboard) -> None:
     table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *aside, *others, "runs"], rows)
 
 
+def _share(drop: Interval | None) -> str:
+    if drop is None:
+        return "–"
+    return f"{drop.value:.1%}" + ("" if drop.half_width is None else f" ± {drop.half_width:.1%}")
+
+
 def _show_groups(found: Sparsity) -> None:
     names = [f"{group.name} ({group.users:,})" for group in found.groups]
-    values = [
-        [entry.name, *map(_value, entry.groups), "–" if entry.drop is None else f"{entry.drop:.1%}"]
-        for entry in found.entries
-    ]
+    values = [[entry.name, *map(_value, entry.groups), _share(entry.drop)] for entry in found.entries]
     table(["model", *names, "drop"], values, title="by training purchases (users), and the drop to the sparsest")
     differences = [
         [entry.name, *(" p ".join(_difference(score)) for score in entry.groups)]

@@ -15,6 +15,7 @@ from nmtr.evaluation.significance import Values, bootstrap, ends, holm, mcnemar,
 
 #: Values of entries, metrics and users that are held at once: 256 MB, and as much again in a resampling.
 _AT_ONCE = 1 << 25
+_NOTHING = 1e-6  # what float32 leaves of a mean of 0
 TESTS = ("t-test", "wilcoxon", "mcnemar")
 
 
@@ -123,7 +124,24 @@ def _score(
                 )
 
 
-def _interval(value: float, around: tuple[Values, Values], place: tuple[int, int]) -> dict[str, Any]:
+def relative_drop(richest: Values, sparsest: Values) -> Interval | None:
+    """By which share of its mean over some users (n,) a metric is lower over others (m,); None of a mean of 0.
+
+    The groups share no user, so each is resampled by itself.
+    """
+    before, after = float(richest.mean()), float(sparsest.mean())
+    if not before:
+        return None
+    drop = 1 - after / before
+    draws = [bootstrap(values[:, None], seed)[:, 0] for seed, values in enumerate((richest, sparsest))]
+    count = min(map(len, draws))
+    # A resample in which nobody of the richest group is hit says nothing of what is lost from there.
+    kept = ~(np.abs(before + draws[0][:count]) <= _NOTHING)
+    apart = 1 - (after + draws[1][:count][kept]) / (before + draws[0][:count][kept]) - drop
+    return Interval(**_interval(drop, ends(apart[:, None]), (0,)))
+
+
+def _interval(value: float, around: tuple[Values, Values], place: tuple[int, ...]) -> dict[str, Any]:
     low, high = (float(value + end[place]) for end in around)
     known = not math.isnan(low)
     return {"value": float(value), "low": low if known else None, "high": high if known else None}

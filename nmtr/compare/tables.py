@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
-from nmtr.compare.scores import Frozen, Score, scores
+from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
 from nmtr.config import Protocol
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
@@ -84,7 +84,7 @@ class Sparse(Compared):
 
     groups: tuple[Score, ...]
     #: By which share of its value in the richest group it falls to the sparsest; None where it has nothing to lose.
-    drop: float | None
+    drop: Interval | None
 
 
 class UserGroup(Frozen):
@@ -176,8 +176,8 @@ def sparsity(
     found = []
     for number, named in enumerate(_named(ranked)):
         values = tuple(group[number][metric] for group in by_group)
-        richest = values[-1].value
-        drop = (richest - values[0].value) / richest if richest else None
+        per_user = ranked[number].per_user(metric)
+        drop = relative_drop(per_user[groups[-1].members], per_user[groups[0].members])
         found.append(Sparse(**named, groups=values, drop=drop))
     return Sparsity(
         **_shared(ranked, metric, against),

@@ -37,3 +37,10 @@ def star(score: Score) -> str:
 def count(value: float | None) -> str:
     """A whole number, or a share in percent."""
     return NONE if value is None else f"{value:.1%}" if isinstance(value, float) else f"{value:,}"
+
+
+def share(drop: Interval | None) -> str:
+    """A share with its interval: ``23% ± 4%``."""
+    if drop is None:
+        return NONE
+    return f"{drop.value:.0%}" + ("" if drop.half_width is None else f" ± {drop.half_width:.0%}")

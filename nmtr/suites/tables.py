@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nmtr.compare import Leaderboard, Score, Sparsity, Standing, option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
-from nmtr.suites.numbers import NONE, count, number, p_value, star, with_interval
+from nmtr.suites.numbers import NONE, count, number, p_value, share, star, with_interval
 from nmtr.suites.outcome import Outcome, Row
 from nmtr.suites.published import PAPER_OPTIONS
 
@@ -223,7 +223,7 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
             entry.name,
             _options(by_run[entry.runs[0]]),
             *(with_interval(score) + star(score) for score in entry.groups),
-            NONE if entry.drop is None else f"{entry.drop:.0%}",
+            share(entry.drop),
         ]
         for entry in found.entries
     ]

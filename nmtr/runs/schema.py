@@ -1,4 +1,7 @@
-"""The tables of the store of runs, and how its database is opened."""
+"""The tables of the store of runs, and how its database is opened.
+
+`migrations` makes them and brings older ones forward: what changes here needs a step there, and a test compares both.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from sqlalchemy import (
     URL,
     Boolean,
     Column,
+    Connection,
     Engine,
     Float,
     ForeignKey,
@@ -20,21 +24,21 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
-    func,
-    insert,
-    literal,
+    inspect,
     select,
 )
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from nmtr.errors import RunError
+from nmtr.runs import migrations
 
-VERSION = 1
+VERSION = "0002"  # the last of `migrations/versions`; a later one compares higher
 _LOCK_TIMEOUT = 60.0  # seconds to wait while another process writes
 
+version = Table(migrations.VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))  # Alembic's
+
 metadata = MetaData()
-schema = Table("schema", metadata, Column("version", Integer, primary_key=True))
+schema = Table("schema", metadata, Column("version", Integer, primary_key=True))  # for nmtr before there was `version`
 runs = Table(
     "runs",
     metadata,
@@ -57,6 +61,9 @@ runs = Table(
     Column("process_started", Float),
     Column("heartbeat", Float),
     Column("deaths", Integer, nullable=False, default=0),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("owner", String, nullable=False, server_default=""),
+    Column("reason", String),
 )
 reports = Table(
     "reports",
@@ -68,41 +75,63 @@ reports = Table(
     Column("report", JSON, nullable=False),
     Index("reports_by_epoch", "run", "phase", "epoch", unique=True),
 )
+#: One row, for the queue of the whole store.
+queue = Table(
+    "queue",
+    metadata,
+    Column("paused", Boolean, nullable=False),
+    Column("slots", Integer, nullable=False),  # how many run at once, in all and for each owner,
+    Column("per_owner", Integer),  # as the supervisor that works now, or worked last, was told
+)
 
 
 def open_database(path: Path) -> Engine:
-    """The database at this path, made if it is not there; RunError where that cannot be, or a newer nmtr made it."""
+    """The database at this path, made if it is not there and brought forward if it is old.
+
+    RunError where that cannot be, or a newer nmtr made it: such a database is left as it is.
+    """
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, connect_args={"timeout": _LOCK_TIMEOUT})
     event.listen(engine, "connect", _configure)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        version = _make_tables(engine)
+        with engine.connect() as db:
+            found = _version(db) or ""
+        if found < VERSION:
+            found = _bring_forward(engine)
     except (OSError, DatabaseError) as error:
         reason = error.orig if isinstance(error, DatabaseError) else error.strerror
         raise RunError(
             f"The store of runs needs a database that it can write; {path} cannot be used ({reason}), "
             "so mend it or set NMTR_HOME to another folder."
         ) from error
-    if version > VERSION:
+    if found > VERSION:
         raise RunError(
-            f"The runs in {path} were written by a newer nmtr (schema {version}; this one knows {VERSION}), "
+            f"The runs in {path} were written by a newer nmtr (schema {found}; this one knows {VERSION}), "
             "so upgrade nmtr or set NMTR_HOME to another folder."
         )
     return engine
 
 
-def _make_tables(engine: Engine) -> int:
-    """Make the tables that are missing; the version of the schema that the database has."""
-    with engine.begin() as db:
-        for table in metadata.sorted_tables:
-            db.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                db.execute(CreateIndex(index, if_not_exists=True))
-        first = select(literal(VERSION)).where(~select(schema).exists())
-        db.execute(insert(schema).from_select(["version"], first))
-        version: int = db.scalars(select(func.max(schema.c.version))).one()
-        return version
+def _version(db: Connection) -> str | None:
+    """The version of the database's tables; None where Alembic has not been: it is new, or of version 1."""
+    if not inspect(db).has_table(version.name):
+        return None
+    return db.scalars(select(version.c.version_num)).one_or_none()
+
+
+def _bring_forward(engine: Engine) -> str:
+    """Take the steps that the database is behind, all or none, while no other process writes; the version it has then.
+
+    Of two processes that find an old database, the second waits here and then finds nothing to do.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db, db.begin():
+        if db.dialect.name == "sqlite":  # whose driver for Python begins before a row is written, not before a table
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+        if (found := _version(db) or "") < VERSION:
+            migrations.upgrade(db)
+            return VERSION
+        return found
 
 
 def _configure(connection: Any, _: object) -> None:

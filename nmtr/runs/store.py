@@ -72,6 +72,9 @@ class Run:
     process_started: float | None  # see nmtr.runs.process.started
     heartbeat: float | None  # when that process last said that it lives; for people to see, not to judge it by
     deaths: int  # processes that ended without a word since it last got further
+    priority: int = 0  # of queued runs, those with more go first
+    owner: str = ""  # who asked for it; empty: nobody in particular
+    reason: str | None = None  # one sentence, of a run that was cancelled for one
 
     @property
     def abandoned(self) -> bool:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from sqlalchemy import update
 
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
-from nmtr.runs import process, schema
+from nmtr.runs import process
 from nmtr.runs.store import Run, RunStore, State
 from tests.runs.fakes import FINGERPRINT, config, report, result
 
@@ -272,13 +271,6 @@ def test_delete_of_a_running_run_is_refused(store: RunStore) -> None:
     with pytest.raises(RunError, match="is running, so cancel it first"):
         store.delete(run.id)
     assert store.get(run.id) == run and store.folder(run.id).exists()
-
-
-def test_store_of_a_newer_version_is_refused_and_left_alone(store: RunStore) -> None:
-    with schema.open_database(store.root / "nmtr.db").begin() as db:
-        db.execute(update(schema.schema).values(version=schema.VERSION + 1))
-    with pytest.raises(RunError, match="written by a newer nmtr"):
-        RunStore(store.root)
 
 
 def test_file_that_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> None:

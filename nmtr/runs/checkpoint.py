@@ -1,14 +1,16 @@
 """The files in a run's folder: its checkpoint, and the weights and ranks of a finished run.
 
-Each is written beside its place, brought to the disk and renamed, so that a reader sees a whole file or none. Nothing
-is unpickled but tensors and plain values.
+Each is written beside its place, brought to the disk and renamed, so that a reader sees a whole file or none, and what
+cannot be written (OSError: the disk is full) leaves what was there and nothing else. Two checkpoints are kept: one that
+is not what was written, by the checksums in it, is removed and the one before it taken, else the run begins again.
+Nothing is unpickled but tensors and plain values.
 """
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,20 +28,29 @@ WEIGHTS, RANKS = "weights.pt", "ranks.npz"
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write the state of a training (tensors and plain values), keeping the one before it."""
-    import torch
-
+    """Write the state of a training (tensors and plain values), keeping the one before it; OSError if it cannot be."""
     with _whole(folder / _CHECKPOINT, keep_as=folder / _PREVIOUS) as file:
-        torch.save(dict(state), file)
+        _save(state, file)
 
 
-def load(folder: Path) -> dict[str, Any] | None:
-    """The last state that can be read whole: the checkpoint, else the one before it, else None."""
-    for name in (_CHECKPOINT, _PREVIOUS):
+def load(folder: Path, say: Callable[[str], None] = lambda sentence: None) -> dict[str, Any] | None:
+    """The last state that can be read whole: the checkpoint, else the one before it, else None.
+
+    Each that is damaged is removed, and told of with `say`; MemoryError where there is no room for a whole one.
+    """
+    for path in (folder / _CHECKPOINT, folder / _PREVIOUS):
         try:
-            return _load(folder / name)
-        except Exception:  # damaged bytes raise whatever they happen to decode to
+            return _load(path)
+        except FileNotFoundError:
             continue
+        except MemoryError:
+            raise
+        except Exception as error:  # damaged bytes raise whatever they happen to decode to
+            say(
+                f"{path.name} is damaged ({type(error).__name__}), so the run goes on from the checkpoint before it, "
+                "or from its start where there is none."
+            )
+            path.unlink(missing_ok=True)  # or the next save would keep it in place of the whole one
     return None
 
 
@@ -50,11 +61,9 @@ def clear(folder: Path) -> None:
 
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write the fitted model's tensors by name."""
-    import torch
-
+    """Write the fitted model's tensors by name; OSError if that cannot be."""
     with _whole(folder / WEIGHTS) as file:
-        torch.save(dict(weights), file)
+        _save(weights, file)
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
@@ -66,7 +75,7 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def save_ranks(folder: Path, ranks: Mapping[str, NDArray[Any]]) -> None:
-    """Write each user's ranks by name ("valid", "test")."""
+    """Write each user's ranks by name ("valid", "test"); OSError if that cannot be."""
     with _whole(folder / RANKS) as file:
         np.savez_compressed(file, allow_pickle=False, **ranks)
 
@@ -94,6 +103,18 @@ def _whole(path: Path, keep_as: Path | None = None) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _save(values: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write tensors and plain values in torch's format."""
+    import torch
+
+    try:
+        torch.save(dict(values), file)
+    except RuntimeError as error:  # its writer's complaint about an offset, where the file took no more
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def _load(path: Path) -> dict[str, Any]:

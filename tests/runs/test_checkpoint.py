@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings, strategies
 
 from nmtr.errors import RunError
 from nmtr.runs import checkpoint
+
+if sys.platform != "win32":
+    import resource
 
 
 def truncate(path: Path) -> None:
@@ -58,10 +64,76 @@ def test_damaged_checkpoint_falls_back_to_the_one_before_then_to_none(
     assert checkpoint.load(tmp_path) is None
 
 
-def test_save_after_a_damaged_checkpoint_is_loaded(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """The files that the first two epochs leave: the checkpoint, and the one before it."""
+    folder = tmp_path_factory.mktemp("whole")
+    save_epochs(folder, 1, 2)
+    return (folder / "checkpoint.pt").read_bytes(), (folder / "checkpoint.prev.pt").read_bytes()
+
+
+def loaded_after(two_epochs: tuple[bytes, bytes], damaged: bytes) -> object:
+    """The epoch that is gone on from, whose state must be whole, when the checkpoint holds other bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "checkpoint.pt").write_bytes(damaged)
+        (Path(folder) / "checkpoint.prev.pt").write_bytes(two_epochs[1])
+        state = checkpoint.load(Path(folder))
+    assert state is not None and state.keys() == {"epoch", "model"}
+    assert torch.equal(state["model"]["weight"], torch.full((200, 8), float(state["epoch"])))
+    return state["epoch"]
+
+
+@settings(max_examples=150)
+@given(data=strategies.data())
+def test_checkpoint_cut_off_anywhere_is_never_loaded(
+    two_epochs: tuple[bytes, bytes], data: strategies.DataObject
+) -> None:
+    length = data.draw(strategies.integers(0, len(two_epochs[0]) - 1), "bytes that are left")
+    assert loaded_after(two_epochs, two_epochs[0][:length]) == 1
+
+
+@settings(max_examples=300)
+@given(data=strategies.data())
+def test_checkpoint_with_other_bytes_anywhere_is_loaded_whole_or_not_at_all(
+    two_epochs: tuple[bytes, bytes], data: strategies.DataObject
+) -> None:
+    content = bytearray(two_epochs[0])
+    # Names, sizes and offsets stand at both ends; the tensor fills the middle.
+    ends = strategies.integers(0, 999).map(lambda place: place - 500)
+    start = data.draw(ends | strategies.integers(0, len(content) - 1), "first damaged byte") % len(content)
+    noise = data.draw(strategies.binary(min_size=1, max_size=64), "noise")[: len(content) - start]
+    content[start : start + len(noise)] = noise
+    assert loaded_after(two_epochs, bytes(content)) in ([2] if content == two_epochs[0] else [1, 2])
+
+
+def test_tensor_with_one_other_bit_is_not_loaded(two_epochs: tuple[bytes, bytes]) -> None:
+    content = bytearray(two_epochs[0])
+    content[content.index(torch.full((200, 8), 2.0).numpy().tobytes()) + 3001] ^= 1
+    assert loaded_after(two_epochs, bytes(content)) == 1
+
+
+def test_damage_is_told_of_and_never_kept_in_place_of_the_whole_one(tmp_path: Path) -> None:
     save_epochs(tmp_path, 1, 2)
     truncate(tmp_path / "checkpoint.pt")
+    said: list[str] = []
+    assert epoch_of(checkpoint.load(tmp_path, said.append)) == 1
+    assert [sentence.split(",")[0] for sentence in said] == ["checkpoint.pt is damaged (BadZipFile)"]
     save_epochs(tmp_path, 2)
+    assert epoch_of(checkpoint.load(tmp_path, said.append)) == 2
+    truncate(tmp_path / "checkpoint.pt")
+    assert epoch_of(checkpoint.load(tmp_path, said.append)) == 1
+    assert len(said) == 2
+
+
+def test_whole_checkpoint_that_memory_has_no_room_for_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_epochs(tmp_path, 1, 2)
+
+    def run_out(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(torch, "load", run_out)
+        checkpoint.load(tmp_path)
     assert epoch_of(checkpoint.load(tmp_path)) == 2
 
 
@@ -75,6 +147,26 @@ def test_save_that_fails_leaves_the_checkpoint_as_it_was(tmp_path: Path, monkeyp
     monkeypatch.setattr(torch, "save", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         save_epochs(tmp_path, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert epoch_of(checkpoint.load(tmp_path)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit the size of files")
+@pytest.mark.parametrize("room", [0, 100, 4096, 5000])
+def test_disk_that_is_full_at_any_byte_leaves_the_checkpoint_as_it_was(tmp_path: Path, room: int) -> None:
+    """By a limit on the size of files: the system refuses to write, wherever torch's writer is."""
+    save_epochs(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_epochs(tmp_path, 2)
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save_weights(tmp_path, {"users": torch.randn(500, 30)})
+        with pytest.raises(OSError, match="File too large"):
+            checkpoint.save_ranks(tmp_path, {"test": np.random.default_rng(0).random(5000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
     assert epoch_of(checkpoint.load(tmp_path)) == 1
 

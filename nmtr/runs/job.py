@@ -3,6 +3,11 @@
 `execute` does it in the process that calls it. `python -m nmtr.runs.job HOME RUN_ID` is the child process that the
 supervisor spawns for a claimed run; it writes to the run's log. SIGTERM ends it within one step of the training: the
 run is cancelled if that was asked for, else it is given back to the queue, and the exit status is 143.
+
+Faults. A damaged checkpoint is left out, and the training goes on from the one before. An epoch whose checkpoint cannot
+be written, as on a full disk, is no reason to end a training of hours: it goes on, each such epoch has a line in the
+log, and a process that ends goes back to the last checkpoint that was written. Ranks and weights have to be written:
+where they cannot be, the run fails with a sentence, keeps its last checkpoint, and is resumed once there is room.
 """
 
 from __future__ import annotations
@@ -66,8 +71,7 @@ def execute(
         raise
     except Exception as error:
         if not isinstance(error, NmtrError):
-            with suppress(OSError), (store.folder(run_id) / LOG).open("a", encoding="utf-8") as log:
-                traceback.print_exc(file=log)
+            _note(store, run_id, traceback.format_exc())
         with suppress(RunError):  # it is no longer this process's: nothing to say
             store.fail(run_id, _sentence(error))
     return store.get(run_id)
@@ -113,7 +117,7 @@ def _train(
         )
     folder = store.folder(run.id)
     experiment = new_experiment(run.config, dataset)
-    if (state := checkpoint.load(folder)) is not None:
+    if (state := checkpoint.load(folder, lambda sentence: _note(store, run.id, sentence))) is not None:
         experiment.restore(state)
     next_beat = 0.0
 
@@ -129,7 +133,15 @@ def _train(
     for report in experiment.epochs(stop):
         # In this order: an epoch whose checkpoint is lost is trained and reported again, and no report is missing.
         store.report(run.id, report)
-        checkpoint.save(folder, experiment.state())
+        try:
+            checkpoint.save(folder, experiment.state())
+        except OSError as error:
+            _note(
+                store,
+                run.id,
+                f"The checkpoint after epoch {report.epoch} of {report.phase} could not be written ({error.strerror}), "
+                "so a run that is stopped now goes on from an earlier one: make room on the disk.",
+            )
         on_report(report)
     outcome = experiment.finish()
     checkpoint.save_ranks(folder, outcome.ranks)
@@ -145,6 +157,12 @@ def _stopped(store: RunStore, run: Run) -> None:
             store.cancelled(run.id)
         else:
             store.release(run)
+
+
+def _note(store: RunStore, run_id: str, text: str) -> None:
+    """Add a line to the run's log, if it takes one."""
+    with suppress(OSError), (store.folder(run_id) / LOG).open("a", encoding="utf-8") as log:
+        print(text, file=log)
 
 
 def _sentence(error: Exception) -> str:

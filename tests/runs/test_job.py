@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -105,21 +108,86 @@ def test_run_that_breaks_fails_with_a_sentence_keeps_the_traceback_and_can_be_re
     assert_as_undisturbed(store, resume(store, run), undisturbed)
 
 
-def test_run_whose_checkpoint_does_not_fit_the_disk_resumes_from_the_one_before(
-    store: RunStore, undisturbed: Run, monkeypatch: pytest.MonkeyPatch
+class FullDisk:
+    """Refuses the files with these names as a full disk does, after their first bytes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.refused: set[str] = set()
+        whole = checkpoint._whole
+
+        @contextmanager
+        def until_full(path: Path, *args: Any, **kwargs: Any) -> Iterator[BinaryIO]:
+            with whole(path, *args, **kwargs) as file:
+                yield file
+                if path.name in self.refused:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(checkpoint, "_whole", until_full)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
+    return FullDisk(monkeypatch)
+
+
+def log(store: RunStore, run: Run) -> str:
+    return (store.folder(run.id) / job.LOG).read_text()
+
+
+def test_training_goes_on_while_checkpoints_do_not_fit_the_disk_and_the_log_says_so(
+    store: RunStore, undisturbed: Run, full_disk: FullDisk
 ) -> None:
-    save = checkpoint.save
+    full_disk.refused = {"checkpoint.pt"}
+    run = job.execute(store, Library(store.root), foreground(store).id)
+    assert_as_undisturbed(store, run, undisturbed)
+    assert [line.split(" of select")[0] for line in log(store, run).splitlines()] == [
+        f"The checkpoint after epoch {epoch}" for epoch in (1, 2, 3)
+    ]
+    assert "(No space left on device)" in log(store, run)
+    assert sorted(path.name for path in store.folder(run.id).iterdir()) == ["log.txt", "ranks.npz", "weights.pt"]
 
-    def fill_the_disk(folder: Path, state: Any) -> None:
-        if state["epoch"] == 2:
-            raise OSError(28, "No space left on device")
-        save(folder, state)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "save", fill_the_disk)
-        run = job.execute(store, Library(store.root), foreground(store).id)
-    assert run.state == "failed" and run.epoch == 2
-    assert_as_undisturbed(store, resume(store, run), undisturbed)
+def test_run_that_ends_while_the_disk_is_full_resumes_from_its_last_checkpoint(
+    store: RunStore, undisturbed: Run, full_disk: FullDisk
+) -> None:
+    def on_report(report: EpochReport) -> None:
+        full_disk.refused = {"checkpoint.pt"}  # from epoch 2 on
+        if report.epoch == 3:
+            raise SystemExit(143)
+
+    run = claimed(store)
+    with pytest.raises(SystemExit):
+        job.execute(store, Library(store.root), run.id, on_report)
+    assert sorted(path.name for path in store.folder(run.id).iterdir()) == ["checkpoint.pt", "log.txt"]
+    full_disk.refused = set()
+    trained: list[int] = []
+    store.claim(1)
+    ended = job.execute(store, Library(store.root), run.id, lambda report: trained.append(report.epoch))
+    assert trained == [2, 3]
+    assert_as_undisturbed(store, ended, undisturbed)
+
+
+@pytest.mark.parametrize("file", ["ranks.npz", "weights.pt"])
+def test_run_that_cannot_be_finished_on_a_full_disk_fails_with_a_sentence_and_keeps_its_checkpoint(
+    store: RunStore, undisturbed: Run, full_disk: FullDisk, file: str
+) -> None:
+    full_disk.refused = {file}
+    run = job.execute(store, Library(store.root), foreground(store).id)
+    assert (run.state, run.error) == (
+        "failed",
+        "The run could not use its files (No space left on device); mend that and resume it.",
+    )
+    left = {path.name for path in store.folder(run.id).iterdir()}
+    assert {"checkpoint.pt", "checkpoint.prev.pt", "log.txt"} <= left and not any(
+        name.endswith(".tmp") for name in left
+    )
+    full_disk.refused = set()
+    trained: list[int] = []
+    store.requeue(run.id)
+    store.claim(1)
+    ended = job.execute(store, Library(store.root), run.id, lambda report: trained.append(report.epoch))
+    assert trained == []
+    assert_as_undisturbed(store, ended, undisturbed)
 
 
 def test_cancelled_run_stops_at_a_batch_and_resumes_to_the_same_result(store: RunStore, undisturbed: Run) -> None:
@@ -164,6 +232,8 @@ def test_run_with_a_damaged_checkpoint_resumes_from_an_earlier_one(
     for name in damaged:
         (store.folder(run.id) / name).write_bytes(b"PK\x03\x04 torn")
     assert_as_undisturbed(store, resume(store, run), undisturbed)
+    told = [line.split(",")[0] for line in log(store, run).splitlines() if "damaged" in line]
+    assert told == [f"{name} is damaged (BadZipFile)" for name in damaged]
 
 
 def test_store_is_asked_about_a_cancel_rarely(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,16 +35,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paper": {"config"},
     "compare": {"errors", "config", "data", "evaluation", "runs", "workspace", "paper"},
     "suites": {"errors", "config", "data", "evaluation", "runs", "workspace", "compare"},
+    "sweeps": {
+        *("errors", "config", "data", "evaluation", "training.report", "runs", "workspace", "compare", "suites"),
+    },
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "paper", "compare", "suites", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "paper", "compare", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "sweeps", "demo"),
     },
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.

@@ -1,0 +1,36 @@
+"""Studies of the loss weights λ, and of what goes with them: draw points, train them, tell which are equally good.
+
+Everything is chosen on validation; a study says nothing of test purchases until its choice is finalized.
+"""
+
+from nmtr.sweeps.choosing import finalize, keep
+from nmtr.sweeps.driver import drive, start, stop
+from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
+from nmtr.sweeps.plan import METRICS, SEARCHABLE, Plan, Sampler, simplex
+from nmtr.sweeps.study import Point, PointState, Study, StudyState, create, curve, extend, read, studies
+
+__all__ = [
+    "METRICS",
+    "SEARCHABLE",
+    "Plan",
+    "Point",
+    "PointState",
+    "Sampler",
+    "Sensitivity",
+    "Study",
+    "StudyState",
+    "TradeOff",
+    "create",
+    "curve",
+    "drive",
+    "extend",
+    "finalize",
+    "keep",
+    "read",
+    "sensitivity",
+    "simplex",
+    "start",
+    "stop",
+    "studies",
+    "trade_off",
+]

@@ -1,16 +1,21 @@
-"""The loss weights of three behaviors as one point in a triangle, to be dragged or moved by arrow keys."""
+"""The loss weights of three behaviors as one point in a triangle, to be dragged or moved by arrow keys.
+
+A locked weight holds the point to a line, two hold it where it is.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
+
+from dashboard.simplex import readable, rounded
 
 _HTML = """
 <svg viewBox="0 0 320 286" role="group">
   <polygon class="area" points="60,236 260,236 160,63"></polygon>
   <g class="grid"></g>
+  <line class="track"></line>
   <g class="corners"></g>
   <circle class="halo" r="20"></circle>
   <circle class="point" r="10" tabindex="0" role="slider" aria-label="Loss weights"
@@ -26,6 +31,9 @@ svg { display: block; width: 100%; max-width: 320px; margin: 0 auto; touch-actio
 .grid line { stroke: var(--st-border-color); stroke-width: 1; pointer-events: none; }
 .corners text { fill: var(--st-text-color); font-size: 14px; text-anchor: middle; }
 .corners .weight { font-weight: 650; font-size: 15px; font-variant-numeric: tabular-nums; }
+.corners path { fill: none; stroke: var(--st-text-color); stroke-width: 1.6; }
+.track { stroke: var(--st-primary-color); stroke-width: 2; stroke-dasharray: 5 4; pointer-events: none; }
+.fixed .area, .fixed .point { cursor: not-allowed; }
 .halo { fill: var(--st-primary-color); opacity: 0; pointer-events: none; }
 .point { fill: var(--st-primary-color); stroke: var(--st-background-color); stroke-width: 2.5; cursor: grab;
          outline: none; }
@@ -39,6 +47,7 @@ _JS = """
 const CORNERS = [[60, 236], [260, 236], [160, 63]];
 const LABELS = [[52, 260], [268, 260], [160, 30]];
 const KEYS = {ArrowUp: [-1, -1, 2], ArrowDown: [1, 1, -2], ArrowLeft: [2, -2, 0], ArrowRight: [-2, 2, 0]};
+const PADLOCK = "M-4 0h8v6h-8z M-2.5 0v-2.5a2.5 2.5 0 0 1 5 0v2.5";
 const states = new WeakMap();
 
 function make(tag, attributes) {
@@ -47,21 +56,45 @@ function make(tag, attributes) {
   return element;
 }
 
-function clamp(weights) {
-  const positive = weights.map((weight) => Math.max(weight, 0));
-  const sum = positive.reduce((a, b) => a + b, 0) || 1;
-  const rounded = positive.map((weight) => Math.round(100 * weight / sum) / 100);
-  rounded[2] = Math.round(100 * (1 - rounded[0] - rounded[1])) / 100;
-  return rounded;
+// As `_share` in simplex.py: whole hundredths that sum to `total`, nearest to the parts' proportions.
+function share(total, parts) {
+  const whole = parts.reduce((a, b) => a + b, 0);
+  const exact = parts.map((part) => whole > 0 ? total * part / whole : total / parts.length);
+  const shares = exact.map((value) => Math.floor(value + 1e-9));
+  const order = [...exact.keys()].sort((a, b) => (exact[b] - shares[b]) - (exact[a] - shares[a]) || b - a);
+  const left = total - shares.reduce((a, b) => a + b, 0);
+  for (const i of order.slice(0, left)) shares[i] += 1;
+  return shares;
 }
 
-function weightsAt(svg, event) {
+// The nearest place to `wanted` where the locked weights are as they were; all in hundredths.
+function land(wanted, weights, locked) {
+  const free = [0, 1, 2].filter((i) => !locked[i]);
+  if (free.length < 2) return weights;
+  const held = weights.map((weight, i) => locked[i] ? weight : 0);
+  const room = 100 - held.reduce((a, b) => a + b, 0);
+  const excess = (free.reduce((sum, i) => sum + wanted[i], 0) - room) / free.length;
+  const parts = share(room, free.map((i) => Math.max(wanted[i] - excess, 0)));
+  free.forEach((i, place) => { held[i] = parts[place]; });
+  return held;
+}
+
+function pointed(svg, event) {
   const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   const [[ax, ay], [bx, by], [cx, cy]] = CORNERS;
   const area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy);
   const a = ((by - cy) * (point.x - cx) + (cx - bx) * (point.y - cy)) / area;
   const b = ((cy - ay) * (point.x - cx) + (ax - cx) * (point.y - cy)) / area;
-  return clamp([a, b, 1 - a - b]);
+  return [100 * a, 100 * b, 100 * (1 - a - b)];
+}
+
+// Where a key moves to: by `size` hundredths, along the line that a lock leaves.
+function stepped(weights, locked, key, size) {
+  const free = [0, 1, 2].filter((i) => !locked[i]);
+  const mean = free.reduce((sum, i) => sum + KEYS[key][i], 0) / free.length;
+  const along = free.length === 3 ? KEYS[key] : KEYS[key].map((by) => Math.sign(by - mean));
+  const wanted = weights.map((weight, i) => weight + size * along[i]);
+  return land(wanted.map((weight) => Math.max(weight, 0)), weights, locked);
 }
 
 export default function (component) {
@@ -80,29 +113,54 @@ export default function (component) {
       }
     }
     for (const [x, y] of LABELS) {
-      svg.querySelector(".corners").append(make("text", { x, y }), make("text", { x, y: y + 17, class: "weight" }));
+      const padlock = make("path", { d: PADLOCK, transform: `translate(${x + 25} ${y + 9})` });
+      const texts = [make("text", { x, y }), make("text", { x, y: y + 17, class: "weight" })];
+      svg.querySelector(".corners").append(...texts, padlock);
     }
   }
   const state = states.get(parentElement);
   const texts = [...svg.querySelectorAll(".corners text")];
+  const padlocks = [...svg.querySelectorAll(".corners path")];
+  const shown = (weight) => (weight / 100).toFixed(2);
+
+  function place(weights) {
+    return [0, 1].map((axis) => weights.reduce((sum, weight, i) => sum + weight / 100 * CORNERS[i][axis], 0));
+  }
+
+  function track() {
+    const lock = data.locked.indexOf(true);
+    const ends = [1, 2].map((turn) => {
+      const end = [0, 0, 0];
+      end[lock] = state.weights[lock];
+      end[(lock + turn) % 3] = 100 - end[lock];
+      return place(end);
+    });
+    return { x1: ends[0][0], y1: ends[0][1], x2: ends[1][0], y2: ends[1][1] };
+  }
 
   function draw() {
-    const along = (axis) => state.weights.reduce((sum, weight, i) => sum + weight * CORNERS[i][axis], 0);
-    const [x, y] = [along(0), along(1)];
+    const [x, y] = place(state.weights);
     for (const circle of [point, halo]) { circle.setAttribute("cx", x); circle.setAttribute("cy", y); }
     state.weights.forEach((weight, i) => {
       texts[2 * i].textContent = data.names[i];
-      texts[2 * i + 1].textContent = weight.toFixed(2).replace(/^0/, "");
+      texts[2 * i + 1].textContent = shown(weight).replace(/^0/, "");
+      padlocks[i].style.display = data.locked[i] ? "" : "none";
     });
-    point.setAttribute("aria-valuenow", state.weights[2]);
-    const spoken = data.names.map((name, i) => `${name} ${state.weights[i].toFixed(2)}`);
+    const locks = data.locked.filter((lock) => lock).length;
+    const line = svg.querySelector(".track");
+    line.style.display = locks === 1 ? "" : "none";
+    if (locks === 1) for (const [name, value] of Object.entries(track())) line.setAttribute(name, value);
+    svg.classList.toggle("fixed", locks > 1);
+    point.setAttribute("aria-disabled", locks > 1);
+    point.setAttribute("aria-valuenow", shown(state.weights[2]));
+    const spoken = data.names.map((name, i) => `${name} ${shown(state.weights[i])}${data.locked[i] ? " locked" : ""}`);
     point.setAttribute("aria-valuetext", spoken.join(", "));
   }
 
   function send() {
     clearTimeout(state.timer);
     state.timer = null;
-    setStateValue("weights", state.weights);
+    setStateValue("weights", state.weights.map((weight) => weight / 100));
   }
 
   if (!state.dragging && state.timer === null) state.weights = data.weights;
@@ -114,13 +172,13 @@ export default function (component) {
     svg.classList.add("dragging");
     svg.setPointerCapture(event.pointerId);
     point.focus({ preventScroll: true });
-    state.weights = weightsAt(svg, event);
+    state.weights = land(pointed(svg, event), state.weights, data.locked);
     draw();
     event.preventDefault();
   };
   svg.onpointermove = (event) => {
     if (!state.dragging) return;
-    state.weights = weightsAt(svg, event);
+    state.weights = land(pointed(svg, event), state.weights, data.locked);
     draw();
   };
   svg.onpointerup = svg.onpointercancel = () => {
@@ -132,8 +190,7 @@ export default function (component) {
   point.onkeydown = (event) => {
     if (!(event.key in KEYS)) return;
     event.preventDefault();
-    const size = event.shiftKey ? 0.05 : 0.01;
-    state.weights = clamp(state.weights.map((weight, i) => weight + size * KEYS[event.key][i]));
+    state.weights = stepped(state.weights, data.locked, event.key, event.shiftKey ? 5 : 1);
     draw();
     clearTimeout(state.timer);
     state.timer = setTimeout(send, 300);
@@ -146,21 +203,19 @@ _triangle = st.components.v2.component("nmtr_triangle", html=_HTML, css=_CSS, js
 
 
 def triangle(
-    names: Sequence[str], weights: Sequence[float], on_change: Callable[[list[float]], None], key: str
+    names: Sequence[str],
+    weights: Sequence[float],
+    locked: Collection[int],
+    on_change: Callable[[list[float]], None],
+    key: str,
 ) -> None:
     """Draw the triangle; `on_change` gets three weights that sum to 1, whatever the browser sent."""
 
     def moved() -> None:
-        weights = checked(st.session_state[key].get("weights"))
-        if weights is not None:
-            on_change(weights)
+        wanted = readable(st.session_state[key].get("weights"), 3)
+        if wanted is not None:
+            on_change(wanted)
 
-    _triangle(key=key, data={"names": list(names), "weights": [round(w, 4) for w in weights]}, on_weights_change=moved)
-
-
-def checked(sent: object) -> list[float] | None:
-    """Three weights of at least 0 that sum to 1, of what the browser sent; None where it cannot be read so."""
-    if not isinstance(sent, list) or len(sent) != 3 or not all(isinstance(weight, int | float) for weight in sent):
-        return None
-    positive = [max(float(weight), 0.0) if math.isfinite(weight) else 0.0 for weight in sent]
-    return [weight / sum(positive) for weight in positive] if 0 < sum(positive) < math.inf else None
+    hundredths = [round(100 * weight) for weight in rounded(weights)]
+    data = {"names": list(names), "weights": hundredths, "locked": [r in locked for r in range(3)]}
+    _triangle(key=key, data=data, on_weights_change=moved)

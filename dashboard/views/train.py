@@ -129,7 +129,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
     with weighing.container(border=True, height="stretch"):
         st.markdown("##### 3 · Weight of each behavior (λ)")
         if "lambdas" in method.options:
-            options["lambdas"] = weights.choose(options["behaviors"], options.get("unit", "gmf"))
+            options["lambdas"] = weights.choose(options["behaviors"], options.get("unit", "gmf"), "train")
         else:
             st.caption(f"{method.label} has one loss or none, so there is nothing to weigh.")
     with st.expander("Advanced", icon=":material/tune:"):

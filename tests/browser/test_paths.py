@@ -101,8 +101,8 @@ def test_a_click_on_a_row_opens_its_cascade_and_the_address_follows(visit: Visit
 def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit, shop: str) -> None:
     page = visit("/train?data=shop")
     point = page.locator("circle.point")
-    target = page.locator(".st-key-weight_2 input")
-    expect(target).to_have_value("0.33")
+    target = page.locator(".st-key-train_weight_2 input")
+    expect(target).to_have_value("0.34")
     point.focus()
     for _ in range(6):
         page.keyboard.press("ArrowUp")
@@ -115,8 +115,37 @@ def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit
     page.mouse.up()
     expect(target).to_have_value("0.00")
     settled(page)
-    enter(page, "weight_2", "0.50")
+    enter(page, "train_weight_2", "0.50")
     expect(point).to_have_attribute("aria-valuetext", "view 0.25, cart 0.25, buy 0.50")
+
+
+def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visit: Visit, shop: str) -> None:
+    page = visit("/train?data=shop")
+    point = page.locator("circle.point")
+    enter(page, "train_weight_0", "0.20")
+    page.get_by_role("button", name="Lock view", exact=True).click()
+    expect(point).to_have_attribute("aria-valuetext", "view 0.20 locked, cart 0.40, buy 0.40")
+    settled(page)
+    point.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowUp")
+    expect(page.locator(".st-key-train_weight_2 input")).to_have_value("0.43")
+    settled(page)
+    area = page.locator("polygon.area").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 0.6)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] - 40, steps=5)  # beyond the target's corner
+    page.mouse.up()
+    expect(point).to_have_attribute("aria-valuetext", "view 0.20 locked, cart 0.00, buy 0.80")
+    expect(page.locator(".st-key-train_weight_2 input")).to_have_value("0.80")
+    settled(page)
+    page.get_by_role("button", name="Lock buy", exact=True).click()
+    expect(point).to_have_attribute("aria-disabled", "true")
+    point.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".st-key-train_weight_1 input")).to_be_disabled()
+    expect(point).to_have_attribute("aria-valuetext", "view 0.20 locked, cart 0.00, buy 0.80 locked")
 
 
 @pytest.mark.parametrize("path", ["/", "/cascade", "/train", "/runs", "/compare", "/sparsity", "/data"])

@@ -18,19 +18,30 @@ def weights(open_page: Open) -> AppTest:
 
 
 def test_weights_keep_the_sum_when_one_is_entered(weights: AppTest) -> None:
-    weights.number_input(key="weight_2").set_value(0.5).run()
-    assert weights.session_state["weights"] == pytest.approx([0.25, 0.25, 0.5])
-    weights.number_input(key="weight_0").set_value(1.0).run()
-    assert weights.session_state["weights"] == pytest.approx([1, 0, 0])
-    weights.number_input(key="weight_0").set_value(0.4).run()
-    assert weights.session_state["weights"] == pytest.approx([0.4, 0.3, 0.3])
+    weights.number_input(key="train_weight_2").set_value(0.5).run()
+    assert weights.session_state["train_weights"] == pytest.approx([0.25, 0.25, 0.5])
+    weights.number_input(key="train_weight_0").set_value(1.0).run()
+    assert weights.session_state["train_weights"] == pytest.approx([1, 0, 0])
+    weights.number_input(key="train_weight_0").set_value(0.4).run()
+    assert weights.session_state["train_weights"] == pytest.approx([0.4, 0.3, 0.3])
+
+
+def test_a_locked_weight_stays_when_another_is_entered(weights: AppTest) -> None:
+    weights.button(key="train_lock_0").click().run()
+    weights.number_input(key="train_weight_2").set_value(0.6).run()
+    assert weights.session_state["train_weights"] == [0.33, 0.07, 0.6]
+    assert weights.number_input(key="train_weight_0").disabled
+    weights.button(key="train_lock_1").click().run()
+    assert all(weights.number_input(key=f"train_weight_{r}").disabled for r in range(3))
+    weights.button(key="train_preset_equal").click().run()
+    assert not weights.number_input(key="train_weight_0").disabled and "exactly 1/3 · 1/3 · 1/3" in words(weights)
 
 
 def test_presets_set_the_weights(weights: AppTest) -> None:
-    weights.button(key="preset_target only").click().run()
-    assert weights.session_state["weights"] == [0, 0, 1]
-    weights.button(key="preset_paper").click().run()
-    assert weights.session_state["weights"] == pytest.approx([1 / 3] * 3)
+    weights.button(key="train_preset_target only").click().run()
+    assert weights.session_state["train_weights"] == [0, 0, 1]
+    weights.button(key="train_preset_paper").click().run()
+    assert weights.session_state["train_weights"] == pytest.approx([1 / 3] * 3)
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("gmf", [0.4, 0.6]), ("mlp", [0.5, 0.5]), ("neumf", [0.4, 0.6])])
@@ -38,29 +49,34 @@ def test_two_behaviors_have_the_papers_weights_by_unit(weights: AppTest, unit: s
     weights.pills[0].set_value(["cart"]).run()
     for behavior in ("cart", "buy"):
         weights.selectbox(key=f"train_unit_{behavior}").set_value(unit).run()
-    weights.button(key="preset_paper").click().run()
-    assert weights.session_state["weights"] == expected
+    weights.button(key="train_preset_paper").click().run()
+    assert weights.session_state["train_weights"] == expected
 
 
 def test_papers_weights_are_not_offered_where_the_paper_has_none(weights: AppTest, open_page: Open) -> None:
     weights.pills[0].set_value(["cart"]).run()
     weights.selectbox(key="train_unit_cart").set_value("mlp").run()
-    assert weights.button(key="preset_paper").disabled and "same unit" in weights.button(key="preset_paper").help
+    assert (
+        weights.button(key="train_preset_paper").disabled
+        and "same unit" in weights.button(key="train_preset_paper").help
+    )
     five = open_page("train", data="five")
-    assert five.button(key="preset_paper").disabled and "these are 5" in five.button(key="preset_paper").help
+    assert (
+        five.button(key="train_preset_paper").disabled and "these are 5" in five.button(key="train_preset_paper").help
+    )
 
 
 def test_two_behaviors_have_one_slider(weights: AppTest) -> None:
     weights.pills[0].set_value(["cart"]).run()
-    weights.slider(key="weight_slider").set_value(0.25).run()
-    assert weights.session_state["weights"] == pytest.approx([0.75, 0.25])
+    weights.slider(key="train_weight_slider").set_value(0.25).run()
+    assert weights.session_state["train_weights"] == pytest.approx([0.75, 0.25])
 
 
 def test_four_and_more_behaviors_have_sliders_that_keep_the_sum(open_page: Open) -> None:
     app = open_page("train", data="five")
-    app.slider(key="weight_4").set_value(0.6).run()
-    assert app.session_state["weights"] == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.6])
-    assert [round(app.slider(key=f"weight_{r}").value, 2) for r in range(5)] == [0.1, 0.1, 0.1, 0.1, 0.6]
+    app.slider(key="train_weight_4").set_value(0.6).run()
+    assert app.session_state["train_weights"] == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.6])
+    assert [round(app.slider(key=f"train_weight_{r}").value, 2) for r in range(5)] == [0.1, 0.1, 0.1, 0.1, 0.6]
 
 
 def test_the_loss_is_left_to_the_core_unless_one_is_chosen(weights: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +124,7 @@ def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
         return workspace.runs.create(config.resolve(("view", "cart", "buy")), workspace.data.info("shop").fingerprint)
 
     monkeypatch.setattr(Workspace, "submit", submit)
-    weights.number_input(key="weight_2").set_value(0.5).run()
+    weights.number_input(key="train_weight_2").set_value(0.5).run()
     weights.selectbox(key="train_unit_cart").set_value("mlp").run()
     weights.number_input(key="train_epochs").set_value(7).run()
     weights.button(key="start").click().run()

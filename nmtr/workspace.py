@@ -69,10 +69,11 @@ class Workspace:
             return None
         return info if info.fingerprint == run.fingerprint else None
 
-    def submit(self, config: RunConfig) -> Run:
-        """Queue a run; a supervisor trains it in a process of its own."""
+    def submit(self, config: RunConfig, *, priority: int = 0, owner: str | None = None) -> Run:
+        """Queue a run; a supervisor trains it in a process of its own. Its owner is $NMTR_OWNER's unless named here."""
         resolved, info = self.prepare(config)
-        run = self.runs.create(resolved, info.fingerprint)
+        owner = os.environ.get("NMTR_OWNER", "") if owner is None else owner
+        run = self.runs.create(resolved, info.fingerprint, priority=priority, owner=owner)
         self.start_worker()
         return run
 
@@ -116,6 +117,11 @@ class Workspace:
         self.start_worker()
         return run
 
+    def resume_queue(self) -> None:
+        """Start runs of the queue again, after `runs.queue.pause()`."""
+        self.runs.queue.resume()
+        self.start_worker()
+
     def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with everything it left."""
         self.runs.delete(run_id)
@@ -131,7 +137,7 @@ class Workspace:
         """Make sure that a supervisor looks after what is queued or running here."""
         from nmtr.runs.supervisor import ensure_running
 
-        if self.runs.list("queued", "running"):
+        if self.runs.queue.has_work():
             ensure_running(self.home)
 
     def fitted(self, run_id: str) -> Fitted:

@@ -128,6 +128,27 @@ def test_submitted_run_is_queued_resolved_and_a_supervisor_is_asked_for(
     assert woken == [workspace.home]
 
 
+def test_submitted_run_belongs_to_whom_the_environment_or_the_caller_names(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NMTR_OWNER", raising=False)
+    assert workspace.submit(RunConfig.parse(SMALL)).owner == ""
+    monkeypatch.setenv("NMTR_OWNER", "ann")
+    assert workspace.submit(RunConfig.parse(SMALL), priority=2).owner == "ann"
+    assert workspace.submit(RunConfig.parse(SMALL), owner="bob").owner == "bob"
+    assert [run.owner for run in workspace.runs.line()] == ["ann", "", "bob"]
+
+
+def test_worker_is_asked_for_when_the_queue_goes_on_and_not_while_it_is_paused(
+    workspace: Workspace, woken: list[Path]
+) -> None:
+    workspace.runs.queue.pause()
+    workspace.submit(RunConfig.parse(SMALL))
+    assert woken == []
+    workspace.resume_queue()
+    assert woken == [workspace.home]
+
+
 def test_foreground_run_that_fails_raises_its_sentence_and_stays_as_a_failed_run(workspace: Workspace) -> None:
     config = RunConfig.parse(SMALL | {"l2_embeddings": 1e300})
     with pytest.raises(RunError, match="train with a lower learning rate"):

@@ -5,8 +5,12 @@ A failed or cancelled run can be resumed: it is queued again and goes on from it
 never changes; it can only be deleted. Every step is one statement that names the states it may start from, so of two
 processes that try the same step one succeeds and the other gets a RunError that says what state the run is in.
 
-Queue. `claim` takes the oldest queued run, and none while as many as allowed are running. A foreground run was never
-queued: it is running from the start, in the process that created it, and counts for nobody's limit.
+Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
+while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
+without an owner counts for no owner's limit. `create` gives priority and owner, `move` a queued run another priority.
+While as many wait as $NMTR_QUEUE_CAP allows, `create` and `requeue` refuse another; `release` never does. A pause ends
+no run. A foreground run was never queued: it is running from the start, in the process that created it, whether the
+queue is paused or full, and counts for nobody's limit.
 
 Process. A running run belongs to one process, known by its pid and start time. The child that a supervisor spawned
 takes its run with `attach`, which succeeds once. A process that is told to end gives its run back with `release`; for
@@ -14,7 +18,8 @@ one that ended without a word the supervisor does, and it counts such deaths unt
 finished before.
 
 Cancel. A queued run is cancelled at once. A running one is flagged; its process learns that from `beat` and calls
-`cancelled`. A run that is finished before it learns of the flag is done.
+`cancelled`. A run that is finished before it learns of the flag is done. Of several reasons that are given for a cancel
+the first is kept, until the run is done or resumed.
 
 Reports. The series holds one report for each phase and epoch, in the order of training, and describes the model as it
 is: when epochs are trained again, after a resume from an earlier checkpoint, their new reports take the place of the
@@ -41,7 +46,7 @@ from sqlalchemy import ColumnElement, Row, case, delete, func, insert, select, u
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
 from nmtr.evaluation.result import Result
-from nmtr.runs import process
+from nmtr.runs import limits, process, queue
 from nmtr.runs.schema import open_database, reports, runs
 from nmtr.training.report import EpochReport
 
@@ -98,6 +103,7 @@ class RunStore:
         """Open the store, or make an empty one; RunError where that cannot be done."""
         self.root = root
         self._engine = open_database(root / "nmtr.db")
+        self.queue = queue.Queue(self._engine)
 
     def close(self) -> None:
         """Close the connections; the store can still be used, and opens new ones."""
@@ -119,6 +125,11 @@ class RunStore:
         with self._engine.connect() as db:
             return tuple(map(_run, db.execute(query.where(runs.c.state.in_(states)) if states else query)))
 
+    def line(self) -> tuple[Run, ...]:
+        """The queued runs, the one that is next first."""
+        with self._engine.connect() as db:
+            return tuple(map(_run, db.execute(select(runs).where(queue.QUEUED).order_by(*queue.IN_LINE))))
+
     def reports(self, run_id: str, since: int = 0) -> tuple[EpochReport, ...]:
         """The run's reports in the order of training, without the first `since`: those that the caller has."""
         query = select(reports.c.report).where(reports.c.run == run_id).order_by(reports.c.number)
@@ -133,8 +144,13 @@ class RunStore:
 
     # The life of a run
 
-    def create(self, config: RunConfig, fingerprint: str, foreground: bool = False) -> Run:
-        """A new run of a resolved config: queued, or, in the foreground, running in this process."""
+    def create(
+        self, config: RunConfig, fingerprint: str, foreground: bool = False, *, priority: int = 0, owner: str = ""
+    ) -> Run:
+        """A new run of a resolved config: queued, or, in the foreground, running in this process.
+
+        RunError where the queue is full.
+        """
         run_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
         now = time.time()
         values: dict[str, Any] = {
@@ -145,26 +161,35 @@ class RunStore:
             "foreground": foreground,
             "created": now,
             "epochs": config.epochs if config.uses("epochs") else 0,
+            "priority": priority,
+            "owner": owner,
         }
         if foreground:
             values |= {"state": "running", "started": now} | _this_process()
+        cap = limits.queue_cap()
+        statement = insert(runs).values(values) if foreground else queue.enter(values, cap)
         self.folder(run_id).mkdir(parents=True)
         with self._engine.begin() as db:
-            return _run(db.execute(insert(runs).values(values).returning(runs)).one())
+            row = db.execute(statement.returning(runs)).one_or_none()
+        if row is None:
+            self.folder(run_id).rmdir()
+            raise _full(cap)
+        return _run(row)
 
-    def claim(self, slots: int) -> Run | None:
-        """Start the oldest queued run, unless `slots` background runs are running; None if nothing was started."""
-        oldest = select(runs.c.id).where(runs.c.state == "queued").order_by(runs.c.number).limit(1)
-        running = select(func.count()).where(runs.c.state == "running", ~runs.c.foreground)
-        statement = (
-            update(runs)
-            .where(runs.c.id == oldest.scalar_subquery(), runs.c.state == "queued", running.scalar_subquery() < slots)
-            .values(state="running", started=time.time())
-            .returning(runs)
-        )
+    def claim(self, slots: int, per_owner: int | None = None) -> Run | None:
+        """Start the queued run that is next, unless the queue is paused or a limit reached; None if none was started.
+
+        slots: how many background runs may be running; per_owner: how many of those may be of one owner.
+        """
+        statement = queue.claim(slots, per_owner).values(started=time.time()).returning(runs)
         with self._engine.begin() as db:
             row = db.execute(statement).one_or_none()
         return None if row is None else _run(row)
+
+    def move(self, run_id: str, priority: int | None = None) -> Run:
+        """Give a queued run another priority; without one, that which puts it before all others."""
+        given = queue.before_all_others(run_id) if priority is None else priority
+        return self._move(run_id, "moved", ["queued"], priority=given)
 
     def attach(self, run_id: str) -> Run:
         """Take a claimed run for this process; RunError if another process has it."""
@@ -203,20 +228,23 @@ class RunStore:
 
     def finish(self, run_id: str, result: Result) -> Run:
         """Running to done."""
-        values = {"state": "done", "finished": time.time(), "result": result.model_dump(mode="json")}
-        return self._move(run_id, "finished", ["running"], **values)
+        value = result.model_dump(mode="json")
+        return self._move(
+            run_id, "finished", ["running"], state="done", finished=time.time(), result=value, reason=None
+        )
 
     def fail(self, run_id: str, sentence: str) -> Run:
         """Running to failed, for the reason that the sentence gives."""
         return self._move(run_id, "failed", ["running"], state="failed", finished=time.time(), error=sentence)
 
-    def request_cancel(self, run_id: str) -> Run:
-        """Queued to cancelled; a running run is asked to stop."""
+    def request_cancel(self, run_id: str, reason: str | None = None) -> Run:
+        """Queued to cancelled; a running run is asked to stop. `reason` is a sentence for those who did not ask."""
         queued = runs.c.state == "queued"
-        values = {
+        values: dict[str, Any] = {
             "state": case((queued, "cancelled"), else_=runs.c.state),
             "finished": case((queued, time.time()), else_=runs.c.finished),
             "cancel_requested": True,
+            "reason": func.coalesce(runs.c.reason, reason),
         }
         return self._move(run_id, "cancelled", ["queued", "running"], **values)
 
@@ -225,9 +253,14 @@ class RunStore:
         return self._move(run_id, "cancelled", ["running"], state="cancelled", finished=time.time())
 
     def requeue(self, run_id: str) -> Run:
-        """Failed or cancelled to queued, to go on in the background from the last checkpoint."""
-        again = {"foreground": False, "cancel_requested": False, "finished": None, "error": None, "deaths": 0}
-        return self._move(run_id, "resumed", ["failed", "cancelled"], state="queued", **again, **_NO_PROCESS)
+        """Failed or cancelled to queued, to go on in the background from the last checkpoint.
+
+        RunError where the queue is full.
+        """
+        again: dict[str, Any] = {"foreground": False, "cancel_requested": False, "deaths": 0, **_NO_END, **_NO_PROCESS}
+        cap = limits.queue_cap()
+        states: tuple[State, ...] = ("failed", "cancelled")
+        return self._move(run_id, "resumed", states, queue.room(cap), otherwise=_full(cap), state="queued", **again)
 
     def release(self, run: Run, *, died: bool = False) -> Run:
         """Running to queued, for a process that ends or has died; RunError if the run is no longer that process's."""
@@ -243,26 +276,45 @@ class RunStore:
             raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
 
-    def _move(self, run_id: str, verb: str, states: Sequence[State], *same: ColumnElement[bool], **values: Any) -> Run:
-        """The one statement of a transition from one of the states; RunError if the run is in none of them."""
-        statement = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states), *same).values(values)
+    def _move(
+        self,
+        run_id: str,
+        verb: str,
+        states: Sequence[State],
+        *conditions: ColumnElement[bool],
+        otherwise: RunError | None = None,
+        **values: Any,
+    ) -> Run:
+        """The one statement of a transition from one of the states; RunError if the run is in none of them.
+
+        `otherwise` is raised where the state is right and a condition is not; without it, that the run is another's.
+        """
+        statement = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states), *conditions).values(values)
         with self._engine.begin() as db:
             row = db.execute(statement.returning(runs)).one_or_none()
         if row is None:
-            raise self._refusal(run_id, verb, states)
+            raise self._refusal(run_id, verb, states, otherwise)
         return _run(row)
 
-    def _refusal(self, run_id: str, verb: str, states: Sequence[State]) -> RunError:
+    def _refusal(self, run_id: str, verb: str, states: Sequence[State], otherwise: RunError | None = None) -> RunError:
         run = self.get(run_id)
         if run.state in states:
-            return RunError(
+            return otherwise or RunError(
                 f"A run can be {verb} by one process only; run {run_id} belongs to another (pid {run.pid})."
             )
         advice = ", so cancel it first" if run.state == "running" else ""
         return RunError(f"A run must be {' or '.join(states)} to be {verb}; run {run_id} is {run.state}{advice}.")
 
 
+_NO_END: dict[str, None] = {"finished": None, "error": None, "reason": None}
 _NO_PROCESS: dict[str, None] = {"pid": None, "process_started": None, "heartbeat": None}
+
+
+def _full(cap: int) -> RunError:
+    return RunError(
+        f"The queue takes {cap} runs at most, and as many wait: let some of them train, cancel some, "
+        "or set NMTR_QUEUE_CAP higher."
+    )
 
 
 def _this_process() -> dict[str, Any]:

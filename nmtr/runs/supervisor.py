@@ -10,7 +10,6 @@ children too and gives their runs back to the queue, for the next supervisor to 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -21,8 +20,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nmtr.errors import ConfigError, RunError
-from nmtr.runs import process
+from nmtr.errors import RunError
+from nmtr.runs import limits, process
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run, RunStore
 
@@ -54,7 +53,7 @@ def ensure_running(home: Path, slots: int | None = None) -> None:
 
 
 class Supervisor:
-    """Runs what is queued in one home, `slots` at a time ($NMTR_JOBS, else 1)."""
+    """Runs what is queued in one home, `slots` at a time ($NMTR_JOBS, else 1) and $NMTR_JOBS_PER_OWNER of one owner."""
 
     def __init__(
         self,
@@ -64,7 +63,8 @@ class Supervisor:
     ) -> None:
         """`job` is the command of a child, to be followed by the home and the run's id."""
         self._home, self._job = home, job
-        self._slots = slots or _slots()
+        self._slots = slots or limits.slots()
+        self._per_owner = limits.per_owner()
         self._store = RunStore(home)
         self._children: dict[str, subprocess.Popen[bytes]] = {}  # by run
         self._asked: dict[str, float] = {}  # run -> when its process was asked to end
@@ -77,11 +77,12 @@ class Supervisor:
                     self._work(idle)
             except Timeout:
                 return False
-            # Who queued a run after the last look saw the lock held, and relies on this supervisor.
-            if not self._store.list("queued"):
+            # Who queued a run, or ended the pause, after the last look saw the lock held and relies on this supervisor.
+            if not self._store.queue.has_work():
                 return True
 
     def _work(self, idle: float) -> None:
+        self._store.queue.served(self._slots, self._per_owner)
         last_work = time.monotonic()
         try:
             while True:
@@ -102,7 +103,7 @@ class Supervisor:
                 settle(self._store, run)
             elif run.cancel_requested and not run.foreground:
                 self._end(run)
-        while claimed := self._store.claim(self._slots):
+        while claimed := self._store.claim(self._slots, self._per_owner):
             self._spawn(claimed)
         return bool(running or self._children)
 
@@ -168,13 +169,6 @@ def settle(store: RunStore, run: Run, *, died: bool = True) -> None:
 def _lock(home: Path) -> FileLock:
     home.mkdir(parents=True, exist_ok=True)
     return FileLock(home / "supervisor.lock")
-
-
-def _slots() -> int:
-    given = os.environ.get("NMTR_JOBS", "1")
-    if not given.isdecimal() or int(given) < 1:
-        raise ConfigError(f"NMTR_JOBS must be a number of at least 1: how many runs train at once; got {given}.")
-    return int(given)
 
 
 def main() -> None:

@@ -40,9 +40,11 @@ STEPS: dict[str, Callable[[RunStore, Run], object]] = {
     "cancelled": lambda store, run: store.cancelled(run.id),
     "requeue": lambda store, run: store.requeue(run.id),
     "release": lambda store, run: store.release(run),
+    "move": lambda store, run: store.move(run.id),
 }
 ALLOWED: dict[tuple[State, str], State] = {
     ("queued", "request_cancel"): "cancelled",
+    ("queued", "move"): "queued",
     ("running", "report"): "running",
     ("running", "finish"): "done",
     ("running", "fail"): "failed",
@@ -202,6 +204,23 @@ def test_resumed_run_keeps_its_series_and_loses_its_end(store: RunStore) -> None
     assert not again.foreground and again.epoch == 1
     assert store.reports(run.id) == (report(1),)
     assert (claim := store.claim(1)) is not None and claim.id == run.id
+
+
+def test_reason_of_a_cancel_is_the_first_that_was_given_until_the_run_is_resumed(store: RunStore) -> None:
+    run = running(store)
+    assert store.request_cancel(run.id).reason is None
+    assert store.request_cancel(run.id, "It was pruned.").reason == "It was pruned."
+    store.request_cancel(run.id, "The study was stopped.")
+    store.request_cancel(run.id)
+    assert store.cancelled(run.id).reason == "It was pruned."
+    assert store.requeue(run.id).reason is None
+    assert store.request_cancel(run.id, "It was pruned.").reason == "It was pruned.", "of a queued run, too"
+
+
+def test_run_that_is_done_before_it_learns_of_a_cancel_has_no_reason(store: RunStore) -> None:
+    run = running(store)
+    store.request_cancel(run.id, "It was pruned.")
+    assert store.finish(run.id, result()).reason is None
 
 
 def test_release_of_a_run_that_another_process_has_taken_is_refused(store: RunStore) -> None:

@@ -14,7 +14,6 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from nmtr.errors import ConfigError
 from nmtr.runs import job, process, schema, supervisor
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.supervisor import Supervisor, ensure_running
@@ -54,7 +53,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
 
 
 @contextmanager
-def supervising(home: Path, slots: int = 1) -> Iterator[None]:
+def supervising(home: Path, slots: int | None = 1) -> Iterator[None]:
     """A supervisor in a thread, until it has nothing left to do."""
     thread = Thread(target=Supervisor(home, slots, JOB).run, kwargs={"idle": 0}, daemon=True)
     thread.start()
@@ -293,11 +292,38 @@ def test_run_whose_process_cannot_be_started_fails_with_a_sentence(store: RunSto
     assert (error := store.get(run.id).error) is not None and "could not be started (No such file" in error
 
 
-@pytest.mark.parametrize("given", ["0", "-1", "two", ""])
-def test_number_of_slots_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv("NMTR_JOBS", given)
-    with pytest.raises(ConfigError, match="NMTR_JOBS must be a number of at least 1"):
-        Supervisor(tmp_path)
+def test_paused_queue_is_left_alone_and_keeps_no_supervisor(store: RunStore, value: float) -> None:
+    run = submit(store)
+    store.queue.pause()
+    assert Supervisor(store.root, job=JOB).run(idle=0)
+    assert store.get(run.id).state == "queued"
+    store.queue.resume()
+    assert Supervisor(store.root, job=JOB).run(idle=0)
+    assert_done(store.get(run.id), value)
+
+
+def test_run_that_trains_when_the_queue_is_paused_is_trained_to_its_end(store: RunStore, value: float) -> None:
+    run, waiting = submit(store, "gated"), submit(store)
+    with supervising(store.root):
+        in_second_epoch(store, run)
+        store.queue.pause()
+        (store.root / GO).touch()
+    assert_done(store.get(run.id), value)
+    assert store.get(waiting.id).state == "queued"
+
+
+def test_supervisor_holds_to_the_limits_that_it_was_started_with_and_says_them(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NMTR_JOBS", "2")
+    monkeypatch.setenv("NMTR_JOBS_PER_OWNER", "1")
+    runs = [store.create(config("gated"), FINGERPRINT, owner=owner) for owner in ("ann", "ann", "bob")]
+    with supervising(store.root, slots=None):
+        eventually(lambda: len(store.list("running")) == 2)
+        assert [store.get(run.id).state for run in runs] == ["running", "queued", "running"]
+        assert (state := store.queue.state()).slots == 2 and state.per_owner == 1
+        (store.root / GO).touch()
+    assert [store.get(run.id).state for run in runs] == ["done"] * 3
 
 
 def test_ensure_running_starts_one_supervisor_that_outlives_its_caller(store: RunStore) -> None:

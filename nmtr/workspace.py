@@ -16,6 +16,7 @@ from nmtr.data.library import DatasetInfo, Library
 from nmtr.errors import DataError, RunError
 from nmtr.estimate import Estimate, check_capacity, estimate
 from nmtr.runs.store import Run, RunStore
+from nmtr.runs.waiting import Place, places
 from nmtr.training.report import EpochReport
 
 if TYPE_CHECKING:
@@ -54,12 +55,37 @@ class Workspace:
     def estimate(self, config: RunConfig) -> Estimate:
         """What a run of this config will take; raises as `submit` would."""
         resolved, info = self.prepare(config)
+        return estimate(resolved, info, self._finished())
+
+    def places(self) -> dict[str, Place]:
+        """Where each run of the background that waits or trains stands in line, by id, and when it may start and end.
+
+        By `nmtr.estimate`, for the epochs that are left: most runs stop before that.
+        """
+        line = self.runs.line()
+        running = [run for run in self.runs.list("running") if not run.foreground]
+        trained, finished = self.runs.epochs_trained(), self._finished() if line or running else []
+        whole: dict[str, float] = {}  # seconds, of runs that differ in what costs no time
+        left = {}
+        for run in (*running, *line):
+            config = run.config
+            alike = config.model_copy(update={"seed": 0, "lambdas": None}).model_dump_json() + run.fingerprint
+            if alike not in whole:
+                info = self._trained_on(run)  # without its data set it fails at once
+                whole[alike] = estimate(config, info, finished).seconds if info else 0.0
+            epochs = config.epochs * (2 if config.refit else 1) if config.uses("epochs") else 0
+            share = trained.get(run.id, 0) / epochs if epochs else 0.0
+            left[run.id] = whole[alike] * max(0.0, 1 - share)
+        return places(running, line, left, self.runs.queue.state())
+
+    def _finished(self) -> list[tuple[RunConfig, DatasetInfo, float]]:
+        """Config, data set and seconds an epoch of the runs that finished here, for estimates to learn from."""
         finished = []
         for run in self.runs.list("done"):
             trained_on = self._trained_on(run)
             if trained_on and run.result and run.result.seconds_per_epoch:
                 finished.append((run.config, trained_on, run.result.seconds_per_epoch))
-        return estimate(resolved, info, finished)
+        return finished
 
     def _trained_on(self, run: Run) -> DatasetInfo | None:
         """The run's data set, where it is still here as it was."""

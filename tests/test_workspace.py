@@ -18,8 +18,10 @@ from nmtr.errors import CapacityError, ConfigError, DataError, NmtrError, RunErr
 from nmtr.explain import explain, recommend
 from nmtr.runs import checkpoint
 from nmtr.runs.store import Run
+from nmtr.runs.waiting import Place
 from nmtr.workspace import Workspace, default_home
 from tests.conftest import random_dataset
+from tests.runs.fakes import report
 
 SMALL = {"data": "shop", "embedding_size": 4, "epochs": 2, "threads": 1}
 
@@ -147,6 +149,31 @@ def test_worker_is_asked_for_when_the_queue_goes_on_and_not_while_it_is_paused(
     assert woken == []
     workspace.resume_queue()
     assert woken == [workspace.home]
+
+
+def test_places_are_by_the_estimate_of_what_is_left_before_each_run(workspace: Workspace) -> None:
+    config = RunConfig.parse(SMALL | {"epochs": 40})
+    first, second = (workspace.submit(config) for _ in range(2))
+    each = workspace.estimate(config).seconds
+    placed = workspace.places()
+    assert (placed[first.id].number, placed[first.id].starts) == (1, 0)
+    assert placed[first.id].ends == placed[second.id].starts == pytest.approx(each)
+    workspace.runs.claim(1)
+    for epoch in range(1, 11):
+        workspace.runs.report(first.id, report(epoch))
+    placed = workspace.places()
+    assert placed[first.id].number == 0 and placed[second.id].number == 1
+    assert placed[second.id].starts == placed[first.id].ends == pytest.approx(each * 30 / 40)
+    assert placed[second.id].ends == pytest.approx(each * 70 / 40)
+    workspace.runs.queue.pause()
+    assert workspace.places()[second.id].starts is None
+
+
+def test_places_have_no_foreground_runs_and_do_not_miss_data_sets_that_are_gone(workspace: Workspace) -> None:
+    waiting = workspace.submit(RunConfig.parse(SMALL))
+    workspace.start(RunConfig.parse(SMALL))
+    workspace.data.remove("shop")
+    assert workspace.places() == {waiting.id: Place(1, 0, 0)}
 
 
 def test_foreground_run_that_fails_raises_its_sentence_and_stays_as_a_failed_run(workspace: Workspace) -> None:

@@ -136,6 +136,13 @@ class RunStore:
         with self._engine.connect() as db:
             return tuple(map(EpochReport.model_validate, db.scalars(query.offset(since))))
 
+    def epochs_trained(self) -> dict[str, int]:
+        """How many epochs, of all phases, the reports of each queued or running run tell of; without those of none."""
+        live = select(runs.c.id).where(runs.c.state.in_(("queued", "running")))
+        query = select(reports.c.run, func.count()).where(reports.c.run.in_(live)).group_by(reports.c.run)
+        with self._engine.connect() as db:
+            return {run: count for run, count in db.execute(query)}
+
     def folder(self, run_id: str) -> Path:
         """Where the run's files are."""
         if not _ID.fullmatch(run_id):

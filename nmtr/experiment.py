@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset, IntArray
@@ -217,16 +217,25 @@ def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tenso
     parts = _split(chosen, config, validation=not config.refit)
     if not config.uses("epochs"):
         return contract.rule(config).rule(config, parts.train), parts
-    method = contract.trained(config)
-    with torch.device("meta"):  # shapes only: the weights replace what would be drawn
-        model = method.build(config, chosen.num_users, chosen.num_items)
+    model = _unfilled(config, chosen.num_users, chosen.num_items)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if expected != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
         raise RunError(
             f"the run's weights must fit data set {dataset.name} and its config, and do not: train it again."
         )
     model.load_state_dict(weights, assign=True)
-    return method.scorer(model), parts
+    return contract.trained(config).scorer(model), parts
+
+
+def expected_weights(config: RunConfig, num_users: int, num_items: int) -> dict[str, Tensor]:
+    """The tensors, on the meta device, that a finished run of this resolved config has; none of a rule."""
+    return _unfilled(config, num_users, num_items).state_dict() if config.uses("epochs") else {}
+
+
+def _unfilled(config: RunConfig, num_users: int, num_items: int) -> nn.Module:
+    """The model in shapes only: nothing is drawn, and nothing takes memory."""
+    with torch.device("meta"):
+        return contract.trained(config).build(config, num_users, num_items)
 
 
 def _split(dataset: Dataset, config: RunConfig, *, validation: bool) -> Split:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo, Library
@@ -83,7 +83,8 @@ class Workspace:
         finished = []
         for run in self.runs.list("done"):
             trained_on = self._trained_on(run)
-            if trained_on and run.result and run.result.seconds_per_epoch:
+            # A run without a process came from elsewhere, where epochs took another time.
+            if trained_on and run.pid and run.result and run.result.seconds_per_epoch:
                 finished.append((run.config, trained_on, run.result.seconds_per_epoch))
         return finished
 
@@ -94,6 +95,10 @@ class Workspace:
         except DataError:
             return None
         return info if info.fingerprint == run.fingerprint else None
+
+    def has_data_of(self, run: Run) -> bool:
+        """Whether the data set that the run was trained on is here, as it was then."""
+        return self._trained_on(run) is not None
 
     def submit(self, config: RunConfig, *, priority: int = 0, owner: str | None = None) -> Run:
         """Queue a run; a supervisor trains it in a process of its own. Its owner is $NMTR_OWNER's unless named here."""
@@ -202,6 +207,31 @@ class Workspace:
                 f"but its weights give {test[differing[0]]:.4f}: its files were changed, so train it again."
             )
         return run.result.model_copy(update={"test": test})
+
+    def export_run(self, run_id: str, file: BinaryIO) -> None:
+        """Write a finished run as one archive (`nmtr.runs.archive`); RunError where it is not done or damaged."""
+        from nmtr.runs import archive
+
+        run = self._done(run_id)
+        archive.write(archive.contents_of(self.runs, run, self._trained_on(run)), file)
+
+    def import_run(self, file: BinaryIO, name: str) -> tuple[Run, bool]:
+        """Add the run in an archive that goes by this name, verified; the run, and False where it was here already.
+
+        Raises RunError where the archive is not whole or does not fit itself, or another run has the id; nothing is
+        left then. Its data set need not be here.
+        """
+        from nmtr.experiment import expected_weights
+        from nmtr.runs import archive
+
+        contents = archive.read(file, name, expected_weights)
+        run_id = contents.saved.id
+        there = next((run for run in self.runs.list() if run.id == run_id), None)
+        if there is None:
+            return archive.bring(self.runs, contents), True
+        if there.state == "done" and archive.same(archive.contents_of(self.runs, there, contents.data), contents):
+            return there, False
+        raise RunError(f"run {run_id} of {name} is here already, with other content: delete that one first.")
 
     def _done(self, run_id: str) -> Run:
         run = self.runs.get(run_id)

@@ -120,7 +120,7 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
         "visited",
         choice.where,
     )
-    seen = share(board.visited_users / board.test_users)
+    seen = share((board.visited_users or 0) / board.test_users)
     st.caption(
         f"{seen} of the test shoppers had visited it. Standard leaves those visits in the training data: a model that "
         "lists them again scores well on that part without foretelling anything."

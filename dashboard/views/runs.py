@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, live, parts, state
+from dashboard import archives, charts, live, parts, state
 from dashboard.words import duration, metric, plain
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
@@ -37,6 +37,7 @@ def page() -> None:
             "train",
             ":material/play_arrow:",
         )
+        archives.take()
         return
     before = [(run.id, run.state) for run in runs]
 
@@ -49,6 +50,7 @@ def page() -> None:
             _tables(now)
 
     tables()
+    archives.take()
 
 
 def _tables(runs: Sequence[Run]) -> None:
@@ -179,6 +181,8 @@ def _actions(run: Run) -> None:
                 on_click=state.attempt,
                 args=(workspace.resume, run.id),
             )
+        if run.state == "done":
+            archives.export(run)
         if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
             _log(run)
         if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):

@@ -74,6 +74,8 @@ def _show(found: Leaderboard | Sparsity) -> None:
         _show_groups(found)
     else:
         _show_leaderboard(found)
+        if found.visited_users is None:
+            note(f"who had visited the held-out item is not known: data set {found.data} is not here.")
     note("± half of the 95 % interval over users (bootstrap); p by the paired t-test, corrected by Holm.")
 
 
@@ -97,7 +99,8 @@ def _show_leaderboard(found: Leaderboard) -> None:
                 " ".join(entry.runs),
             ]
         )
-    parts = [f"visited ({found.visited_users:,})", f"not ({found.test_users - found.visited_users:,})"]
+    seen = found.visited_users
+    parts = ["visited", "not"] if seen is None else [f"visited ({seen:,})", f"not ({found.test_users - seen:,})"]
     aside = [*(["best test epoch"] if watched else []), *(["paper's"] if any(printed) else [])]
     table(["model", found.metric, "difference", "p", "sd of seeds", *parts, *aside, *others, "runs"], rows)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
 from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
 from nmtr.config import Protocol
@@ -58,17 +56,14 @@ class Leaderboard(Comparison):
     """Entries of one data set and protocol, the best by the metric first."""
 
     test_users: int
-    visited_users: int
+    visited_users: int | None  # None where the data set, which tells, is not here: then both parts are empty
     entries: tuple[Standing, ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each entry, metric and part of the users."""
         found = []
-        users = {
-            "all": self.test_users,
-            "visited": self.visited_users,
-            "not visited": self.test_users - self.visited_users,
-        }
+        seen = self.visited_users or 0
+        users = {"all": self.test_users, "visited": seen, "not visited": self.test_users - seen}
         for entry in self.entries:
             for part, values in (("all", entry.test), ("visited", entry.visited), ("not visited", entry.not_visited)):
                 for metric, score in values.items():
@@ -121,21 +116,24 @@ def leaderboard(
 
     reference: a run, which joins the others. If not given, what learns and is not NMTR, or else a rule, or else another
     than the leader; of several the best on *validation*, since the best on test would bias all differences.
-    dataset: the runs' own, where the caller has it loaded. Raises NmtrError for
-    runs that cannot be compared, and for an unknown metric.
+    dataset: the runs' own, where the caller has it loaded; without one, here or given, all comes from the ranks and
+    nobody is told apart. Raises NmtrError for runs that cannot be compared, and for an unknown metric.
     """
     ranked, against = _prepared(workspace, run_ids, reference, metric)
     cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
     metrics = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in cutoffs]
     # A behavior that none of the runs could see gives nothing away to them.
     seen_by_some = {behavior for entry in ranked for behavior in entry.config.behaviors}
-    touched = visited(dataset or dataset_of(workspace, ranked[0].runs[0]), seen_by_some)[ranked[0].tested]
-    (everyone,) = scores(ranked, against, metrics, [np.ones_like(touched)])
-    parts = [part for part in (touched, ~touched) if part.any()]
-    by_part = scores(ranked, against, metrics, parts)
+    if dataset is None and ranked[0].config.data in workspace.data.names():
+        dataset = dataset_of(workspace, ranked[0].runs[0])
+    tested = ranked[0].tested
+    touched = None if dataset is None else visited(dataset, seen_by_some)[tested]
+    (everyone,) = scores(ranked, against, metrics, [tested[tested]])
+    parts = [] if touched is None else [part for part in (touched, ~touched) if part.any()]
+    by_part = scores(ranked, against, metrics, parts) if parts else []
     nobody: list[dict[str, Score]] = [{} for _ in ranked]
-    seen = by_part[0] if touched.any() else nobody
-    unseen = by_part[-1] if not touched.all() else nobody
+    seen = by_part[0] if touched is not None and touched.any() else nobody
+    unseen = by_part[-1] if touched is not None and not touched.all() else nobody
     standings = [
         Standing(
             **named,
@@ -149,8 +147,8 @@ def leaderboard(
     ]
     return Leaderboard(
         **_shared(ranked, metric, against),
-        test_users=len(touched),
-        visited_users=int(touched.sum()),
+        test_users=int(tested.sum()),
+        visited_users=None if touched is None else int(touched.sum()),
         entries=tuple(standings),
     )
 

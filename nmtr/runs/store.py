@@ -36,12 +36,13 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Row, case, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
@@ -282,6 +283,30 @@ class RunStore:
         if not gone:
             raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
+
+    def adopt(self, values: Mapping[str, Any], reported: Sequence[EpochReport], files: Path) -> Run:
+        """A run that was finished elsewhere: done, under its own id; RunError if that is taken.
+
+        values: its columns, but for the state. files: its folder, which is moved here together with the row.
+        """
+        folder = self.folder(values["id"])
+        try:
+            with self._engine.begin() as db:
+                done = {"state": "done", "foreground": False}
+                row = db.execute(insert(runs).values({**values, **done}).returning(runs)).one()
+                rows = [
+                    {"run": row.id, "phase": r.phase, "epoch": r.epoch, "report": r.model_dump(mode="json")}
+                    for r in reported
+                ]
+                if rows:
+                    db.execute(insert(reports), rows)
+                shutil.rmtree(folder, ignore_errors=True)  # nobody's: the id was free
+                files.rename(folder)
+        except IntegrityError:
+            raise RunError(
+                f"An imported run needs its id; {values['id']} is taken, so delete that run first."
+            ) from None
+        return _run(row)
 
     def _move(
         self,

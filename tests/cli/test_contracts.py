@@ -147,6 +147,27 @@ def test_cancel_of_a_running_run_asks_it_to_stop(
     workspace.runs.close()
 
 
+def test_a_run_is_exported_to_a_file_and_imported_elsewhere(
+    nmtr: Nmtr, home: Path, runs: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"nmtr-{runs['done']}.zip"
+    recorded = nmtr("show", runs["done"], "--json").json
+    exported = nmtr("export", runs["done"], "--json").json
+    assert exported == {"run": runs["done"], "file": path.name, "bytes": path.stat().st_size}
+    assert f"{runs['popularity']} is in here.zip (" in nmtr("export", runs["popularity"], "here.zip").out
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["here.zip", path.name]
+    monkeypatch.setenv("NMTR_HOME", str(tmp_path / "home"))
+    imported = nmtr("import", path, "--json")
+    assert imported.err.startswith("to recommend by it, add data set shop as it was there (fingerprint ")
+    assert imported.json == {name: value for name, value in recorded.items() if name != "reports"}
+    assert nmtr("show", runs["done"], "--json").json == recorded
+    assert nmtr("import", path).out == f"run {runs['done']} is here already, as it is\n"
+    compared = nmtr("compare", runs["done"], "--json").json
+    assert compared["entries"][0]["test"]["HR@10"]["value"] == recorded["test"]["HR@10"]
+    assert compared["visited_users"] is None
+
+
 def test_worker_ends_when_there_is_nothing_to_do(nmtr: Nmtr, own_home: Path) -> None:
     answer = nmtr("worker", "--once")
     assert (answer.code, answer.out) == (0, "")

@@ -30,8 +30,11 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_commands_are_those_that_were_promised() -> None:
     data = {("data", name) for name in ("list", "show", "add", "remove")}
     runs = ("runs", "show", "cancel", "resume", "delete", "evaluate", "compare", "recommend", "explain")
+    files = ("export", "import")
     suites = ("suite", "report")
-    assert set(COMMANDS) == data | {(name,) for name in ("methods", "train", *runs, *suites, "worker", "dashboard")}
+    assert set(COMMANDS) == data | {
+        (name,) for name in ("methods", "train", *runs, *files, *suites, "worker", "dashboard")
+    }
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -315,6 +315,43 @@ def test_mistake_is_answered_with_one_sentence_and_leaves_nothing(
     assert contents(home) == before
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("export zzzzzzzz", NO_RUN.format("zzzzzzzz")),
+        ("export ../shop", NO_RUN.format("../shop")),
+        (
+            "export {failed} {files}/new.zip",
+            "run {failed} must be done for this; it is failed: wait for it, or resume it.",
+        ),
+        (
+            "export {done} {files}/empty.csv",
+            "an export needs a new file; {files}/empty.csv is there: name another, or remove that one first.",
+        ),
+        (
+            "export {done} {files}/missing/new.zip",
+            "an export needs a file that can be written; {files}/missing/new.zip cannot (No such file or directory).",
+        ),
+        (
+            "import {files}/missing.zip",
+            "an import needs a file that can be read; {files}/missing.zip cannot (No such file or directory).",
+        ),
+        ("import {files}", "an import needs a file that can be read; {files} cannot (Is a directory)."),
+        (
+            "import {files}/cut.zip",
+            "cut.zip must be a whole archive of a run, as nmtr export writes it, but is damaged or something else "
+            "(File is not a zip file); get it again.",
+        ),
+    ],
+)
+def test_mistake_with_a_file_of_a_run_is_answered_with_one_sentence_and_leaves_nothing(
+    line: str, sentence: str, nmtr: Nmtr, home: Path, runs: dict[str, str], files: Path
+) -> None:
+    before = contents(home), sorted(files.rglob("*"))
+    refused(nmtr(*shlex.split(line.format(files=files, **runs))), sentence.format(files=files, **runs))
+    assert (contents(home), sorted(files.rglob("*"))) == before
+
+
 def test_dashboard_refuses_a_port_that_is_taken(nmtr: Nmtr, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -223,11 +223,22 @@ def test_best_test_epoch_stands_beside_runs_that_all_watched_it(workspace: Works
     }
 
 
-def test_data_set_that_is_gone_or_another_is_said(workspace: Workspace, finish: Finish) -> None:
+def test_runs_whose_data_set_is_gone_are_compared_by_their_ranks_alone(workspace: Workspace, finish: Finish) -> None:
+    runs = [finish(hitting(0.5)).id, finish(hitting(0.3), unit="mlp").id]
+    whole = leaderboard(workspace, runs)
+    workspace.data.remove("shop")
+    board = leaderboard(workspace, runs)
+    assert board.visited_users is None and whole.visited_users is not None
+    parts = {"visited": {}, "not_visited": {}}
+    assert [entry.model_copy(update=parts) for entry in whole.entries] == list(board.entries)
+    assert {row["group"] for row in board.rows()} == {"all"}
+    with pytest.raises(DataError, match="data set must be one of those added"):
+        sparsity(workspace, runs)
+
+
+def test_data_set_that_is_another_now_is_said(workspace: Workspace, finish: Finish) -> None:
     run = finish(hitting(0.5))
     workspace.data.remove("shop")
-    with pytest.raises(DataError, match="data set must be one of those added"):
-        leaderboard(workspace, [run.id])
     workspace.data.save(random_dataset(USERS, seed=1))
     with pytest.raises(RunError, match=f"run {run.id} was trained on another version of data set shop"):
         sparsity(workspace, [run.id])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,45 @@ def test_a_runs_log_shows_its_last_lines_and_every_option(open_page: Open, home:
     assert json.loads(app.json[0].value)["method"] == "popularity"
 
 
+def test_a_run_is_exported_and_imported_again(open_page: Open, home: Path, spare: str) -> None:
+    app = choose(open_page("runs"), spare)
+    assert f"export-{spare}" in [button.key for button in app.get("download_button")]
+    workspace, file = Workspace(home), io.BytesIO()
+    run = workspace.runs.get(spare)
+    workspace.export_run(spare, file)
+    workspace.delete(spare)
+    for said in (f"Popularity {spare} is imported.", f"Popularity {spare} is here already, as it is in the file."):
+        app = open_page("runs")
+        app.file_uploader(key="import_file").upload("../run.zip", file.getvalue()).run()
+        app.button(key="import").click().run()
+        assert [success.value for success in app.success] == [said] and not app.error
+    assert workspace.runs.get(spare).result == run.result
+    app = open_page("runs")
+    app.file_uploader(key="import_file").upload("run.zip", file.getvalue()[:-40]).run()
+    app.button(key="import").click().run()
+    assert "run.zip must be a whole archive of a run" in words(app) and not app.success
+
+
+def test_imported_run_whose_data_set_is_not_here_is_shown_and_opens_with_a_sentence(
+    open_page: Open, home: Path, lonely: str
+) -> None:
+    workspace, file = Workspace(home), io.BytesIO()
+    workspace.export_run(lonely, file)
+    workspace.delete(lonely)
+    workspace.data.remove("lonely")
+    app = open_page("runs")
+    app.file_uploader(key="import_file").upload("run.zip", file.getvalue()).run()
+    app.button(key="import").click().run()
+    assert "To recommend by it, add data set lonely as it was there" in app.success[0].value
+    app = choose(app, lonely)
+    assert not app.error
+    for page in ("recommend", "cascade", "train", "compare", "sparsity", "data"):
+        app = open_page(page, run=lonely)
+        assert [error.value.replace("\\", "").partition(" (")[0] for error in app.error] == [
+            "data set must be one of those added"
+        ], page
+
+
 def test_a_data_set_is_removed_only_after_a_second_word(open_page: Open, home: Path, tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     events(("view", "buy"), users=9, items=20).to_csv(path, index=False)
@@ -136,7 +176,8 @@ def lonely(home: Path, tmp_path: Path) -> Iterator[str]:
     run = workspace.train(RunConfig.parse({"data": "lonely", "method": "popularity"}))
     yield run.id
     workspace.delete(run.id)
-    workspace.data.remove("lonely")
+    if "lonely" in workspace.data.names():
+        workspace.data.remove("lonely")
 
 
 @pytest.mark.parametrize("page", ["runs", "train"])

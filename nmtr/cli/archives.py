@@ -1,0 +1,63 @@
+"""nmtr export | import"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nmtr.cli.console import Json, note, say, show
+from nmtr.cli.runs import RunId, described
+from nmtr.errors import ConfigError
+from nmtr.workspace import Workspace
+
+
+def export_run(
+    run_id: RunId,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Where to write it; nmtr-RUN.zip if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a finished run as one file.
+
+    Config, figures, epochs, ranks, weights and log, to be taken to another machine with `nmtr import`.
+    """
+    workspace = Workspace()
+    workspace.runs.get(run_id)  # before its id becomes a file's name
+    path = file or Path(f"nmtr-{run_id}.zip")
+    if path.exists():
+        raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        with draft.open("wb") as target:
+            workspace.export_run(run_id, target)
+        os.replace(draft, path)
+    except OSError as error:
+        raise ConfigError(f"an export needs a file that can be written; {path} cannot ({error.strerror}).") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    size = path.stat().st_size
+    result = {"run": run_id, "file": str(path), "bytes": size}
+    show(result, as_json, lambda: say(f"run {run_id} is in {path} ({size / 2**20:.1f} MiB)"))
+
+
+def import_run(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that `nmtr export` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Add the run in a file that nmtr export wrote.
+
+    Everything in it is checked, and added whole or not at all. To recommend by it, its data set has to be here too.
+    """
+    workspace = Workspace()
+    try:
+        with file.open("rb") as source:
+            run, new = workspace.import_run(source, file.name)
+    except OSError as error:
+        raise ConfigError(f"an import needs a file that can be read; {file} cannot ({error.strerror}).") from None
+    show(described(run), as_json, lambda: say(f"run {run.id} is {'imported' if new else 'here already, as it is'}"))
+    if not workspace.has_data_of(run):
+        note(f"to recommend by it, add data set {run.config.data} as it was there (fingerprint {run.fingerprint}).")

@@ -1,33 +1,46 @@
 """Data to Plotly figures. No Streamlit: they are drawn for a theme, and a behavior keeps its color and symbol."""
 
+from dashboard.charts.along import Axis, costs, curve, parallel
 from dashboard.charts.base import CONFIG, DARK, LIGHT, Theme
 from dashboard.charts.comparison import Measured, intervals
 from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, differences, parted
 from dashboard.charts.looks import Look, looks
+from dashboard.charts.makeup import Makeup, makeups
+from dashboard.charts.spots import Spot, scale
 from dashboard.charts.stages import cascade, sketch, waterfall
+from dashboard.charts.triangles import triangle
 
 __all__ = [
     "CONFIG",
     "DARK",
     "LIGHT",
+    "Axis",
     "Look",
+    "Makeup",
     "Measured",
     "Parted",
+    "Spot",
     "Theme",
     "by_epoch",
     "by_group",
     "cascade",
+    "costs",
+    "curve",
     "differences",
     "funnel",
     "histogram",
     "intervals",
     "looks",
     "losses",
+    "makeups",
+    "parallel",
     "parted",
+    "scale",
     "shares",
     "sketch",
+    "triangle",
     "validation",
     "waterfall",
 ]

@@ -35,6 +35,12 @@ LIGHT = Theme("#1F2933", "#5A6672", "#FFFFFF", dark=False)
 DARK = Theme("#E6E8EB", "#A3AFBB", "#0E1117", dark=True)
 
 
+def blend(first: str, last: str, share: float) -> str:
+    """The color that lies so far (0 to 1) from the first to the last, each ``#RRGGBB``."""
+    ends = ([int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in (first, last))
+    return "#" + "".join(f"{round(one + share * (other - one)):02X}" for one, other in zip(*ends, strict=True))
+
+
 def frame(height: int, theme: Theme, **layout: object) -> go.Figure:
     """An empty figure, its layout given at once: updating one costs ten times as much, and a live view waits for it."""
     axis = {

@@ -31,7 +31,7 @@ def losses(reports: Sequence[EpochReport], cue: Cues, theme: Theme) -> go.Figure
             hovertemplate=f"{name} %{{y:.4f}}<extra>epoch %{{x}}</extra>",
         )
     if reports:
-        ends = _apart(reports[-1].loss, [value for report in reports for value in report.loss.values()])
+        ends = apart(reports[-1].loss, [value for report in reports for value in report.loss.values()])
         for behavior, end in ends.items():
             text = f"{cue[behavior].glyph} {unmarked(behavior)}"
             figure.add_annotation(
@@ -45,7 +45,7 @@ def _thinned(places: Sequence[int], most: int = 1000) -> list[int]:
     return [*places[: -1 : len(places) // most + 1], *places[-1:]]
 
 
-def _apart(ends: Mapping[str, float], values: Sequence[float]) -> dict[str, float]:
+def apart(ends: Mapping[str, float], values: Sequence[float]) -> dict[str, float]:
     """Where to write the curves' names so that no two overlap: upward from the lowest."""
     gap = 0.09 * (max(values) - min(values))
     places: dict[str, float] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.charts.base import REFERENCE
+from dashboard.charts.base import REFERENCE, blend
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Look:
     dash: str
 
 
-_FIRST, _LAST = (0x3F, 0x7C, 0xB8), (0xA3, 0x55, 0xC9)  # 3:1 and more on light and on dark paper, and all between
+_FIRST, _LAST = "#3F7CB8", "#A355C9"  # 3:1 and more on light and on dark paper, and all between
 _SYMBOLS = ("circle", "diamond", "triangle-up", "star", "pentagon", "triangle-down", "hexagon", "cross", "x", "bowtie")
 _DASHES = ("solid", "dash", "dashdot", "longdash")
 _REFERENCE = Look(REFERENCE, "square", "dot")
@@ -29,7 +29,5 @@ def looks(names: Sequence[str], reference: str) -> dict[str, Look]:
     found = {reference: _REFERENCE} if len(names) > 1 else {}
     for place, name in enumerate(others):
         share = place / max(1, len(others) - 1)
-        mixed = (round(first + share * (last - first)) for first, last in zip(_FIRST, _LAST, strict=True))
-        color = "#" + "".join(f"{part:02X}" for part in mixed)
-        found[name] = Look(color, _SYMBOLS[place % len(_SYMBOLS)], _DASHES[place % len(_DASHES)])
+        found[name] = Look(blend(_FIRST, _LAST, share), _SYMBOLS[place % len(_SYMBOLS)], _DASHES[place % len(_DASHES)])
     return found

@@ -22,7 +22,7 @@ from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
-from nmtr.models.kernels import use_threads
+from nmtr.models.kernels import tiny_numbers_as_zero, use_threads
 from nmtr.training.report import EpochReport, Phase
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
@@ -93,7 +93,8 @@ class Experiment:
 
     def _train_epoch(self, most: int, stop: Callable[[], bool]) -> EpochReport:
         assert self._trainer is not None
-        losses, seconds = self._trainer.epoch(self._epoch + 1, stop)
+        with tiny_numbers_as_zero():
+            losses, seconds = self._trainer.epoch(self._epoch + 1, stop)
         self._epoch += 1
         self._seconds.append(seconds)
         valid = self._validate() if self._phase == "select" else None

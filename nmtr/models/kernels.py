@@ -7,8 +7,9 @@ are padded with zeros, which change no product.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from ctypes import byref, c_long, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -49,14 +50,23 @@ def use_threads(threads: int) -> None:
 
     PyTorch keeps one for itself then: what is left to it is small, and its threads wait for each other in every
     operation, which costs whole time slices where something else runs on the cores. Without kernels it gets them all.
-
-    Numbers below 1e-38 become 0 from here on: as weights decay they are many, and processors take a hundred times as
-    long for each.
     """
     global _threads
     _threads = threads
-    torch.set_flush_denormal(True)
     torch.set_num_threads(1 if library() else threads)
+
+
+@contextmanager
+def tiny_numbers_as_zero() -> Iterator[None]:
+    """Takes numbers below 1e-38 as 0, in this thread and always in those of the kernels.
+
+    As weights decay such numbers are many, and processors take a hundred times as long for each.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @dataclass(frozen=True)

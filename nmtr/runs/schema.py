@@ -33,7 +33,7 @@ from nmtr.errors import RunError
 from nmtr.runs import migrations
 
 VERSION = "0002"  # the last of `migrations/versions`; a later one compares higher
-_LOCK_TIMEOUT = 60.0  # seconds to wait while another process writes
+LOCK_TIMEOUT = 60.0  # seconds to wait while another process writes
 
 version = Table(migrations.VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))  # Alembic's
 
@@ -91,8 +91,8 @@ def open_database(path: Path) -> Engine:
     RunError where that cannot be, or a newer nmtr made it: such a database is left as it is.
     """
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, connect_args={"timeout": _LOCK_TIMEOUT})
-    event.listen(engine, "connect", _configure)
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT})
+    event.listen(engine, "connect", configure)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with engine.connect() as db:
@@ -134,7 +134,7 @@ def _bring_forward(engine: Engine) -> str:
         return found
 
 
-def _configure(connection: Any, _: object) -> None:
+def configure(connection: Any, _: object) -> None:
     """Readers never wait for a writer, and a commit does not wait for the disk."""
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -44,7 +44,7 @@ def train_all(
     """
     prepared = [workspace.prepare(config) for config in configs]
     keys = [key_of(config, info.fingerprint) for config, info in prepared]
-    there = _by_key(workspace.runs.list())
+    there = by_key(workspace.runs.list())
     runs: dict[str, Run] = {}
     queued: list[str] = []
     try:
@@ -53,7 +53,7 @@ def train_all(
         for key, (config, info) in zip(keys, prepared, strict=True):
             if key not in runs:
                 found = there.get(key)
-                runs[key] = _begun(workspace, found, config, info.fingerprint)
+                runs[key] = begun(workspace, found, config, info.fingerprint)
                 if runs[key].state == "queued" and (found is None or found.state != "queued"):
                     queued.append(runs[key].id)
         _wait(workspace, runs, jobs, on_progress)
@@ -72,7 +72,7 @@ def key_of(config: RunConfig, fingerprint: str) -> str:
     return json.dumps([fingerprint, options], sort_keys=True)
 
 
-def _by_key(runs: Sequence[Run]) -> dict[str, Run]:
+def by_key(runs: Sequence[Run]) -> dict[str, Run]:
     """The run of each config that is furthest on, the newest of equals; one that watched its test serves both ways."""
     found: dict[str, Run] = {}
     for run in runs:  # the newest first
@@ -83,10 +83,10 @@ def _by_key(runs: Sequence[Run]) -> dict[str, Run]:
     return found
 
 
-def _begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str) -> Run:
+def begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str, owner: str = "") -> Run:
     """The run that is there, queued again if it has stopped; else a new one. The caller has a supervisor."""
     if run is None:
-        return workspace.runs.create(config, fingerprint)
+        return workspace.runs.create(config, fingerprint, owner=owner)
     if run.abandoned:
         supervisor.settle(workspace.runs, run)
         run = workspace.runs.get(run.id)

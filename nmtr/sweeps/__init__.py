@@ -4,7 +4,7 @@ Everything is chosen on validation; a study says nothing of test purchases until
 """
 
 from nmtr.sweeps.choosing import finalize, keep
-from nmtr.sweeps.driver import drive, start, stop
+from nmtr.sweeps.driver import drive, revive, start, stop
 from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
 from nmtr.sweeps.plan import METRICS, SEARCHABLE, Plan, Sampler, simplex
 from nmtr.sweeps.study import Point, PointState, Study, StudyState, create, curve, extend, read, studies
@@ -27,6 +27,7 @@ __all__ = [
     "finalize",
     "keep",
     "read",
+    "revive",
     "sensitivity",
     "simplex",
     "start",

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from nmtr.config import RunConfig
+from nmtr.errors import ConfigError
+from nmtr.runs import supervisor
+from nmtr.suites import presets, queue
+from nmtr.suites.methods import VARIANTS
+from nmtr.sweeps import storage
+from nmtr.sweeps.study import FINALIZED, Study, check_data, glance, with_options
 from nmtr.workspace import Workspace
 
 #: Seeds that a choice is trained with before its test figures are shown.
 SEEDS = 3
+
+
+def final_configs(study: Study, number: int | None = None) -> list[RunConfig]:
+    """The unresolved configs of the best point, or a chosen one, with three seeds."""
+    point = study.point(number)
+    return [with_options(study.plan, point.options, seed) for seed in range(SEEDS)]
 
 
 def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> tuple[str, ...]:
@@ -13,9 +26,32 @@ def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> 
 
     Their test figures are what the study's choice is worth; nothing else of it shows any.
     """
-    raise NotImplementedError
+    study = glance(workspace, study_id)
+    check_data(workspace, study)
+    prepared = [workspace.prepare(config) for config in final_configs(study, number)]
+    there = queue.by_key(workspace.runs.list())
+    found = [there.get(queue.key_of(config, info.fingerprint)) for config, info in prepared]
+    runs = [
+        queue.begun(workspace, run, config, info.fingerprint)
+        for run, (config, info) in zip(found, prepared, strict=True)
+    ]
+    ids = tuple(run.id for run in runs)
+    chosen = {"point": study.point(number).number, "runs": ids}
+    storage.load(workspace, study_id).set_user_attr(FINALIZED, chosen)
+    if any(run.live for run in runs):
+        supervisor.ensure_running(workspace.home, study.plan.jobs)
+    return ids
 
 
 def keep(workspace: Workspace, study_id: str, number: int | None = None) -> str:
-    """Make the best point, or a chosen one, the preset of its method and data set; the preset's name."""
-    raise NotImplementedError
+    """Make the best point, or a chosen one, the preset of its method and data set; the preset's name.
+
+    ConfigError for a cascade of several units, which has no preset.
+    """
+    study = glance(workspace, study_id)
+    check_data(workspace, study)
+    config, info = workspace.prepare(with_options(study.plan, study.point(number).options))
+    variant = VARIANTS.get(f"nmtr-{config.unit}" if config.method == "nmtr" else config.method)
+    if variant is None:
+        raise ConfigError(f"a preset is of one unit for all behaviors; got {config.label}: keep its config in a file.")
+    return presets.write(workspace.home, config, variant, info.behaviors)

@@ -1,12 +1,27 @@
-"""What a study's validation ranks say: intervals, equally good points, groups of users, trade-offs."""
+"""What a study's validation ranks say: intervals, equally good points, groups of users, trade-offs.
+
+Only ranks of validation purchases are read here, at each run's best epoch, and of points that are done. Users are the
+sample, and all points share them: a user's value is the mean over the seeds.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from nmtr.sweeps.study import Study
+from nmtr.compare.entries import parse_metric
+from nmtr.errors import RunError
+from nmtr.evaluation.groups import by_purchases, purchases
+from nmtr.evaluation.metrics import gains, hits
+from nmtr.evaluation.ranking import Ranks
+from nmtr.evaluation.significance import Values, bootstrap, ends
+from nmtr.runs.checkpoint import RANKS, load_ranks
+from nmtr.sweeps.study import Point, Study, check_data
 from nmtr.workspace import Workspace
 
 
@@ -19,32 +34,170 @@ class Sensitivity(BaseModel):
     users: int
     number: int  # of the best point for them
     options: dict[str, Any]
-    value: float  # of the study's metric
-    low: float | None
+    value: float  # of the study's metric, for these users
+    low: float | None  # 95 % interval
     high: float | None
-    #: How far the best point of all users stays behind it, and the paired interval: 0 where it is the same point.
+    #: How far the study's best point stays behind it for these users, 0 or less, and the paired interval.
     behind: float
     behind_low: float | None
     behind_high: float | None
     equally_good: frozenset[int]  # for these users
 
+    @property
+    def differs(self) -> bool:
+        """Whether these users would be served better by another point than all users are, by more than chance."""
+        return self.behind_high is not None and self.behind_high < 0
+
 
 class TradeOff(BaseModel):
-    """How well a point ranks each behavior's held-out items; on validation where it is the target, else on test-free
-    hold-outs of the lower behaviors."""
+    """How well a point ranks each behavior's held-out items."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     options: dict[str, Any]
-    values: dict[str, float]  # behavior -> the study's metric, the mean over seeds
+    values: dict[str, float]  # behavior -> the study's metric on validation, the mean over the seeds
+
+
+class _Judged(NamedTuple):
+    """Of P points: intervals, and what the best of them is held against."""
+
+    value: tuple[float, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    behind: tuple[float, ...]  # the best
+    behind_low: tuple[float | None, ...]
+    behind_high: tuple[float | None, ...]
+
+    def equally_good(self) -> list[int]:
+        """Places of those whose difference to the best may be 0; all of them where there is nothing to judge by."""
+        return [place for place, high in enumerate(self.behind_high) if high is None or high >= 0]
+
+
+def judged(workspace: Workspace, study: Study) -> Study:
+    """The study with intervals and equally good points.
+
+    Points whose ranks are gone, with a run that was deleted, have neither. Worked out once for each set of done points
+    in a process.
+    """
+    done = _done(workspace, study)
+    best = study.best
+    if best is None or best not in done:
+        return study
+    found = _judged(workspace.home, tuple(point.runs for point in done), study.metric, done.index(best))
+    ranges = {point.number: (found.low[place], found.high[place]) for place, point in enumerate(done)}
+    points = tuple(
+        point.model_copy(update=dict(zip(("low", "high"), ranges[point.number], strict=True)))
+        if point.number in ranges
+        else point
+        for point in study.points
+    )
+    equally_good = frozenset(done[place].number for place in found.equally_good())
+    return study.model_copy(update={"points": points, "equally_good": equally_good})
 
 
 def sensitivity(workspace: Workspace, study: Study) -> tuple[Sensitivity, ...]:
     """By training purchases, the sparsest users first; empty where nothing is done. RunError where the data changed."""
-    raise NotImplementedError
+    done = _done(workspace, study)
+    if study.best is None or study.best.number not in [point.number for point in done]:
+        return ()
+    check_data(workspace, study)
+    overall = [point.number for point in done].index(study.best.number)
+    ranks = _ranks(workspace.home, tuple(point.runs for point in done))
+    values = _per_user(ranks, study.metric)
+    validated = ~np.isnan(ranks[0][0])
+    counts = purchases(workspace.data.load(study.data))[validated]
+    return tuple(_of_group(group.name, values[group.members], done, overall) for group in by_purchases(counts))
 
 
 def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
-    """Done points whose runs held out purchases of the lower behaviors too; empty where none did."""
-    raise NotImplementedError
+    """Done points whose runs ranked held-out items of the lower behaviors too; empty where none did."""
+    found = []
+    for point in study.points:
+        if point.state != "done":
+            continue
+        results = [workspace.runs.get(run).result for run in point.runs]
+        by_behavior: list[dict[str, dict[str, float]]] = [
+            getattr(result, "behaviors", None) or {} for result in results
+        ]
+        if by_behavior and all(by_behavior):
+            values = {
+                behavior: sum(own[behavior][study.metric] for own in by_behavior) / len(by_behavior)
+                for behavior in study.behaviors
+                if all(behavior in own for own in by_behavior)
+            }
+            found.append(TradeOff(number=point.number, options=point.options, values=values))
+    return tuple(found)
+
+
+def _of_group(name: str, values: Values, done: Sequence[Point], overall: int) -> Sensitivity:
+    """values: (n, P) of the group's users; overall: the place of the point that is best for all users."""
+    best = int(values.mean(axis=0).argmax())
+    found = _judge(values, best)
+    return Sensitivity(
+        group=name,
+        users=len(values),
+        number=done[best].number,
+        options=done[best].options,
+        value=found.value[best],
+        low=found.low[best],
+        high=found.high[best],
+        behind=found.behind[overall],
+        behind_low=found.behind_low[overall],
+        behind_high=found.behind_high[overall],
+        equally_good=frozenset(done[place].number for place in found.equally_good()),
+    )
+
+
+@lru_cache(maxsize=16)
+def _judged(home: Path, runs: tuple[tuple[str, ...], ...], metric: str, best: int) -> _Judged:
+    return _judge(_per_user(_ranks(home, runs), metric), best)
+
+
+def _judge(values: Values, best: int) -> _Judged:
+    """values: (n, P), one for each user and point; best: the place of the point that the others are held against."""
+    mean = values.mean(axis=0)
+    apart = bootstrap(values)
+    behind = mean - mean[best]
+    (low, high), (behind_low, behind_high) = ends(apart), ends(apart - apart[:, [best]])
+    return _Judged(
+        value=tuple(mean.tolist()),
+        low=_known(mean + low),
+        high=_known(mean + high),
+        behind=tuple(behind.tolist()),
+        behind_low=_known(behind + behind_low),
+        behind_high=_known(behind + behind_high),
+    )
+
+
+def _known(values: Values) -> tuple[float | None, ...]:
+    return tuple(None if np.isnan(value) else float(value) for value in values)
+
+
+def _done(workspace: Workspace, study: Study) -> list[Point]:
+    """The done points whose ranks are still there."""
+    return [
+        point
+        for point in study.points
+        if point.state == "done" and all((workspace.runs.folder(run) / RANKS).exists() for run in point.runs)
+    ]
+
+
+def _ranks(home: Path, runs: Sequence[Sequence[str]]) -> list[list[Ranks]]:
+    """Of each point and seed the validation ranks (M,); RunError where they are not of the same users."""
+    found = [[load_ranks(home / "runs" / run).get("valid", np.empty(0)) for run in own] for own in runs]
+    known = ~np.isnan(found[0][0])
+    for own, names in zip(found, runs, strict=True):
+        for ranks, run in zip(own, names, strict=True):
+            if not np.array_equal(~np.isnan(ranks), known):
+                raise RunError(
+                    f"run {run} must have validation ranks of the study's users; it has others: train it again."
+                )
+    return found
+
+
+def _per_user(ranks: Sequence[Sequence[Ranks]], metric: str) -> Values:
+    """(n, P): of each validated user and point the metric, the mean over the seeds."""
+    kind, cutoff = parse_metric(metric)
+    of = {"HR": hits, "NDCG": gains}[kind]
+    return np.column_stack([np.mean([of(one, cutoff) for one in own], axis=0) for own in ranks])

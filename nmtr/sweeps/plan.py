@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from itertools import combinations
@@ -91,6 +92,13 @@ class Plan(BaseModel):
             if name in self.config.model_fields_set and getattr(self.config, name) is not None:
                 raise ValueError(f"what is searched must be left open; the config sets {name}: leave it out of one.")
         return self
+
+    @property
+    def threads(self) -> int:
+        """Of each run: the config's if it says so, else its share of the cores."""
+        if "threads" in self.config.model_fields_set:
+            return self.config.threads
+        return max(1, (os.cpu_count() or 1) // self.jobs)
 
     @field_serializer("config")
     def _as_given(self, config: RunConfig) -> dict[str, Any]:

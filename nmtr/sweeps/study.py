@@ -1,16 +1,35 @@
-"""Studies as they are kept and read: Optuna's tables, in the same database as the runs."""
+"""Studies as they are kept and read: Optuna's tables, in the same database as the runs.
+
+A study is one of Optuna's, a point one of its trials. What Optuna has no place for are attributes: of a study its
+plan, its data set's version and who drives it, of a trial its options and its runs. That is all there is to know: a
+driver can be killed at any time, and the next one goes on from what stands there and in the store of runs.
+
+A trial waits until a driver takes it, runs until it is told done or pruned, and then never changes. Points that were
+given wait from the start. One that is drawn begins with its trial and has its options a moment later; one that comes
+out as a point that is there already is told that point's value, if it has one, and is not a point itself.
+"""
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from nmtr.config import Protocol
-from nmtr.sweeps.plan import Plan
+from nmtr.config import Protocol, RunConfig
+from nmtr.errors import ConfigError, RunError
+from nmtr.runs import process
+from nmtr.sweeps import storage
+from nmtr.sweeps.plan import PAPER_STEPS, Plan, simplex
+from nmtr.sweeps.space import place_of
 from nmtr.training.report import EpochReport
 from nmtr.workspace import Workspace
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
 
 PointState = Literal["queued", "running", "stopped", "failed", "pruned", "done"]
 StudyState = Literal["running", "stopped", "done"]
@@ -21,14 +40,15 @@ class Point(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    number: int  # within the study, from 0
+    number: int  # within the study; not every number is a point's
     options: dict[str, Any]  # those that are searched; `lambdas` as a list, one weight a behavior
-    runs: tuple[str, ...]  # ids, one a seed; those that were queued so far
+    runs: tuple[str, ...]  # ids, one a seed; those that were begun so far
     #: stopped: its run was cancelled, and goes on when the study does. failed: the same, after its run has failed.
     state: PointState
-    epoch: int  # that the last of its runs is at, or ended with
+    epoch: int  # that its first run is at, or ended with
     epochs: int  # at most
-    #: Validation metric at the best epoch, the mean over the seeds; best so far of a point that is not done.
+    #: Validation metric at the best epoch, the mean over the seeds; of the first seed, so far, of a point that is not
+    #: done.
     value: float | None
     #: 95 % bootstrap interval of the value over users; of done points only.
     low: float | None = None
@@ -72,15 +92,32 @@ class Study(BaseModel):
         done = [point for point in self.points if point.state == "done" and point.value is not None]
         return max(done, key=lambda point: point.value or 0.0, default=None)
 
+    def point(self, number: int | None) -> Point:
+        """The point with this number, or the best; RunError where there is none."""
+        found = self.best if number is None else next((one for one in self.points if one.number == number), None)
+        if found is None:
+            what = "a point that is done" if number is None else f"a point {number}"
+            raise RunError(f"study {self.id} must have {what} for this, and has none: train it first, or name another.")
+        return found
+
 
 def studies(workspace: Workspace) -> tuple[Study, ...]:
     """All studies, the newest first, without intervals and equally good points, which take reading ranks."""
-    raise NotImplementedError
+    kept = [one for one in storage.storage(workspace).get_all_studies() if storage.PLAN in one.user_attrs]
+    found = [_study(workspace, one.study_name, one._study_id, one.user_attrs) for one in kept]
+    return tuple(sorted(found, key=lambda study: -study.created))
 
 
 def read(workspace: Workspace, study_id: str) -> Study:
     """One study; RunError if there is none with this id."""
-    raise NotImplementedError
+    from nmtr.sweeps.judging import judged
+
+    return judged(workspace, glance(workspace, study_id))
+
+
+def glance(workspace: Workspace, study_id: str) -> Study:
+    """One study without intervals and equally good points; RunError if there is none with this id."""
+    return _study(workspace, study_id, *storage.find(workspace, study_id))
 
 
 def create(workspace: Workspace, plan: Plan) -> Study:
@@ -88,7 +125,41 @@ def create(workspace: Workspace, plan: Plan) -> Study:
 
     Raises ConfigError, DataError or CapacityError where the plan does not fit the data set or the machine.
     """
-    raise NotImplementedError
+    import optuna
+
+    resolved, info = workspace.prepare(plan.config)
+    behaviors = resolved.behaviors
+    if "lambdas" in plan.search and len(behaviors) < 2:
+        raise ConfigError(
+            f"a study of lambdas needs two behaviors or more; got {', '.join(behaviors)} of data set {resolved.data}: "
+            f"search other options, or take another data set."
+        )
+    for unit in ("mlp", "neumf") if "unit" in plan.search else ():
+        workspace.prepare(with_options(plan, {"unit": unit}))
+    if plan.sampler == "grid":
+        step = plan.step or PAPER_STEPS.get(len(behaviors))
+        if step is None:
+            raise ConfigError(f"a grid of {len(behaviors)} behaviors needs a step, such as 0.25; or draw by tpe.")
+        plan = plan.model_copy(update={"step": step})
+        given = [{"lambdas": list(lambdas)} for lambdas in simplex(len(behaviors), step)]
+        # All over the simplex from the start: for who watches, and since pruning compares with what came before.
+        random.Random(0).shuffle(given)
+    else:
+        given = [_usual(plan, resolved)]
+    made = optuna.create_study(
+        storage=storage.storage(workspace), study_name=storage.new_id(), direction=optuna.study.StudyDirection.MAXIMIZE
+    )
+    for options in given:
+        _enqueue(made, options, behaviors)
+    attributes: dict[str, Any] = {
+        "created": time.time(),
+        "data": {"fingerprint": info.fingerprint, "behaviors": behaviors},
+        WANTED: plan.trials - len(given) if plan.trials else 0,
+        storage.PLAN: plan.to_json(),
+    }
+    for name, value in attributes.items():
+        made.set_user_attr(name, value)
+    return glance(workspace, made.study_name)
 
 
 def extend(
@@ -98,9 +169,143 @@ def extend(
 
     Trained once the study is started. Points that are drawn go by all that the study found, a grid's points too.
     """
-    raise NotImplementedError
+    study = glance(workspace, study_id)
+    check_data(workspace, study)
+    if points and "lambdas" not in study.plan.search:
+        raise ConfigError(f"study {study_id} searches {', '.join(study.plan.search)}; it takes no points of lambdas.")
+    usual = _usual(study.plan, workspace.prepare(study.plan.config)[0])
+    given = [usual | {"lambdas": list(_weights(study, point))} for point in points]
+    made = storage.load(workspace, study_id)
+    if trials:
+        made.set_user_attr(WANTED, int(made.user_attrs[WANTED]) + trials)
+    there = [point.options for point in study.points]
+    for number, options in enumerate(given):
+        if options not in [*there, *given[:number]]:
+            _enqueue(made, options, study.behaviors)
+    numbers = {repr(point.options): point.number for point in glance(workspace, study_id).points}
+    return tuple(numbers[repr(options)] for options in given)
 
 
 def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[EpochReport, ...], ...]:
     """The reports of each of a point's runs that choose the epoch, one tuple a seed, in the order of training."""
-    raise NotImplementedError
+    point = glance(workspace, study_id).point(number)
+    reports = [workspace.runs.reports(run) for run in point.runs]
+    return tuple(tuple(report for report in own if report.phase == "select") for own in reports)
+
+
+# What the attributes are called, and what they mean
+
+WANTED = "wanted"  # of a study: how many points to draw in all
+STOPPED = "stopped"  # of a study: whether it was asked to stop
+DRIVER = "driver"  # of a study: pid and start time of the process that drives it
+FINALIZED = "finalized"  # of a study: which point was finalized, and its runs
+OPTIONS, RUNS = "options", "runs"  # of a trial
+TWIN = "twin"  # of a trial: that it came out as a point that was there already
+
+
+def is_driven(attributes: dict[str, Any]) -> bool:
+    """Whether a process drives the study with these attributes."""
+    driver = attributes.get(DRIVER)
+    return driver is not None and process.is_alive(driver["pid"], driver["started"])
+
+
+def was_drawn(trial: FrozenTrial) -> bool:
+    """Whether a sampler drew the trial, rather than that it was given."""
+    return "fixed_params" not in trial.system_attrs
+
+
+def left_to_draw(trials: Sequence[FrozenTrial], wanted: int) -> int:
+    """How many points are still to be drawn."""
+    return wanted - sum(was_drawn(trial) and TWIN not in trial.user_attrs for trial in trials)
+
+
+def waits(workspace: Workspace, study_id: str) -> bool:
+    """Whether there is a point that no driver has taken yet."""
+    number, attributes = storage.find(workspace, study_id)
+    trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
+    return left_to_draw(trials, attributes[WANTED]) > 0 or any(trial.state.name == "WAITING" for trial in trials)
+
+
+def with_options(plan: Plan, options: dict[str, Any], seed: int = 0) -> RunConfig:
+    """The unresolved config of a point; seed: which of its runs, from 0."""
+    fixed = plan.config.model_dump(exclude_unset=True)
+    return RunConfig.parse({**fixed, **options, "seed": plan.config.seed + seed, "threads": plan.threads})
+
+
+def check_data(workspace: Workspace, study: Study) -> None:
+    """RunError where the data set is another now than the study began with."""
+    fingerprint = workspace.data.info(study.data).fingerprint
+    if fingerprint != study.fingerprint:
+        raise RunError(
+            f"study {study.id} needs data set {study.data} as it was (fingerprint {study.fingerprint}); it is another "
+            f"now ({fingerprint}): bring the old one back, or begin a new study."
+        )
+
+
+def _usual(plan: Plan, resolved: RunConfig) -> dict[str, Any]:
+    """What is searched, as it is by default: the first point of a study that draws."""
+    values = {name: getattr(resolved, name) for name in plan.search if resolved.uses(name)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _enqueue(study: OptunaStudy, options: dict[str, Any], behaviors: Sequence[str]) -> None:
+    """Let a point wait to be trained."""
+    study.enqueue_trial(place_of(options, behaviors), user_attrs={OPTIONS: options})
+
+
+def _weights(study: Study, point: Sequence[float]) -> tuple[float, ...]:
+    """λ that a user gave; ConfigError where they are off the simplex, or as many as there are no behaviors."""
+    resolved = with_options(study.plan, {"lambdas": tuple(point)}).resolve(study.behaviors)
+    assert resolved.lambdas is not None, "a config that searches λ reads them"
+    return resolved.lambdas
+
+
+def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[str, Any]) -> Study:
+    plan = Plan.parse(attributes[storage.PLAN])
+    trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
+    points = [_point(workspace, plan, trial) for trial in trials if OPTIONS in trial.user_attrs]
+    pending = left_to_draw(trials, attributes[WANTED]) > 0 or any(not trial.state.is_finished() for trial in trials)
+    running = is_driven(attributes) and not attributes.get(STOPPED)
+    finalized = attributes.get(FINALIZED, {})
+    return Study(
+        id=study_id,
+        plan=plan,
+        created=attributes["created"],
+        state="done" if not pending else "running" if running else "stopped",
+        data=plan.config.data,
+        behaviors=tuple(attributes["data"]["behaviors"]),
+        protocol=plan.config.protocol,
+        fingerprint=attributes["data"]["fingerprint"],
+        points=tuple(points),
+        finalized=tuple(finalized.get("runs", ())),
+        finalized_point=finalized.get("point"),
+    )
+
+
+def _point(workspace: Workspace, plan: Plan, trial: FrozenTrial) -> Point:
+    runs = tuple(trial.user_attrs.get(RUNS, ()))
+    curve = trial.intermediate_values
+    return Point(
+        number=trial.number,
+        options=trial.user_attrs[OPTIONS],
+        runs=runs,
+        state=_state(workspace, trial, runs),
+        epoch=trial.last_step or 0,
+        epochs=plan.config.epochs,
+        value=trial.value if trial.state.name == "COMPLETE" else max(curve.values(), default=None),
+    )
+
+
+_OF_TRIAL: dict[str, PointState] = {"COMPLETE": "done", "PRUNED": "pruned"}
+_OF_RUN: dict[str, PointState] = {"queued": "queued", "failed": "failed", "cancelled": "stopped"}
+
+
+def _state(workspace: Workspace, trial: FrozenTrial, runs: Sequence[str]) -> PointState:
+    if trial.state.is_finished():
+        return _OF_TRIAL[trial.state.name]
+    if not runs:
+        return "queued"
+    try:
+        return _OF_RUN.get(workspace.runs.get(runs[-1]).state, "running")
+    except RunError:  # it was deleted
+        return "stopped"

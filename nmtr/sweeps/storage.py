@@ -1,0 +1,89 @@
+"""Optuna's tables, which stand in the same database as the runs."""
+
+from __future__ import annotations
+
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from sqlalchemy import event
+
+from nmtr.errors import RunError
+from nmtr.runs.schema import LOCK_TIMEOUT, configure
+from nmtr.workspace import Workspace
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.storages import RDBStorage
+
+#: The attribute that a study is known by: it is written last, so that one without is not complete, or not ours.
+PLAN = "plan"
+
+
+def new_id() -> str:
+    """A name that no study has, made as a run's id is."""
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
+
+
+def folder(home: Path) -> Path:
+    """Where locks and logs of studies are; made if it is not there."""
+    found = home / "studies"
+    found.mkdir(exist_ok=True)
+    return found
+
+
+def storage(workspace: Workspace) -> RDBStorage:
+    """Optuna's storage over the store of runs; takes half a second for the first one in a process."""
+    path = database(workspace)
+    return _opened(path, path.stat().st_ino)
+
+
+def database(workspace: Workspace) -> Path:
+    """The file of the store; RunError where it is gone."""
+    path = workspace.home / "nmtr.db"
+    if not path.exists():
+        raise RunError(f"a study needs the store that its runs are in; {path} is gone: bring it back, or begin anew.")
+    return path
+
+
+@lru_cache(maxsize=8)
+def _opened(path: Path, inode: int) -> RDBStorage:
+    """inode: of the file, since one that takes its place is another database."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with FileLock(folder(path.parent) / "opening.lock"):  # of two processes that make the tables, the second would fail
+        opened = optuna.storages.RDBStorage(
+            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT}}
+        )
+    event.listen(opened.engine, "connect", configure)
+    opened.engine.dispose()  # the connections that were made before
+    return opened
+
+
+def find(workspace: Workspace, study_id: str) -> tuple[int, dict[str, Any]]:
+    """Optuna's number of the study, and the study's attributes; RunError where there is none."""
+    kept = storage(workspace)
+    try:
+        number = kept.get_study_id_from_name(study_id)
+        attributes = kept.get_study_user_attrs(number)
+    except KeyError:
+        attributes = {}
+    if PLAN not in attributes:
+        raise RunError(
+            f"a study must be named by its id; there is no study {study_id[:40]}, so see `nmtr sweep --list`."
+        )
+    return number, attributes
+
+
+def load(
+    workspace: Workspace, study_id: str, sampler: BaseSampler | None = None, pruner: BasePruner | None = None
+) -> OptunaStudy:
+    """The study as Optuna has it."""
+    import optuna
+
+    return optuna.load_study(study_name=study_id, storage=storage(workspace), sampler=sampler, pruner=pruner)

@@ -22,7 +22,7 @@ _FORMS = {
     "lambdas": "W,W,…",
 }
 
-_SUCH_AS = {"--lambdas": "0.4,0.6 or 1/3,2/3", "--sample": "cart=0.5 or cart=1/2"}
+_SUCH_AS = {"--lambdas": "0.4,0.6 or 1/3,2/3", "--sample": "cart=0.5 or cart=1/2", "--step": "0.1 or 1/6"}
 
 
 def takes_config(command: Callable[..., None]) -> Callable[..., None]:
@@ -67,10 +67,10 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     if "behaviors" in found:
         found["behaviors"] = names(found["behaviors"], "--behaviors")
     if "lambdas" in found:
-        found["lambdas"] = tuple(_number(part, "--lambdas") for part in found["lambdas"].split(","))
+        found["lambdas"] = tuple(number(part, "--lambdas") for part in found["lambdas"].split(","))
     if "sample" in found:
         shares = pairs(found["sample"], "--sample")
-        found["sample"] = {behavior: _number(share, "--sample") for behavior, share in shares.items()}
+        found["sample"] = {behavior: number(share, "--sample") for behavior, share in shares.items()}
     if "=" in found.get("unit", ""):
         found["unit"] = pairs(found["unit"], "--unit")
     return found
@@ -100,12 +100,12 @@ def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
 
     def read(given: Any) -> int:
         try:
-            number = int(given)
+            found = int(given)
         except ValueError:
-            number = low - 1
-        if not low <= number <= high:
+            found = low - 1
+        if not low <= found <= high:
             raise ConfigError(f"{option} must be a whole number from {low} to {high}; got {given}.")
-        return number
+        return found
 
     return read
 
@@ -118,8 +118,8 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _number(text: str, option: str) -> float:
-    """A number, or a fraction such as 1/3."""
+def number(text: str, option: str) -> float:
+    """A number, or a fraction such as 1/3; ConfigError where it is neither."""
     above, slash, below = text.partition("/")
     try:
         return float(above) / float(below) if slash else float(above)

@@ -1,74 +1,32 @@
 """Who trains a study: one driver a study, in this process or in one of its own, held by a file lock.
 
-A driver takes points one after the other, `jobs` at once. Each is an ordinary run in the store, or several, seed by
-seed: a run of the same config that is there is taken, whoever trained it, else one is queued for the supervisor. Epoch
-by epoch, its validation metric at the best epoch so far goes to Optuna.
-
-Pruning is successive halving, asynchronously: at a ninth of the epochs, and at a third, a point goes on if it is among
-the best third of the points that got there before. What is compared is the first seed, which all points share, at the
-same epoch; the other seeds begin where the first got to its end. (Hyperband would run several such brackets, for when
-the curves' early order says little: of λ it says much, and each bracket is to be filled with points.)
-
-Nothing that counts is in the driver's memory: when it is killed, its runs go on, and the next driver finds them by
-their configs. A point is told pruned before its run is cancelled, so that it is pruned for good or not at all.
+When a driver is killed, the runs that it queued go on, and the next driver finds them.
 """
 
 from __future__ import annotations
 
-import math
-import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from nmtr.errors import NmtrError, RunError
-from nmtr.runs import process, supervisor
-from nmtr.runs.store import Run
-from nmtr.suites import queue
+from nmtr.runs import process
 from nmtr.sweeps import storage
-from nmtr.sweeps.space import draw, suggest_given
-from nmtr.sweeps.study import (
-    DRIVER,
-    OPTIONS,
-    RUNS,
-    STOPPED,
-    TWIN,
-    WANTED,
-    Study,
-    check_data,
-    glance,
-    left_to_draw,
-    studies,
-    waits,
-    with_options,
-)
+from nmtr.sweeps.study import DRIVER, STOPPED, Study, check_data, glance, studies, waits
+from nmtr.sweeps.trainer import Trainer, ask_to_stop
 from nmtr.workspace import Workspace
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial, Trial
-
-_TICK = 0.25  # seconds between two looks at the store
-_WORKER_TICK = 5.0  # seconds between two looks at whether there is a supervisor
-_REDUCTION = 3  # one in so many goes on from a rung, to so many times the epochs
-_RUNGS = 2  # before the end
-_WORD = 1.0  # seconds between two words of progress
-_PRUNED = "Pruned by its study: at the same epoch, others were better."
-_MOST_TWINS = 20  # points in a row that come out as one that is there: there are hardly any others
 
 
 def drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], None] = lambda study: None) -> Study:
     """Train the study to its end in this process, or until it is stopped; the study as it ended.
 
     Goes on with points that were stopped or failed. Raises RunError where another process drives it, where its data set
-    is another now, or where the store vanishes. KeyboardInterrupt and SystemExit stop the study, and are raised again.
+    is another now, or where the store vanishes. KeyboardInterrupt stops the study, and is raised again.
     """
     _, attributes = storage.find(workspace, study_id)
     if attributes.get(STOPPED):
@@ -104,8 +62,7 @@ def start(workspace: Workspace, study_id: str) -> None:
 def stop(workspace: Workspace, study_id: str) -> None:
     """Train no more of it; the runs that it queued are cancelled, and go on from their checkpoints when it does."""
     storage.find(workspace, study_id)
-    storage.load(workspace, study_id).set_user_attr(STOPPED, True)
-    _cancel(workspace, study_id, _stopped(study_id))
+    ask_to_stop(workspace, study_id)
 
 
 def revive(workspace: Workspace) -> tuple[str, ...]:
@@ -119,231 +76,18 @@ def revive(workspace: Workspace) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _stopped(study_id: str) -> str:
-    return f"Study {study_id} was stopped; it goes on with `nmtr sweep --resume {study_id}`."
-
-
-def owner(study_id: str) -> str:
-    """Whose the runs are that a study queues."""
-    return f"study {study_id}"
-
-
 def _drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> bool:
     """Drive until there is nothing left; False if another process has the study."""
     check_data(workspace, glance(workspace, study_id))
     while True:
         try:
             with _lock(workspace, study_id).acquire(timeout=1):  # `start` may hold it for a moment
-                _Driver(workspace, study_id, on_progress).work()
+                Trainer(workspace, study_id, on_progress).work()
         except Timeout:
             return False
         # Who extended the study after the last look saw the lock held, and relies on this driver.
         if storage.find(workspace, study_id)[1].get(STOPPED) or not waits(workspace, study_id):
             return True
-
-
-@dataclass
-class _Taken:
-    """A point that is being trained."""
-
-    trial: Trial
-    options: dict[str, Any]
-    seen: int  # epochs of its first run that Optuna knows
-    runs: list[Run] = field(default_factory=list)  # one a seed, as far as they were begun; all but the last are done
-    curve: list[float] = field(default_factory=list)  # the metric after each epoch of the first
-
-
-class _Driver:
-    """Trains one study; the caller holds its lock."""
-
-    def __init__(self, workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> None:
-        import optuna
-
-        known = glance(workspace, study_id)
-        self._workspace, self._id, self._on_progress = workspace, study_id, on_progress
-        self._plan, self._behaviors = known.plan, known.behaviors
-        self._inode = storage.database(workspace).stat().st_ino
-        halving = optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=math.ceil(self._plan.config.epochs / _REDUCTION**_RUNGS), reduction_factor=_REDUCTION
-        )
-        self._study = storage.load(
-            workspace,
-            study_id,
-            # Seeded anew each time, or a study that goes on would draw what it has drawn before.
-            sampler=optuna.samplers.TPESampler(seed=len(known.points), constant_liar=True),
-            pruner=halving if self._plan.prune else optuna.pruners.NopPruner(),
-        )
-        self._taken: list[_Taken] = []
-        self._met: set[int] = set()  # numbers of the points that were taken so far
-        self._next_worker = self._next_word = 0.0  # when to look at the supervisor, and to tell of progress
-
-    def work(self) -> None:
-        """Until nothing is left that can be trained, or the study is stopped."""
-        self._study.set_user_attr(DRIVER, {"pid": os.getpid(), "started": process.started(os.getpid())})
-        try:
-            self._tidy()
-            while not self._is_stopped():
-                self._taken = [taken for taken in self._taken if not self._advance(taken)]
-                while len(self._taken) < self._plan.jobs and (taken := self._next()):
-                    self._taken.append(taken)
-                self._tell(last=not self._taken)
-                if not self._taken:
-                    return
-                time.sleep(_TICK)
-            _cancel(self._workspace, self._id, _stopped(self._id))  # what was queued while `stop` looked
-        except (KeyboardInterrupt, SystemExit):
-            stop(self._workspace, self._id)
-            raise
-        except Exception as error:  # whatever a store raises that is no longer there
-            self._check_store(error)
-            raise
-
-    def _is_stopped(self) -> bool:
-        self._check_store(None)
-        return bool(self._study.user_attrs.get(STOPPED))
-
-    def _check_store(self, error: Exception | None) -> None:
-        """RunError where the store has vanished, or another stands in its place."""
-        if storage.database(self._workspace).stat().st_ino != self._inode:
-            raise RunError(
-                f"study {self._id} needs the store that it began in; {self._workspace.home / 'nmtr.db'} was replaced: "
-                f"bring the old one back, or begin anew."
-            ) from error
-
-    def _tell(self, *, last: bool) -> None:
-        if last or time.monotonic() >= self._next_word:
-            self._next_word = time.monotonic() + _WORD
-            self._on_progress(glance(self._workspace, self._id))
-
-    def _tidy(self) -> None:
-        """Cancel the runs of points that a driver told pruned and could not cancel any more."""
-        ended = [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
-        pruned = {run for trial in ended for run in trial.user_attrs.get(RUNS, ())}
-        _cancel(self._workspace, self._id, _PRUNED, pruned)
-
-    # Which point is next
-
-    def _next(self) -> _Taken | None:
-        """The next point to train, with its first run; None where there is none, now or at all."""
-        trials = self._study.get_trials(deepcopy=False)
-        for _ in range(_MOST_TWINS):
-            trial = self._next_trial(trials)
-            if trial is None:
-                return None
-            self._met.add(trial.number)
-            trials = self._study.get_trials(deepcopy=False)
-            if (options := self._options(trial, trials)) is not None:
-                taken = _Taken(trial, options, trials[trial.number].last_step or 0)
-                self._begin(taken)
-                return taken
-        # Hardly anything is left to draw that is not there.
-        self._study.set_user_attr(WANTED, self._wanted - left_to_draw(trials, self._wanted))
-        return None
-
-    @property
-    def _wanted(self) -> int:
-        wanted: int = self._study.user_attrs[WANTED]
-        return wanted
-
-    def _next_trial(self, trials: Sequence[FrozenTrial]) -> Trial | None:
-        """One that a driver before this one left, else one that waits, else a new one while more are wanted."""
-        from optuna.trial import Trial, TrialState
-
-        for left in trials:
-            if left.state == TrialState.RUNNING and left.number not in self._met:
-                return Trial(self._study, left._trial_id)
-        if any(trial.state == TrialState.WAITING for trial in trials) or left_to_draw(trials, self._wanted) > 0:
-            return self._study.ask()
-        return None
-
-    def _options(self, trial: Trial, trials: Sequence[FrozenTrial]) -> dict[str, Any] | None:
-        """The point's options; None of one that was drawn and is there already."""
-        from optuna.trial import TrialState
-
-        if given := trials[trial.number].user_attrs.get(OPTIONS):
-            suggest_given(trial, given, self._behaviors)
-            return dict(given)
-        options = draw(trial, self._plan, self._behaviors, lambda config: self._workspace.prepare(config)[0])
-        twin = next((one for one in trials if one.user_attrs.get(OPTIONS) == options), None)
-        if twin is None:
-            trial.set_user_attr(OPTIONS, options)
-            return options
-        trial.set_user_attr(TWIN, twin.number)
-        if twin.state == TrialState.COMPLETE:
-            self._study.tell(trial, twin.value)
-        else:
-            self._study.tell(trial, state=TrialState.FAIL)
-        return None
-
-    # What becomes of it
-
-    def _begin(self, taken: _Taken) -> None:
-        """Its run of the next seed: one that is there, or a new one."""
-        if time.monotonic() >= self._next_worker:
-            self._look_after_worker()
-        config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
-        found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
-        taken.runs.append(queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id)))
-        taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])
-
-    def _look_after_worker(self) -> None:
-        supervisor.ensure_running(self._workspace.home, self._plan.jobs)  # it may have been killed
-        self._next_worker = time.monotonic() + _WORKER_TICK
-
-    def _advance(self, taken: _Taken) -> bool:
-        """Look at the point's run; whether the point needs no more looking at."""
-        from optuna.trial import TrialState
-
-        if time.monotonic() >= self._next_worker:
-            self._look_after_worker()
-        runs = self._workspace.runs
-        try:
-            taken.runs[-1] = run = runs.get(taken.runs[-1].id)
-        except RunError:
-            self._check_store(None)
-            return True  # it was deleted: the next driver trains it again
-        if len(taken.runs) == 1 and self._falls_behind(taken) and run.state != "done":
-            self._study.tell(taken.trial, state=TrialState.PRUNED)
-            _cancel(self._workspace, self._id, _PRUNED, {run.id})
-            return True
-        if run.state == "cancelled" and run.owner.startswith(owner("")) and run.owner != owner(self._id):
-            taken.runs[-1] = runs.requeue(run.id)  # another study gave it up
-            return False
-        if run.state == "done" and len(taken.runs) < self._plan.seeds:
-            self._begin(taken)
-        elif run.state == "done":
-            self._study.tell(taken.trial, self._value(taken))
-        return not taken.runs[-1].live and (run.state != "done" or len(taken.runs) == self._plan.seeds)
-
-    def _falls_behind(self, taken: _Taken) -> bool:
-        """Tell Optuna of new epochs, one by one; whether the point is to be pruned."""
-        behind = False
-        for report in self._workspace.runs.reports(taken.runs[0].id, since=len(taken.curve)):
-            if report.phase != "select" or report.valid is None:
-                break
-            taken.curve.append(report.valid[self._plan.metric])
-            if report.epoch > taken.seen and report.best_epoch:
-                taken.trial.report(taken.curve[report.best_epoch - 1], report.epoch)
-                behind = behind or taken.trial.should_prune()
-        return behind
-
-    def _value(self, taken: _Taken) -> float:
-        """The metric at the best epoch, the mean over the seeds."""
-        valid = [run.result.valid for run in taken.runs if run.result is not None]
-        if not all(valid):
-            raise RunError(
-                f"a study judges by validation purchases; data set {self._plan.config.data} holds out nobody's: "
-                f"take a data set with users of two purchases or more beside the one for testing."
-            )
-        return sum(values[self._plan.metric] for values in valid) / len(valid)
-
-
-def _cancel(workspace: Workspace, study_id: str, reason: str, only: Collection[str] | None = None) -> None:
-    """Cancel what the study queued and is live, or only those of these runs."""
-    for run in workspace.runs.list("queued", "running"):
-        if run.owner == owner(study_id) and (only is None or run.id in only):
-            with suppress(RunError):  # it has ended
-                workspace.runs.request_cancel(run.id, reason)
 
 
 def _lock(workspace: Workspace, study_id: str) -> FileLock:

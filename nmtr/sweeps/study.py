@@ -75,6 +75,7 @@ class Study(BaseModel):
     protocol: Protocol
     fingerprint: str
     points: tuple[Point, ...]
+    planned: int  # how many points there are to be; more than `points` while some are still to be drawn
     #: Numbers of the points that cannot be told from the best: its own, and each done one whose paired difference to
     #: it, over the users, has an interval that holds 0. Empty where nothing is done, and in `studies`.
     equally_good: frozenset[int] = frozenset()
@@ -264,7 +265,8 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
     plan = Plan.parse(attributes[storage.PLAN])
     trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
     points = [_point(workspace, plan, trial) for trial in trials if OPTIONS in trial.user_attrs]
-    pending = left_to_draw(trials, attributes[WANTED]) > 0 or any(not trial.state.is_finished() for trial in trials)
+    to_draw = left_to_draw(trials, attributes[WANTED])
+    pending = to_draw > 0 or any(not trial.state.is_finished() for trial in trials)
     running = is_driven(attributes) and not attributes.get(STOPPED)
     finalized = attributes.get(FINALIZED, {})
     return Study(
@@ -277,6 +279,7 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
         protocol=plan.config.protocol,
         fingerprint=attributes["data"]["fingerprint"],
         points=tuple(points),
+        planned=len(points) + max(0, to_draw),
         finalized=tuple(finalized.get("runs", ())),
         finalized_point=finalized.get("point"),
     )

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from nmtr.cli.console import Json, note, say, show
-from nmtr.cli.runs import RunId, described
+from nmtr.cli.runs import RunId
+from nmtr.cli.training import described
 from nmtr.errors import ConfigError
 from nmtr.workspace import Workspace
 

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from nmtr.cli import archives, data, methods, runs, services, suites, training
+from nmtr.cli import archives, data, methods, queue, runs, services, suites, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.errors import NmtrError
@@ -27,6 +27,7 @@ app.command("show")(runs.show_run)
 app.command("cancel")(runs.cancel)
 app.command("resume")(runs.resume)
 app.command("delete")(runs.delete)
+app.add_typer(queue.commands, name="queue")
 app.command("export")(archives.export_run)
 app.command("import")(archives.import_run)
 app.command("evaluate")(runs.evaluate)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.options import whole_number
-from nmtr.cli.training import show_result, summary
+from nmtr.cli.training import described, show_result, summary
 from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run
@@ -43,6 +43,8 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         if run.error:
             say(run.error)
             say(f"log: {runs.folder(run.id) / LOG}")
+        if run.reason:
+            say(run.reason)
         if run.result:
             show_result(run)
 
@@ -110,25 +112,6 @@ def explain_item(
     """
     found = explain(Workspace().fitted(run_id), user, item)
     show(found.to_json(), as_json, lambda: _show_explanation(found))
-
-
-def described(run: Run) -> dict[str, Any]:
-    """A run in any state, as JSON."""
-    if run.state == "done":
-        return {"state": run.state, "config": run.config.to_json(), "created": run.created, **summary(run)}
-    return {
-        "run": run.id,
-        "state": run.state,
-        "config": run.config.to_json(),
-        "created": run.created,
-        "data": run.config.data,
-        "fingerprint": run.fingerprint,
-        "protocol": run.config.protocol,
-        "method": run.config.method,
-        "epoch": run.epoch,
-        "epochs": run.epochs,
-        "error": run.error,
-    }
 
 
 def _listed(run: Run) -> list[str]:

@@ -7,12 +7,23 @@ from typing import Annotated, Any
 import typer
 
 from nmtr.cli.console import Json, note, say, show, table, training_progress
-from nmtr.cli.options import parsed, takes_config
+from nmtr.cli.options import parsed, takes_config, whole_number
 from nmtr.config import RunConfig
+from nmtr.errors import ConfigError
 from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.suites import presets
 from nmtr.workspace import Workspace, default_home
+
+_MOST_PRIORITY = 1000  # either way
+Priority = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number("--priority", -_MOST_PRIORITY, _MOST_PRIORITY),
+        metavar="N",
+        help="Queued runs with more go first; 0 is usual.",
+    ),
+]
 
 
 @takes_config
@@ -24,18 +35,31 @@ def train(
             help="Take options from a JSON file or a preset of the data set; those given here come before it.",
         ),
     ] = None,
+    queued: Annotated[
+        bool, typer.Option("--queue", help="Queue the run, to be trained in the background, and do not wait for it.")
+    ] = False,
+    priority: Priority = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who queues the run; $NMTR_OWNER, else nobody, if not given.")
+    ] = None,
     as_json: Json = False,
     **options: Any,
 ) -> None:
     """Train a run in the foreground and print its figures.
 
     The epoch is chosen on validation and tested once. The run is seen live on the Runs page. Ctrl-C or `nmtr cancel`
-    stops it, and `nmtr resume` goes on from its last epoch.
+    stops it, and `nmtr resume` goes on from its last epoch. With --queue, it trains in the background, in its turn.
     """
     given = parsed(options)
     data = given.get("data") or RunConfig.model_fields["data"].default
     chosen = RunConfig.parse({**(presets.read(default_home(), data, config) if config else {}), **given})
+    if not queued and (priority is not None or owner is not None):
+        raise ConfigError("--priority and --owner are for runs that wait their turn; give --queue too.")
     workspace = Workspace()
+    if queued:
+        waiting = workspace.submit(chosen, priority=priority or 0, owner=owner)
+        show(described(waiting), as_json, lambda: say(f"run {waiting.id} is queued; see nmtr queue"))
+        return
     run = workspace.start(chosen)
     process.exit_on_sigterm()
     status = 2
@@ -69,6 +93,28 @@ def summary(run: Run) -> dict[str, Any]:
         "lambdas": options.get("lambdas"),
         "seed": run.config.seed,
         **result.model_dump(mode="json"),
+    }
+
+
+def described(run: Run) -> dict[str, Any]:
+    """A run in any state, as JSON."""
+    if run.state == "done":
+        return {"state": run.state, "config": run.config.to_json(), "created": run.created, **summary(run)}
+    return {
+        "run": run.id,
+        "state": run.state,
+        "config": run.config.to_json(),
+        "created": run.created,
+        "data": run.config.data,
+        "fingerprint": run.fingerprint,
+        "protocol": run.config.protocol,
+        "method": run.config.method,
+        "epoch": run.epoch,
+        "epochs": run.epochs,
+        "error": run.error,
+        "reason": run.reason,
+        "priority": run.priority,
+        "owner": run.owner,
     }
 
 

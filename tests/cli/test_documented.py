@@ -19,6 +19,8 @@ README = Path(__file__).parents[2] / "README.md"
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield (*path, name), command
             yield from commands(command, (*path, name))
         else:
             yield (*path, name), command
@@ -29,10 +31,11 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 def test_commands_are_those_that_were_promised() -> None:
     data = {("data", name) for name in ("list", "show", "add", "remove")}
+    queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
     runs = ("runs", "show", "cancel", "resume", "delete", "evaluate", "compare", "recommend", "explain")
     files = ("export", "import")
     suites = ("suite", "report")
-    assert set(COMMANDS) == data | {
+    assert set(COMMANDS) == data | queue | {
         (name,) for name in ("methods", "train", *runs, *files, *suites, "worker", "dashboard")
     }
 
@@ -69,9 +72,9 @@ def named(text: str) -> Iterator[tuple[str, ...]]:
         for part in re.split(r" [|·] ", line) if line.startswith("nmtr ") else ():
             words = part.split()
             if words[0] == "nmtr":
-                group = ("data",) if words[1] == "data" else ()
+                group = (words[1],) if words[1] in ("data", "queue") else ()
                 words = words[1 + len(group) :]
-            yield (*group, words[0])
+            yield (*group, *words[:1])
 
 
 def test_readme_lists_every_command() -> None:

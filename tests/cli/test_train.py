@@ -57,7 +57,7 @@ def test_train_keeps_its_contract(nmtr: Nmtr, shop: Path) -> None:
 
 def test_every_option_of_a_run_is_a_flag_with_the_config_s_help() -> None:
     flags = {name: p.annotation for name, p in inspect.signature(train).parameters.items()}
-    assert [*flags] == [*RunConfig.model_fields, "config", "as_json"]
+    assert [*flags] == [*RunConfig.model_fields, "config", "queued", "priority", "owner", "as_json"]
     for name, field in RunConfig.model_fields.items():
         [option] = flags[name].__metadata__
         assert option.default.split("/")[0] == f"--{name.replace('_', '-')}"

@@ -38,6 +38,19 @@ def figures(store: RunStore, run: Run) -> Any:
     return done.result.model_dump(exclude=CLOCKED), series
 
 
+def assert_as_undisturbed(store: RunStore, run: Run, undisturbed: Run) -> None:
+    """It ended in the same figures, series, ranks and weights, to the last bit."""
+    assert figures(store, run) == figures(store, undisturbed)
+    ranks, weights = (
+        [load(store.folder(each.id)) for each in (run, undisturbed)]
+        for load in (checkpoint.load_ranks, checkpoint.load_weights)
+    )
+    assert ranks[0].keys() == ranks[1].keys() and weights[0].keys() == weights[1].keys()
+    for name, values in ranks[0].items():
+        np.testing.assert_array_equal(values, ranks[1][name], strict=True)
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
 def test_cancel_of_a_training_takes_effect_within_two_seconds_and_leaves_it_ready_to_go_on(store: RunStore) -> None:
     dataset = generate()
     Library(store.root / "data").save(dataset)
@@ -75,12 +88,5 @@ def test_training_killed_in_both_phases_ends_in_the_same_figures_to_the_last_dig
     kill_after(store, disturbed, reports=3)
     thread.join(120)
 
-    assert figures(store, disturbed) == figures(store, undisturbed)
-    ranks, weights = (
-        [load(store.folder(run.id)) for run in (disturbed, undisturbed)]
-        for load in (checkpoint.load_ranks, checkpoint.load_weights)
-    )
-    for name, values in ranks[0].items():
-        np.testing.assert_array_equal(values, ranks[1][name], strict=True)
-    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+    assert_as_undisturbed(store, disturbed, undisturbed)
     assert [report.phase for report in store.reports(disturbed.id)] == ["select", "select", "refit", "refit"]

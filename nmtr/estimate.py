@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
+from pydantic import BaseModel, ConfigDict
 
 from nmtr.config import RunConfig, given
 from nmtr.config.methods import METHODS, Unit
@@ -24,27 +25,65 @@ _BASE_MEMORY = 350 << 20  # the process with torch, before any data
 _BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
 
+class Pace(BaseModel):
+    """What a timed probe of a run found on this machine; seconds, and the most bytes that its process held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preparing: float  # to start, and to load and split the data
+    epoch: float  # to train an epoch; 0 of a method that does not train
+    ranking: float  # to rank the users on whom epochs are compared
+    saving: float  # to write a checkpoint
+    bytes: int  # 0 where the system does not say
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What a run will take; both are upper bounds that an early stop undercuts."""
 
     seconds: float
     bytes: int
-    measured: bool  # whether finished runs of the same kind stand behind the seconds
+    measured: bool  # whether finished runs of the same kind, or a probe, stand behind the seconds
+    pace: Pace | None = None  # the probe's, where there was one
 
 
 def estimate(
-    config: RunConfig, info: DatasetInfo, finished: Iterable[tuple[RunConfig, DatasetInfo, float]]
+    config: RunConfig,
+    info: DatasetInfo,
+    finished: Iterable[tuple[RunConfig, DatasetInfo, float]],
+    pace: Pace | None = None,
 ) -> Estimate:
     """What a resolved config will take on a data set.
 
-    finished: config, data set and seconds an epoch of the runs that this machine has finished.
+    finished: config, data set and seconds an epoch of the runs that this machine has finished. pace: what a probe of
+    such a run found here, which comes before all else.
     """
+    if pace is not None:
+        return Estimate(_seconds(config, info, pace), pace.bytes or _memory(config, info), measured=True, pace=pace)
     if not config.uses("epochs"):
         return Estimate(info.users * info.items / 2e8 + 2, _BASE_MEMORY, measured=False)
     rates = [work(past, its) / seconds for past, its, seconds in finished if _kind(past) == _kind(config)]
     rate = statistics.median(rates) if rates else _RATE[_minimized(config)]
     epochs = config.epochs * (2 if config.refit else 1)
+    # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
+    ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
+    ranking = _pair_operations(config) / 3 * min(info.users, _COMPARED_USERS) * info.items / ranking_rate
+    return Estimate(epochs * (work(config, info) / rate + ranking) + 3, _memory(config, info), measured=bool(rates))
+
+
+def _seconds(config: RunConfig, info: DatasetInfo, pace: Pace) -> float:
+    """A whole run at this pace: a refit trains as often again, and ranks nobody."""
+    testing = pace.ranking * info.test_users / max(1, min(info.users, _COMPARED_USERS))
+    if not config.uses("epochs"):
+        return pace.preparing + pace.ranking + testing
+    ranking = pace.ranking + (testing if config.watch_test else 0.0)
+    select = config.epochs * (pace.epoch + ranking + pace.saving)
+    refit = config.epochs * (pace.epoch + pace.saving) if config.refit else 0.0
+    return pace.preparing + select + refit + testing
+
+
+def _memory(config: RunConfig, info: DatasetInfo) -> int:
+    """Bytes that a run which trains will hold, by its sizes."""
     tables = 4 * _rows(config, info) * (_width(config) + len(config.behaviors))
     pairs = sum(info.interactions[behavior] for behavior in config.behaviors)
     # Weights, gradients, the optimizer's sums and the best weights so far; keys and matrices of the pairs.
@@ -54,21 +93,21 @@ def estimate(
         memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
     elif _minimized(config) in ("sampled", "pairwise"):
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
-    # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
-    ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
-    ranking = _pair_operations(config) / 3 * min(info.users, _COMPARED_USERS) * info.items / ranking_rate
-    return Estimate(epochs * (work(config, info) / rate + ranking) + 3, memory, measured=bool(rates))
+    return memory
 
 
-def check_capacity(config: RunConfig, info: DatasetInfo) -> None:
-    """Raises CapacityError where the run cannot fit this machine's memory, or would take days."""
-    needed, there = estimate(config, info, ()).bytes, psutil.virtual_memory().total
+def check_capacity(config: RunConfig, info: DatasetInfo, pace: Pace | None = None) -> None:
+    """Raises CapacityError where the run cannot fit this machine's memory, or would take days.
+
+    pace: what a probe of such a run found here, which comes before what its sizes tell.
+    """
+    needed, there = estimate(config, info, (), pace).bytes, psutil.virtual_memory().total
     if needed > there:
         raise CapacityError(
             f"the run needs about {needed / 2**30:.1f} GiB of memory and this machine has {there / 2**30:.1f} GiB: "
             f"take a smaller embedding size than {config.embedding_size}, or a smaller data set."
         )
-    seconds = work(config, info) / (_RATE["exact"] * max(1.0, config.threads / 2))
+    seconds = work(config, info) / (_RATE["exact"] * max(1.0, config.threads / 2)) if pace is None else pace.epoch
     if config.loss == "exact" and seconds > _LONGEST_EPOCH:
         others = "shared, sampled or squared" if set(_units(config)) == {"gmf"} else "shared or sampled"
         raise CapacityError(

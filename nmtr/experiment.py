@@ -23,7 +23,7 @@ from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
 from nmtr.models.kernels import tiny_numbers_as_zero, use_threads
-from nmtr.training.report import EpochReport, Phase
+from nmtr.training.report import EpochReport, Phase, Stopped
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
 #: million users need not be ranked after every epoch.
@@ -147,6 +147,55 @@ class Experiment:
             return contract.rule(self.config).rule(self.config, self._split.train)
         return contract.trained(self.config).scorer(self._trainer.model)
 
+    def pace(self, training: float, ranking: float) -> tuple[float, float]:
+        """The seconds that an epoch takes, and to rank the users whom epochs are compared on.
+
+        Told from some batches and some of the users, for about `training` and `ranking` seconds each. The model is left
+        half trained: for an experiment that goes no further.
+        """
+        return self._pace_of_training(training), self._pace_of_ranking(ranking)
+
+    def _pace_of_training(self, budget: float) -> float:
+        if self._trainer is None:
+            return 0.0
+        began: list[float] = []  # of each batch of the epoch
+
+        def stop() -> bool:
+            began.append(time.perf_counter())
+            return len(began) > 3 and began[-1] - began[1] > budget
+
+        first = time.perf_counter()
+        for number in (1, 2):  # of little data the whole second epoch: the first also makes what the others find made
+            began.clear()
+            started = time.perf_counter()
+            try:
+                _, seconds = self._trainer.epoch(number, stop)
+            except Stopped:
+                each = (began[-1] - began[1]) / (len(began) - 2)  # without the first batch, for the same reason
+                return began[0] - started + self._trainer.steps * each
+            if time.perf_counter() - first > budget:
+                break
+        return seconds
+
+    def _pace_of_ranking(self, budget: float) -> float:
+        started = time.perf_counter()
+        if self._trainer is not None:  # as every epoch that is the best so far does
+            self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
+        scorer = self._scorer()
+        ready = time.perf_counter()
+        users = np.random.default_rng(0).permutation(np.flatnonzero(self._compared >= 0))
+        size, done, timed, seconds = 128, 0, 0, 0.0
+        while done < len(users) and (not timed or time.perf_counter() - ready < budget):
+            some = np.full_like(self._compared, -1)
+            block = users[done : done + size]
+            some[block] = self._compared[block]
+            before = time.perf_counter()
+            rank_held_out(scorer, some, self._split.train[-1])
+            if done or len(block) == len(users):  # the first block also makes what the others find made
+                timed, seconds = timed + len(block), seconds + time.perf_counter() - before
+            done, size = done + len(block), 2 * size
+        return ready - started + seconds / max(timed, 1) * len(users)
+
     def state(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors and plain values."""
         assert self._trainer is not None
@@ -203,7 +252,7 @@ class Experiment:
             test_users=int(tested.sum()),
             visited=_slice(test_ranks[tested & visited]),
             not_visited=_slice(test_ranks[tested & ~visited]),
-            peak_memory_mb=_peak_memory_mb(),
+            peak_memory_mb=peak_memory_mb(),
             best_test=self._best_test,
         )
         return Outcome(result, {"valid": self._valid_ranks, "test": test_ranks}, weights)
@@ -258,7 +307,7 @@ def _slice(ranks: Ranks) -> Slice:
     return Slice(users=len(ranks), metrics=summarize(ranks))
 
 
-def _peak_memory_mb() -> float | None:
+def peak_memory_mb() -> float | None:
     """The most memory that this process has held; None where the system does not say."""
     if sys.platform == "win32":
         return None

@@ -7,7 +7,7 @@ Pages, commands and Python programs all come through here. Importing this module
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,6 +15,7 @@ from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo, Library
 from nmtr.errors import DataError, RunError
 from nmtr.estimate import Estimate, check_capacity, estimate
+from nmtr.probe import known, probe
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.waiting import Place, places
 from nmtr.training.report import EpochReport
@@ -49,13 +50,22 @@ class Workspace:
         """The config as it would be run, and its data set; raises where they fit neither each other nor the machine."""
         info = self.data.info(config.data)
         resolved = config.resolve(info.behaviors, info.users)
-        check_capacity(resolved, info)
+        check_capacity(resolved, info, known(self.home, resolved, info.fingerprint))
         return resolved, info
+
+    def probe(self, config: RunConfig) -> Estimate:
+        """As `estimate`, after some seconds of timing the run on its data in a process of its own; kept for `estimate`.
+
+        Raises as `submit` would, also where what was timed does not fit the machine.
+        """
+        resolved, info = self.prepare(config)
+        probe(self.home, resolved, info.fingerprint)
+        return self.estimate(config)
 
     def estimate(self, config: RunConfig) -> Estimate:
         """What a run of this config will take; raises as `submit` would."""
         resolved, info = self.prepare(config)
-        return estimate(resolved, info, self._finished())
+        return self._expected(resolved, info, self._finished())
 
     def places(self) -> dict[str, Place]:
         """Where each run of the background that waits or trains stands in line, by id, and when it may start and end.
@@ -72,11 +82,19 @@ class Workspace:
             alike = config.model_copy(update={"seed": 0, "lambdas": None}).model_dump_json() + run.fingerprint
             if alike not in whole:
                 info = self._trained_on(run)  # without its data set it fails at once
-                whole[alike] = estimate(config, info, finished).seconds if info else 0.0
+                whole[alike] = self._expected(config, info, finished).seconds if info else 0.0
             epochs = config.epochs * (2 if config.refit else 1) if config.uses("epochs") else 0
             share = trained.get(run.id, 0) / epochs if epochs else 0.0
             left[run.id] = whole[alike] * max(0.0, 1 - share)
         return places(running, line, left, self.runs.queue.state())
+
+    def _expected(
+        self, config: RunConfig, info: DatasetInfo, finished: Sequence[tuple[RunConfig, DatasetInfo, float]]
+    ) -> Estimate:
+        """By what was timed of such a run, else by what finished."""
+        if pace := known(self.home, config, info.fingerprint):
+            return estimate(config, info, (), pace)
+        return estimate(config, info, finished)
 
     def _finished(self) -> list[tuple[RunConfig, DatasetInfo, float]]:
         """Config, data set and seconds an epoch of the runs that finished here, for estimates to learn from."""

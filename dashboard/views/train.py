@@ -238,12 +238,23 @@ def _start(options: dict[str, Any]) -> None:
                 f"about {duration(estimate.seconds)}, {size(estimate.bytes)}"
             )
             known = (
-                "from earlier runs of the kind"
+                f"timed on this data: an epoch {pace.epoch:.1f} s, its ranking {pace.ranking:.1f} s"
+                if (pace := estimate.pace)
+                else "from earlier runs of the kind"
                 if estimate.measured
                 else "a first guess: no such run has finished here yet"
             )
             early = "; less where validation stops it early" if config.uses("patience") and config.patience else ""
             st.caption(known + early)
+        if st.button(
+            "Time it again" if pace else "Time it",
+            key="time_it",
+            icon=":material/timer:",
+            help="Trains some batches and ranks some shoppers, in a process of its own; some seconds.",
+        ):
+            with st.spinner("Timing some batches on this data …"):
+                state.attempt(state.workspace().probe, config)
+            st.rerun()
 
 
 def _submit(config: RunConfig) -> None:

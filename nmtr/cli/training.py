@@ -10,6 +10,7 @@ from nmtr.cli.console import Json, note, say, show, table, training_progress
 from nmtr.cli.options import parsed, takes_config, whole_number
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
+from nmtr.estimate import Estimate
 from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.suites import presets
@@ -35,6 +36,9 @@ def train(
             help="Take options from a JSON file or a preset of the data set; those given here come before it.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Train nothing: time some batches, and say what the run would take.")
+    ] = False,
     queued: Annotated[
         bool, typer.Option("--queue", help="Queue the run, to be trained in the background, and do not wait for it.")
     ] = False,
@@ -48,17 +52,24 @@ def train(
     """Train a run in the foreground and print its figures.
 
     The epoch is chosen on validation and tested once. The run is seen live on the Runs page. Ctrl-C or `nmtr cancel`
-    stops it, and `nmtr resume` goes on from its last epoch. With --queue, it trains in the background, in its turn.
+    stops it, and `nmtr resume` goes on from its last epoch. With --queue it trains in the background, in its turn;
+    with --dry-run it does not train: what it would take is timed and said.
     """
     given = parsed(options)
     data = given.get("data") or RunConfig.model_fields["data"].default
     chosen = RunConfig.parse({**(presets.read(default_home(), data, config) if config else {}), **given})
+    if dry_run and queued:
+        raise ConfigError("--dry-run trains nothing, so there is nothing to queue; give one of --dry-run and --queue.")
     if not queued and (priority is not None or owner is not None):
         raise ConfigError("--priority and --owner are for runs that wait their turn; give --queue too.")
     workspace = Workspace()
     if queued:
         waiting = workspace.submit(chosen, priority=priority or 0, owner=owner)
         show(described(waiting), as_json, lambda: say(f"run {waiting.id} is queued; see nmtr queue"))
+        return
+    if dry_run:
+        estimate = workspace.probe(chosen)
+        show(_estimated(chosen, estimate), as_json, lambda: _show_estimate(chosen, estimate))
         return
     run = workspace.start(chosen)
     process.exit_on_sigterm()
@@ -75,6 +86,35 @@ def train(
         note(f"run {run.id} was stopped after epoch {run.epoch}; nmtr resume {run.id} goes on from there.")
         raise typer.Exit(status)
     show(summary(run), as_json, lambda: show_result(run))
+
+
+def _estimated(config: RunConfig, estimate: Estimate) -> dict[str, Any]:
+    """The JSON contract of `nmtr train --dry-run`."""
+    assert estimate.pace is not None, "it was timed"
+    return {
+        "data": config.data,
+        "method": config.method,
+        "epochs": config.epochs if config.uses("epochs") else 0,
+        "seconds": estimate.seconds,
+        "bytes": estimate.bytes,
+        "seconds_per_epoch": estimate.pace.epoch,
+        "ranking_seconds": estimate.pace.ranking,
+        "preparing_seconds": estimate.pace.preparing,
+        "saving_seconds": estimate.pace.saving,
+    }
+
+
+def _show_estimate(config: RunConfig, estimate: Estimate) -> None:
+    assert estimate.pace is not None, "it was timed"
+    pace, epochs = estimate.pace, f"{config.epochs} epochs" if config.uses("epochs") else "nothing to train"
+    say(
+        f"{config.label} on {config.data}: up to {estimate.seconds:,.0f} s for {epochs}, "
+        f"{estimate.bytes / 2**20:,.0f} MiB"
+    )
+    note(
+        f"timed here, on this data: an epoch {pace.epoch:.2f} s and its ranking {pace.ranking:.2f} s, "
+        f"{pace.preparing:.1f} s to get ready."
+    )
 
 
 def summary(run: Run) -> dict[str, Any]:

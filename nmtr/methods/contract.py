@@ -20,6 +20,7 @@ class Learning(Protocol):
     """A training under way; `nmtr.training.loop.Trainer` is the one for everything that descends a gradient."""
 
     model: nn.Module
+    steps: int  # batches of an epoch
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """Trains one epoch, from 1: (mean loss an instance of each behavior that is learned, seconds)."""

@@ -39,6 +39,8 @@ class Alternation:
     sum_ui c (p_u . q_i - y)^2 + l2 (|P|^2 + |Q|^2), c = 1 where y = 1 and c = w where y = 0.
     """
 
+    steps = 1
+
     def __init__(self, model: Factorization, config: RunConfig, target: csr_array) -> None:
         self.model, self._weight, self._threads = model, config.unobserved_weight, config.threads
         self._l2 = given(config.l2_embeddings)

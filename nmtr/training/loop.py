@@ -35,6 +35,7 @@ class Trainer:
         """schedule: the λ of each epoch, where they change."""
         self.model, self.objective, self.seed, self.schedule = model, objective, config.seed, schedule
         self.optimizer = optimizer_of(model, config)
+        self.steps = objective.steps
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """Trains one epoch: ((R,) mean loss an instance of each behavior, seconds).

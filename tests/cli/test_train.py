@@ -20,6 +20,7 @@ from nmtr.cli.training import train
 from nmtr.config import UNITS, RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.data.catalogue import add
+from nmtr.estimate import Pace
 from nmtr.runs import job
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
@@ -57,7 +58,7 @@ def test_train_keeps_its_contract(nmtr: Nmtr, shop: Path) -> None:
 
 def test_every_option_of_a_run_is_a_flag_with_the_config_s_help() -> None:
     flags = {name: p.annotation for name, p in inspect.signature(train).parameters.items()}
-    assert [*flags] == [*RunConfig.model_fields, "config", "queued", "priority", "owner", "as_json"]
+    assert [*flags] == [*RunConfig.model_fields, "config", "dry_run", "queued", "priority", "owner", "as_json"]
     for name, field in RunConfig.model_fields.items():
         [option] = flags[name].__metadata__
         assert option.default.split("/")[0] == f"--{name.replace('_', '-')}"
@@ -199,3 +200,30 @@ def test_failed_training_says_where_to_look(nmtr: Nmtr, shop: Path, monkeypatch:
     assert answer.err.splitlines()[1:] == ["The run ended with an unexpected ZeroDivisionError; see the log."]
     log = shop / "runs" / run["run"] / "log.txt"
     assert str(log) in nmtr("show", run["run"]).out and "Traceback" in log.read_text()
+
+
+def test_dry_run_says_what_it_would_take_and_trains_nothing(
+    nmtr: Nmtr, home: Path, runs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace = Pace(preparing=2.0, epoch=1.5, ranking=0.5, saving=0.0, bytes=300 << 20)
+    asked: list[RunConfig] = []
+    monkeypatch.setattr("nmtr.workspace.probe", lambda home, config, fingerprint: asked.append(config))
+    monkeypatch.setattr("nmtr.workspace.known", lambda home, config, fingerprint: pace)
+    before = nmtr("runs", "--json").json
+    options = ("train", "--data", "shop", "--epochs", "10", "--dry-run")
+    assert nmtr(*options, "--json").json == {
+        "data": "shop",
+        "method": "nmtr",
+        "epochs": 10,
+        "seconds": 2.0 + 10 * 2.0 + 0.5,
+        "bytes": 300 << 20,
+        "seconds_per_epoch": 1.5,
+        "ranking_seconds": 0.5,
+        "preparing_seconds": 2.0,
+        "saving_seconds": 0.0,
+    }
+    assert asked[0].behaviors == ("view", "cart", "buy")
+    told = nmtr(*options)
+    assert told.out == "NMTR-GMF on shop: up to 22 s for 10 epochs, 300 MiB\n"
+    assert told.err.startswith("timed here, on this data: an epoch 1.50 s and its ranking 0.50 s")
+    assert nmtr("runs", "--json").json == before

@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nmtr.config import RunConfig
+from nmtr.errors import CapacityError
+from nmtr.estimate import Pace
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import Open, Runs, words
 
@@ -144,3 +146,26 @@ def test_a_finished_run_shows_its_metrics_with_intervals(open_page: Open, runs: 
     assert all("±" in metric.value for metric in app.metric[:3])
     app.button(key="another").click().run()
     assert app.button(key="start") and not app.metric
+
+
+def test_a_run_is_timed_on_its_data_before_it_starts(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    paces: list[Pace] = []
+    pace = Pace(preparing=2.0, epoch=1.5, ranking=0.5, saving=0.0, bytes=300 << 20)
+    monkeypatch.setattr("nmtr.workspace.probe", lambda *_: paces.append(pace))
+    monkeypatch.setattr("nmtr.workspace.known", lambda *_: paces[-1] if paces else None)
+    app = open_page("train", data="one")
+    assert "timed on this data" not in words(app)
+    app.button(key="time_it").click().run()
+    assert "timed on this data: an epoch 1.5 s, its ranking 0.5 s" in words(app)
+    assert app.button(key="time_it").label == "Time it again" and not app.error
+
+
+def test_a_run_that_cannot_be_timed_gives_a_sentence(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise CapacityError("a few steps of the run must fit this machine.")
+
+    monkeypatch.setattr("nmtr.workspace.probe", refuse)
+    app = open_page("train", data="one")
+    app.button(key="time_it").click().run()
+    assert "a few steps of the run must fit this machine." in words(app)
+    assert not app.button(key="start").disabled

@@ -1,0 +1,145 @@
+"""A short timed probe: some batches and a block of the ranking of a run, on its real data, before it is started.
+
+It runs in a process of its own, as the run will: `python -m nmtr.probe HOME` reads a resolved config on stdin, and
+writes a `Pace` to stdout. What was found is kept under `HOME/probes`, by everything that it depends on: the options
+that cost time, the data's fingerprint, and the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+from pydantic import ValidationError
+
+from nmtr.config import RunConfig
+from nmtr.errors import CapacityError, NmtrError, RunError
+from nmtr.estimate import Pace
+
+#: Seconds of training, and of ranking, that a probe times; with what it loads and builds, two or three in all.
+_TRAINING, _RANKING = 1.0, 0.5
+#: What whole runs were seen to hold at most, beside what their first batches do.
+_MORE = 1.1
+#: Seconds after which a probe is given up: a single batch, or the data, is too much for this machine.
+_LONGEST = 120.0
+#: Options that change nothing in how long a step takes.
+_FREE = {
+    "data",
+    "seed",
+    "lambdas",
+    "epochs",
+    "patience",
+    "refit",
+    "watch_test",
+    "learning_rate",
+    "unobserved_weight",
+} | {
+    *("l2_embeddings", "l2_towers", "initial_scale", "unseen_share"),
+}
+
+
+def known(home: Path, config: RunConfig, fingerprint: str) -> Pace | None:
+    """What a probe of such a run found on this machine, if there was one."""
+    try:
+        return Pace.model_validate_json(_place(home, config, fingerprint).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def probe(home: Path, config: RunConfig, fingerprint: str) -> Pace:
+    """Time a resolved config on its data, in a process of its own, which takes some seconds; kept for `known`.
+
+    Raises CapacityError where the process takes too long or is killed, as by a lack of memory, RunError where it fails.
+    """
+    place = _place(home, config, fingerprint)
+    place.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(place.parent / "lock"):  # two at once would time each other
+            done = subprocess.run(
+                [sys.executable, "-m", "nmtr.probe", str(home)],
+                input=json.dumps(config.to_json()),
+                capture_output=True,
+                encoding="utf-8",
+                timeout=_LONGEST,
+                env={**os.environ, "OMP_NUM_THREADS": str(config.threads)},
+                check=False,
+            )
+    except subprocess.TimeoutExpired:
+        raise CapacityError(
+            f"a few steps of the run should take seconds and were not through after {_LONGEST:.0f}: "
+            f"take a smaller batch size, embedding size or data set."
+        ) from None
+    if done.returncode < 0:
+        raise CapacityError(
+            f"a few steps of the run must fit this machine, and their process was killed (signal {-done.returncode}), "
+            f"as it is where memory is short: take a smaller embedding size than {config.embedding_size}."
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RunError(last if done.returncode == 2 else f"the run could not be timed ({last[:200]}); try again.")
+    pace = Pace.model_validate_json(done.stdout.splitlines()[-1])
+    draft = place.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(pace.model_dump_json(), encoding="utf-8")
+    os.replace(draft, place)
+    return pace
+
+
+def _place(home: Path, config: RunConfig, fingerprint: str) -> Path:
+    options = {name: value for name, value in config.to_json().items() if name not in _FREE}
+    key = json.dumps([options, fingerprint, *_machine()], sort_keys=True)
+    return home / "probes" / f"{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}.json"
+
+
+@cache
+def _machine() -> tuple[str | int | None, ...]:
+    programs = (version("nmtr"), version("torch"), os.environ.get("NMTR_NATIVE"))
+    return platform.node(), platform.machine(), os.cpu_count(), psutil.virtual_memory().total, *programs
+
+
+def main() -> None:
+    """The process of a probe."""
+    if hasattr(os, "nice"):
+        os.nice(10)  # as a job
+    try:
+        print(_timed(Path(sys.argv[1]), RunConfig.parse(json.load(sys.stdin))).model_dump_json())
+    except NmtrError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _timed(home: Path, config: RunConfig) -> Pace:
+    from nmtr.data.library import Library
+    from nmtr.experiment import Experiment, peak_memory_mb
+    from nmtr.runs import checkpoint
+
+    experiment = Experiment(config, Library(home / "data").load(config.data))
+    preparing = time.time() - psutil.Process().create_time()
+    epoch, ranking = experiment.pace(_TRAINING, _RANKING)
+    saving = 0.0
+    if config.uses("epochs"):
+        with tempfile.TemporaryDirectory(prefix=".", dir=home / "probes") as folder:
+            started = time.perf_counter()
+            checkpoint.save(Path(folder), experiment.state())
+            saving = time.perf_counter() - started
+    return Pace(
+        preparing=preparing,
+        epoch=epoch,
+        ranking=ranking,
+        saving=saving,
+        bytes=int(_MORE * (peak_memory_mb() or 0) * 2**20),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from nmtr.cli import archives, data, methods, queue, runs, services, suites, training
+from nmtr.cli import archives, data, methods, queue, runs, services, suites, sweeps, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.errors import NmtrError
@@ -36,6 +36,9 @@ app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
 app.command("suite")(suites.suite)
 app.command("report")(suites.report)
+app.command("sweep")(sweeps.sweep)
+app.command("studies")(sweeps.list_studies)
+app.command("study")(sweeps.show_study)
 app.command("worker")(services.worker)
 app.command("dashboard")(services.dashboard)
 

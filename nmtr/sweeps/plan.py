@@ -49,7 +49,7 @@ class Plan(BaseModel):
     metric: str = Field("HR@100", description="Validation metric to judge by.")
     prune: bool = Field(False, description="Stop points whose validation curve is not among the best third.")
     seeds: int = Field(1, ge=1, le=100, description="Runs of each point, which all points share the seeds of.")
-    jobs: int = Field(1, ge=1, le=256, description="Runs at once, which share the cores.")
+    jobs: int = Field(2, ge=1, le=256, description="Runs at once, which share the cores.")
 
     @field_validator("step")
     @classmethod

@@ -75,7 +75,7 @@ def find(workspace: Workspace, study_id: str) -> tuple[int, dict[str, Any]]:
         attributes = {}
     if PLAN not in attributes:
         raise RunError(
-            f"a study must be named by its id; there is no study {study_id[:40]}, so see `nmtr sweep --list`."
+            f"a study must be named by its id; there is no study {study_id[:40]}, so see the list of studies."
         )
     return number, attributes
 

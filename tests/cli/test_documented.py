@@ -34,7 +34,7 @@ def test_commands_are_those_that_were_promised() -> None:
     queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
     runs = ("runs", "show", "cancel", "resume", "delete", "evaluate", "compare", "recommend", "explain")
     files = ("export", "import")
-    suites = ("suite", "report")
+    suites = ("suite", "report", "sweep", "studies", "study")
     assert set(COMMANDS) == data | queue | {
         (name,) for name in ("methods", "train", *runs, *files, *suites, "worker", "dashboard")
     }

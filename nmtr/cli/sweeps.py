@@ -1,0 +1,308 @@
+"""nmtr sweep | studies | study"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from nmtr import sweeps
+from nmtr.cli.console import Json, note, say, show, suite_progress, table
+from nmtr.cli.options import names, number, parsed, takes_config, whole_number
+from nmtr.compare import Score, leaderboard, option_text
+from nmtr.config import RunConfig
+from nmtr.errors import ConfigError
+from nmtr.runs import process
+from nmtr.suites.queue import Progress, train_all
+from nmtr.sweeps import Point, Study
+from nmtr.sweeps.choosing import final_configs
+from nmtr.workspace import Workspace
+
+
+@takes_config
+def sweep(
+    step: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X",
+            help="Step of the grid of λ; as in the paper, 0.1 for two behaviors and 1/6 for three, if left out.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--trials", 1, 1000),
+            metavar="N",
+            help="Draw so many points by TPE instead of taking a grid; with --resume, so many more.",
+            show_default=False,
+        ),
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="O,O,…", help=f"What to draw: {', '.join(sweeps.SEARCHABLE)}; lambdas if left out."),
+    ] = None,
+    points: Annotated[
+        str | None,
+        typer.Option(metavar="W,W;W,W;…", help="With --resume: add points of λ, such as '0.25,0.75;1/3,2/3'."),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="HR@K|NDCG@K", help="Validation metric to judge by. [default: HR@100]")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Stop points whose validation stays behind that of others.")
+    ] = False,
+    seeds: Annotated[
+        int | None,
+        typer.Option(parser=whole_number("--seeds", 1, 100), metavar="N", help="Runs of each point. [default: 1]"),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--jobs", 1, 256),
+            metavar="N",
+            help="Runs at once, which share the cores; a worker that is there keeps its own number. [default: 2]",
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Go on with a study; what was trained is not trained again.")
+    ] = None,
+    background: Annotated[bool, typer.Option("--background", help="Train in the background.")] = False,
+    as_json: Json = False,
+    **options: Any,
+) -> None:
+    """Find loss weights λ on validation, and the equally good ones.
+
+    Every option of `nmtr train` may be given, and stays the same in all runs. Ctrl-C stops the study, and --resume goes
+    on from there. `nmtr study` shows it again, and what it is worth on test.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    plan: dict[str, Any] = {"step": step and number(step, "--step"), "trials": trials, "metric": metric, "seeds": seeds, "jobs": jobs}
+    plan |= {"search": search and names(search, "--search"), "prune": prune or None}
+    plan = {name: value for name, value in plan.items() if value is not None}
+    workspace = Workspace()
+    if resume is None:
+        if points:
+            raise ConfigError("--points adds to a study; name it by --resume, or leave --points out.")
+        drawn = {"sampler": "tpe"} if trials or search else {}
+        config = RunConfig.parse(parsed(given))
+        study = sweeps.create(workspace, sweeps.Plan.parse({"config": config, **plan, **drawn}))
+        note(f"study {study.id}: nmtr sweep --resume {study.id} goes on with it.")
+    else:
+        if fixed := [name for name in (*given, *plan) if name != "trials"]:
+            raise ConfigError(
+                f"a study keeps its plan; --{fixed[0].replace('_', '-')} cannot change what {resume} tries: "
+                f"leave it out, or begin another study."
+            )
+        study = sweeps.read(workspace, resume)
+        weights = (
+            [[number(part, "--points") for part in point.split(",")] for point in points.split(";")] if points else []
+        )
+        if trials or weights:
+            sweeps.extend(workspace, study.id, trials=trials or 0, points=weights)
+    if background:
+        sweeps.start(workspace, study.id)
+    else:
+        _drive(workspace, study.id)
+    study = sweeps.read(workspace, study.id)
+    _present(workspace, study, as_json)
+    failed = [point for point in study.points if point.state == "failed"]
+    for point in failed:
+        note(f"point {point.number}: run {point.runs[-1]}: {workspace.runs.get(point.runs[-1]).error}")
+    if failed and not background:
+        raise typer.Exit(2)
+
+
+def list_studies(as_json: Json = False) -> None:
+    """List the studies of loss weights, the newest first."""
+    found = sweeps.studies(Workspace())
+    show([contract(study, None) for study in found], as_json, lambda: _list(found))
+
+
+def show_study(
+    study_id: Annotated[str, typer.Argument(metavar="STUDY", help="The study's id.")],
+    stop: Annotated[bool, typer.Option("--stop", help="Stop it, and cancel its runs.")] = False,
+    finalize: Annotated[
+        bool, typer.Option("--finalize", help="Train the best point with three seeds, and show its test figures.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Make the best point a preset of the data set, for `nmtr train --config`.")
+    ] = False,
+    point: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--point", 0, 10**9),
+            metavar="N",
+            help="With --finalize or --keep: this point instead of the best.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a study of loss weights; stop, finalize or keep it.
+
+    Points are judged on validation. Test figures are those of the choice that was finalized, and of nothing else.
+    """
+    workspace = Workspace()
+    if stop:
+        sweeps.stop(workspace, study_id)
+    if finalize:
+        sweeps.finalize(workspace, study_id, point)
+        _train_choice(workspace, sweeps.read(workspace, study_id))
+    study = sweeps.read(workspace, study_id)
+    if keep:
+        name = sweeps.keep(workspace, study_id, point)
+        note(f"kept as preset {name} of {study.data}: nmtr train --data {study.data} --config {name} takes it.")
+    _present(workspace, study, as_json)
+
+
+def contract(study: Study, test: dict[str, Score] | None) -> dict[str, Any]:
+    """The JSON contract of `nmtr sweep` and `nmtr study`; values are of validation, but for the finalized choice."""
+    return {
+        "study": study.id,
+        "state": study.state,
+        "data": study.data,
+        "behaviors": list(study.behaviors),
+        "fingerprint": study.fingerprint,
+        "protocol": study.protocol,
+        "metric": study.metric,
+        "plan": study.plan.to_json(),
+        "points": [
+            {
+                **_named(point),
+                "runs": list(point.runs),
+                "state": point.state,
+                "epoch": point.epoch,
+                "epochs": point.epochs,
+                "value": point.value,
+                "interval": None if point.low is None else [point.low, point.high],
+            }
+            for point in study.points
+        ],
+        "best": study.best and _named(study.best),
+        "equally_good": [_named(point) for point in study.points if point.number in study.equally_good],
+        "finalized": test
+        and {
+            **_named(study.point(study.finalized_point)),
+            "runs": list(study.finalized),
+            "test": {name: score.model_dump(mode="json", exclude={"difference"}) for name, score in test.items()},
+        },
+    }
+
+
+def _named(point: Point) -> dict[str, Any]:
+    return {
+        "number": point.number,
+        "lambdas": point.lambdas and list(point.lambdas),
+        "options": point.options,
+        "run": point.runs[0] if point.runs else None,
+    }
+
+
+def _drive(workspace: Workspace, study_id: str) -> None:
+    """Train the study in the foreground."""
+    process.exit_on_sigterm()
+    try:
+        with suite_progress() as on_progress:
+            sweeps.drive(workspace, study_id, lambda study: on_progress("points", _progress(study)))
+    except KeyboardInterrupt:
+        note(f"stopped: nmtr sweep --resume {study_id} goes on from there.")
+        raise typer.Exit(130) from None
+
+
+def _train_choice(workspace: Workspace, study: Study) -> None:
+    """Wait for the runs of the choice that was finalized."""
+    process.exit_on_sigterm()
+    with suite_progress() as on_progress:
+        train_all(
+            workspace,
+            final_configs(study, study.finalized_point),
+            study.plan.jobs,
+            lambda progress: on_progress("final runs", progress),
+        )
+
+
+def _progress(study: Study) -> Progress:
+    running = [point for point in study.points if point.state == "running"]
+    return Progress(
+        total=study.planned,
+        there=0,
+        ended=sum(point.state in ("done", "pruned", "failed", "stopped") for point in study.points),
+        running=tuple(f"{_text(point)}, epoch {point.epoch}/{point.epochs}" for point in running),
+    )
+
+
+def _present(workspace: Workspace, study: Study, as_json: bool) -> None:
+    test = _tested(workspace, study)
+    show(contract(study, test), as_json, lambda: _show(study, test))
+
+
+def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:
+    """The test figures of the choice that was finalized; None until all of its runs are done."""
+    if not study.finalized or any(workspace.runs.get(run).state != "done" for run in study.finalized):
+        return None
+    return leaderboard(workspace, study.finalized).entries[0].test
+
+
+def _show(study: Study, test: dict[str, Score] | None) -> None:
+    config = study.plan.config
+    what = f"{study.data} ({', '.join(study.behaviors)}) · {study.protocol} · {config.label}"
+    rows = [
+        [
+            str(point.number),
+            _text(point),
+            "–" if point.value is None else f"{point.value:.4f}",
+            "" if point.low is None else f"{point.low:.4f} – {point.high:.4f}",
+            point.state,
+            "best" if point == study.best else "equally good" if point.number in study.equally_good else "",
+            " ".join(point.runs),
+        ]
+        for point in sorted(study.points, key=lambda point: repr(point.lambdas))
+    ]
+    title = f"study {study.id} ({study.state}): {what}"
+    table(["point", "", f"{study.metric}, validation", "95 %", "state", "", "runs"], rows, title=title)
+    done = sum(point.state == "done" for point in study.points)
+    if study.best:
+        equal = len(study.equally_good) - 1
+        than = f"{equal} of the {done - 1} other points that are done cannot be told from it" if done > 1 else "alone"
+        say(f"best on validation: {_text(study.best)}; {than}.")
+    if test is not None:
+        rows = [[name, f"{score.value:.4f}", _around(score), _spread(score)] for name, score in test.items()]
+        chosen = study.point(study.finalized_point)
+        title = f"test, {study.protocol}: {_text(chosen)}, mean of {len(study.finalized)} seeds"
+        table(["test", "value", "95 % interval", "sd of seeds"], rows, title=title)
+
+
+def _around(score: Score) -> str:
+    return "–" if score.half_width is None else f"± {score.half_width:.4f}"
+
+
+def _spread(score: Score) -> str:
+    return "–" if score.seed_spread is None else f"{score.seed_spread:.4f}"
+
+
+def _text(point: Point) -> str:
+    return ", ".join(option_text(name, value) for name, value in point.options.items()) or "defaults"
+
+
+def _list(found: tuple[Study, ...]) -> None:
+    if not found:
+        say("no studies yet: nmtr sweep begins one.")
+        return
+    rows = [
+        [
+            study.id,
+            study.state,
+            study.data,
+            study.protocol,
+            study.plan.config.label,
+            f"{sum(point.state in ('done', 'pruned') for point in study.points)}/{study.planned}",
+            study.metric,
+            f"{study.best.value:.4f}" if study.best else "–",
+            _text(study.best) if study.best else "",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created)),
+        ]
+        for study in found
+    ]
+    columns = ["study", "state", "data", "protocol", "model", "points", "by", "validation", "best", "created"]
+    table(columns, rows)

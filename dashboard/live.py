@@ -6,9 +6,9 @@ import time
 
 import streamlit as st
 
-from dashboard import charts, parts, state
+from dashboard import charts, parts, state, waiting
 from dashboard.cues import cues
-from dashboard.words import duration, metric, plain
+from dashboard.words import duration, in_line, metric, plain
 from nmtr.data.library import DatasetInfo
 from nmtr.evaluation.result import Result
 from nmtr.runs.store import Run
@@ -50,6 +50,8 @@ def _draw(run: Run, info: DatasetInfo) -> None:
     st.caption(parts.source(info, run))
     if run.error:
         st.error(plain(run.error), icon=":material/error:")
+    if run.reason:
+        st.info(plain(run.reason), icon=":material/info:")
     if run.result is not None:
         result(run.result)
     elif run.live:
@@ -105,7 +107,10 @@ def _finding(reports: list[EpochReport], live: bool) -> str:
 def _progress(run: Run, reports: list[EpochReport]) -> tuple[float, str]:
     """How far it is and how long it will take at most, by its own pace."""
     if run.state == "queued":
-        return 0.0, "waiting for a free place"
+        place = waiting.places().get(run.id)
+        if place is None:
+            return 0.0, "waiting for its turn"
+        return 0.0, in_line(place) + ("" if place.starts is not None else "; the queue is paused")
     if not reports:
         return 0.0, "getting ready"
     last = reports[-1]

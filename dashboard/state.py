@@ -223,6 +223,12 @@ def reports(run: Run) -> list[EpochReport]:
     return read
 
 
+def owner() -> str | None:
+    """Who is logged in, where the server has a login; None leaves it to $NMTR_OWNER."""
+    email = st.user.get("email")
+    return str(email) if email else None
+
+
 def item_names(info: DatasetInfo) -> dict[str, str]:
     """What the item select shows for each label: the title first, where there is one."""
     return _item_names(home(), info.name, version(info))

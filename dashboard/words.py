@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from nmtr.explain import Explanation, Stage
+from nmtr.runs.waiting import Place
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -93,6 +94,21 @@ def duration(seconds: float) -> str:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number: int, one: str, more: str) -> str:
+    """``1 run trains``, ``3 runs train``."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
+def in_line(place: Place) -> str:
+    """Where a run stands and how long that may last: ``no. 2 in line, starts in 5 min``, ``about 2 min left``."""
+    if place.number == 0:
+        return f"about {duration(place.ends or 0.0)} left"
+    where = "next in line" if place.number == 1 else f"no. {place.number:,} in line"
+    if place.starts is None:
+        return where
+    return f"{where}, starts in {duration(place.starts)}" if place.starts >= 1 else f"{where}, starts now"
 
 
 def size(count: float) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import archives, charts, live, parts, state
-from dashboard.words import duration, metric, plain
+from dashboard import archives, charts, live, parts, state, waiting
+from dashboard.words import duration, in_line, metric, plain
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
@@ -47,6 +47,7 @@ def page() -> None:
             now = state.workspace().runs.list()
             if [(run.id, run.state) for run in now] != before:
                 st.rerun()
+            waiting.strip(now)
             _tables(now)
 
     tables()
@@ -97,7 +98,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
     rows = [
         {
             "model": run.config.label,
-            "state": STATES[run.state] + (f" {run.epoch}/{run.epochs}" if run.state == "running" else ""),
+            "state": _state(run),
             **{name: live.tested(run.result, name) if run.result else "" for name in live.HEADLINES},
             "options": differences(run, runs),
             "epochs": str(run.result.epochs or "") if run.result else "",
@@ -113,7 +114,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
         hide_index=True,
         column_config={
             "model": st.column_config.TextColumn(width=120),
-            "state": st.column_config.TextColumn(width=100),
+            "state": st.column_config.TextColumn(width=220 if any(run.live for run in runs) else 100),
             "options": st.column_config.TextColumn(width=280, help="those that are not the default"),
             "epochs": st.column_config.TextColumn(width=70, alignment="right"),
             "took": st.column_config.TextColumn(width=70, alignment="right"),
@@ -130,6 +131,17 @@ def _table(runs: Sequence[Run], key: str) -> None:
     chosen = event["selection"]["rows"]
     if chosen and chosen[0] < len(runs):
         _actions(runs[chosen[0]])
+
+
+def _state(run: Run) -> str:
+    """A run that waits with its place in line, one that trains with how far it is; and how long that may last."""
+    place = waiting.places().get(run.id)
+    if run.state == "running":
+        left = f", {in_line(place)}" if place and place.number == 0 else ""
+        return f"{STATES[run.state]} {run.epoch}/{run.epochs}{left}"
+    if run.state == "queued" and place and place.number:
+        return STATES[run.state].replace("queued", in_line(place))
+    return STATES[run.state]
 
 
 def differences(run: Run, others: Sequence[Run]) -> str:
@@ -173,6 +185,8 @@ def _actions(run: Run) -> None:
                 on_click=state.attempt,
                 args=(workspace.cancel, run.id),
             )
+        if run.state == "queued":
+            waiting.next_button(run)
         if run.state in ("failed", "cancelled"):
             st.button(
                 "Resume",
@@ -189,6 +203,8 @@ def _actions(run: Run) -> None:
             _confirm(run)
     if run.error:
         st.error(plain(run.error), icon=":material/error:")
+    if run.reason:
+        st.info(plain(run.reason), icon=":material/info:")
     state.show_refusal()
 
 

@@ -258,7 +258,7 @@ def _start(options: dict[str, Any]) -> None:
 
 
 def _submit(config: RunConfig) -> None:
-    run = state.workspace().submit(config)
+    run = state.workspace().submit(config, owner=state.owner())
     st.session_state["watching"] = run.id
     state.select(data=config.data, run=run.id)
 

@@ -119,19 +119,22 @@ def test_an_impossible_option_gives_the_cores_sentence_and_stays_entered(weights
 def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
     weights: AppTest, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submitted = []
+    submitted, owners = [], []
 
-    def submit(workspace: Workspace, config: RunConfig) -> object:
+    def submit(workspace: Workspace, config: RunConfig, *, owner: str | None) -> object:
         submitted.append(config)
+        owners.append(owner)
         return workspace.runs.create(config.resolve(("view", "cart", "buy")), workspace.data.info("shop").fingerprint)
 
     monkeypatch.setattr(Workspace, "submit", submit)
+    monkeypatch.setattr("streamlit.user", {"email": "ann@example.org"})  # as a login has it
     weights.number_input(key="train_weight_2").set_value(0.5).run()
     weights.selectbox(key="train_unit_cart").set_value("mlp").run()
     weights.number_input(key="train_epochs").set_value(7).run()
     weights.button(key="start").click().run()
     assert submitted[0].lambdas == pytest.approx((0.25, 0.25, 0.5))
     assert submitted[0].unit == {"view": "gmf", "cart": "mlp", "buy": "gmf"} and submitted[0].epochs == 7
+    assert owners == ["ann@example.org"]
     run = weights.query_params["run"]
     assert "Waiting for its turn" in words(weights)
     weights.button(key="cancel").click().run()

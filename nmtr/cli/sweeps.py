@@ -77,7 +77,13 @@ def sweep(
     on from there. `nmtr study` shows it again, and what it is worth on test.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    plan: dict[str, Any] = {"step": step and number(step, "--step"), "trials": trials, "metric": metric, "seeds": seeds, "jobs": jobs}
+    plan: dict[str, Any] = {
+        "step": step and number(step, "--step"),
+        "trials": trials,
+        "metric": metric,
+        "seeds": seeds,
+        "jobs": jobs,
+    }
     plan |= {"search": search and names(search, "--search"), "prune": prune or None}
     plan = {name: value for name, value in plan.items() if value is not None}
     workspace = Workspace()

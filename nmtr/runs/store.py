@@ -3,7 +3,8 @@
 Life. A run is *queued* when it is created, *running* once it is claimed, and ends *done*, *failed* or *cancelled*.
 A failed or cancelled run can be resumed: it is queued again and goes on from its last checkpoint. A run that is done
 never changes; it can only be deleted. Every step is one statement that names the states it may start from, so of two
-processes that try the same step one succeeds and the other gets a RunError that says what state the run is in.
+processes that try the same step one succeeds and the other gets a RunError that says what state the run is in. A run
+that was trained elsewhere and is imported is done from the start, with all that belongs to it, or is not there at all.
 
 Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
 while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
@@ -26,7 +27,8 @@ is: when epochs are trained again, after a resume from an earlier checkpoint, th
 old ones and of all that followed these. `seconds` counts all of the time that was trained.
 
 Files. Rows live in `ROOT/nmtr.db`; `ROOT/runs/ID/` holds the log, the checkpoint, the weights and the ranks. A folder's
-name is always an id of our own making, never a string from outside.
+name is always an id of our own making, never a string from outside. A store of an older version is brought forward when
+it is opened, with all of its runs or not at all; one of a newer version is refused and left as it is.
 """
 
 from __future__ import annotations
@@ -37,64 +39,23 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
 from nmtr.evaluation.result import Result
 from nmtr.runs import limits, process, queue
+from nmtr.runs.record import Run as Run
+from nmtr.runs.record import State as State
+from nmtr.runs.record import run_of
 from nmtr.runs.schema import open_database, reports, runs
 from nmtr.training.report import EpochReport
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-
 _ID = re.compile(r"[a-z2-7]{8}")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run as it stood when it was read; times are seconds since 1970, UTC."""
-
-    id: str  # 8 of a-z2-7
-    state: State
-    config: RunConfig  # resolved
-    fingerprint: str  # of the whole data set, with all of its behaviors
-    foreground: bool
-    created: float
-    started: float | None  # the last time, of a run that was resumed
-    finished: float | None
-    epoch: int  # the last epoch reported; counts from 1 within its phase
-    epochs: int  # the most epochs of that phase; 0 for methods that do not train
-    seconds: float  # trained so far, epochs that were trained twice included
-    cancel_requested: bool
-    error: str | None  # one sentence, of a failed run
-    result: Result | None  # of a run that is done
-    pid: int | None  # of the process that it runs in
-    process_started: float | None  # see nmtr.runs.process.started
-    heartbeat: float | None  # when that process last said that it lives; for people to see, not to judge it by
-    deaths: int  # processes that ended without a word since it last got further
-    priority: int = 0  # of queued runs, those with more go first
-    owner: str = ""  # who asked for it; empty: nobody in particular
-    reason: str | None = None  # one sentence, of a run that was cancelled for one
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether the process that it runs in is gone; a claimed run that no process has taken yet is not."""
-        return (
-            self.state == "running"
-            and self.pid is not None
-            and not process.is_alive(self.pid, self.process_started or 0.0)
-        )
-
-    @property
-    def live(self) -> bool:
-        """Whether it is waiting or running."""
-        return self.state in ("queued", "running")
 
 
 class RunStore:
@@ -118,18 +79,18 @@ class RunStore:
             row = db.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
         if row is None:
             raise RunError(f"A run must be named by its id; there is no run {run_id[:40]}, so see the list of runs.")
-        return _run(row)
+        return run_of(row)
 
     def list(self, *states: State) -> tuple[Run, ...]:
         """The runs in these states, or all; the newest first."""
         query = select(runs).order_by(runs.c.number.desc())
         with self._engine.connect() as db:
-            return tuple(map(_run, db.execute(query.where(runs.c.state.in_(states)) if states else query)))
+            return tuple(map(run_of, db.execute(query.where(runs.c.state.in_(states)) if states else query)))
 
     def line(self) -> tuple[Run, ...]:
         """The queued runs, the one that is next first."""
         with self._engine.connect() as db:
-            return tuple(map(_run, db.execute(select(runs).where(queue.QUEUED).order_by(*queue.IN_LINE))))
+            return tuple(map(run_of, db.execute(select(runs).where(queue.QUEUED).order_by(*queue.IN_LINE))))
 
     def reports(self, run_id: str, since: int = 0) -> tuple[EpochReport, ...]:
         """The run's reports in the order of training, without the first `since`: those that the caller has."""
@@ -182,7 +143,7 @@ class RunStore:
         if row is None:
             self.folder(run_id).rmdir()
             raise _full(cap)
-        return _run(row)
+        return run_of(row)
 
     def claim(self, slots: int, per_owner: int | None = None) -> Run | None:
         """Start the queued run that is next, unless the queue is paused or a limit reached; None if none was started.
@@ -192,7 +153,7 @@ class RunStore:
         statement = queue.claim(slots, per_owner).values(started=time.time()).returning(runs)
         with self._engine.begin() as db:
             row = db.execute(statement).one_or_none()
-        return None if row is None else _run(row)
+        return None if row is None else run_of(row)
 
     def move(self, run_id: str, priority: int | None = None) -> Run:
         """Give a queued run another priority; without one, that which puts it before all others."""
@@ -306,7 +267,7 @@ class RunStore:
             raise RunError(
                 f"An imported run needs its id; {values['id']} is taken, so delete that run first."
             ) from None
-        return _run(row)
+        return run_of(row)
 
     def _move(
         self,
@@ -326,7 +287,7 @@ class RunStore:
             row = db.execute(statement.returning(runs)).one_or_none()
         if row is None:
             raise self._refusal(run_id, verb, states, otherwise)
-        return _run(row)
+        return run_of(row)
 
     def _refusal(self, run_id: str, verb: str, states: Sequence[State], otherwise: RunError | None = None) -> RunError:
         run = self.get(run_id)
@@ -351,13 +312,3 @@ def _full(cap: int) -> RunError:
 
 def _this_process() -> dict[str, Any]:
     return {"pid": os.getpid(), "process_started": process.started(os.getpid()), "heartbeat": time.time()}
-
-
-def _run(row: Row[Any]) -> Run:
-    values = dict(row._mapping)
-    del values["number"]
-    result = values.pop("result")
-    return Run(
-        **values | {"config": RunConfig.parse(values["config"])},
-        result=None if result is None else Result.model_validate(result),
-    )

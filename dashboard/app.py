@@ -63,7 +63,7 @@ page = st.navigation(
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
 state.sync_address(page.url_path)
 with state.guarded():
-    state.workspace().start_worker()
+    state.attempt(state.workspace().start_worker)  # where it cannot be, the page is there all the same
     state.show_refusal()
     page.run()
 state.warm_up()

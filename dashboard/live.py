@@ -31,7 +31,7 @@ def show(run: Run, info: DatasetInfo) -> None:
     @st.fragment(run_every=1.0 if run.live else None)
     def panel() -> None:
         with state.guarded():
-            state.workspace().start_worker()  # another one, should it have died
+            state.attempt(state.workspace().start_worker)  # another one, should it have died
             now = state.workspace().runs.get(run.id)
             if now.live != run.live:
                 st.rerun()

@@ -10,6 +10,7 @@ import typer
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.options import whole_number
 from nmtr.cli.training import described, show_result, summary
+from nmtr.errors import RunError
 from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run
@@ -22,7 +23,7 @@ User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 def list_runs(as_json: Json = False) -> None:
     """All runs, newest first, with their HR@100 on test."""
     workspace = Workspace()
-    workspace.start_worker()
+    _look_after(workspace)
     runs = workspace.runs.list()
     columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     show([described(run) for run in runs], as_json, lambda: table(columns, [_listed(run) for run in runs]))
@@ -31,7 +32,7 @@ def list_runs(as_json: Json = False) -> None:
 def show_run(run_id: RunId, as_json: Json = False) -> None:
     """One run: its config, state, epochs and figures."""
     workspace = Workspace()
-    workspace.start_worker()
+    _look_after(workspace)
     runs = workspace.runs
     run, reports = runs.get(run_id), runs.reports(run_id)
     value = {**described(run), "reports": [report.model_dump(mode="json") for report in reports]}
@@ -171,3 +172,11 @@ def _row(stage: Stage) -> list[str]:
     parts += [] if stage.probability is None else [stage.probability]
     place = "–" if stage.rank is None else f"{stage.rank + 1:,}"
     return [stage.behavior, *(f"{part:.3f}" for part in parts), place]
+
+
+def _look_after(workspace: Workspace) -> None:
+    """Start a worker if one is needed; where that cannot be, what there is can be shown all the same."""
+    try:
+        workspace.start_worker()
+    except RunError as error:
+        note(str(error))

@@ -6,6 +6,10 @@ supervisor watches them as if they were its own. A run whose process is gone is 
 to be resumed by its user), and fails when that happens MOST_DEATHS times without an epoch being finished. Of a
 cancelled run the process is asked to end, and killed after PATIENCE seconds. SIGTERM to the supervisor ends its
 children too and gives their runs back to the queue, for the next supervisor to go on with.
+
+Faults. A run whose process cannot be started fails with a sentence. A store that cannot be written, as on a full disk,
+is tried again every RETRY seconds, and given up after MOST_FAILURES; a supervisor that gave up, or could not begin, is
+not started again by the same process within RETRY seconds. What is wrong stands in the home's worker.log.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import OperationalError
 
-from nmtr.errors import RunError
+from nmtr.errors import NmtrError, RunError
 from nmtr.runs import limits, process
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run, RunStore
@@ -30,28 +35,51 @@ MOST_DEATHS = 3
 #: by then. With a tick before and two after, a cancel takes effect within 2 seconds, whatever the process is doing.
 PATIENCE = 1.3
 IDLE = 30.0  # seconds without work after which a supervisor ends
+RETRY = 5.0  # seconds to wait after a fault
+MOST_FAILURES = 12  # of the store, one after another
 _TICK = 0.2  # seconds between two looks at the store
+
+#: By home, the time before which no other supervisor is started, where this process started one that failed.
+_not_before: dict[Path, float] = {}
 
 
 def ensure_running(home: Path, slots: int | None = None) -> None:
     """Start a supervisor for this home, in a process of its own that outlives this one, unless there is one.
 
     slots: how many runs it trains at once ($NMTR_JOBS, else 1); one that is there keeps its own number.
+    Raises RunError where one cannot be started, or has just failed: what is queued waits.
     """
+    if time.monotonic() < _not_before.get(home, 0.0):
+        raise RunError(
+            f"A supervisor must train what is queued, and the last one failed: see {home / 'worker.log'}, mend that "
+            f"and try again {RETRY:.0f} seconds later."
+        )
     try:
         with _lock(home).acquire(timeout=0):
             pass
+        with (home / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
     except Timeout:
         return
-    with (home / "worker.log").open("ab") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    threading.Thread(target=worker.wait, daemon=True).start()  # or it stays a zombie once it ends
+    except OSError as error:
+        raise RunError(
+            f"A supervisor must train what is queued, and cannot be started in {home} ({error.strerror}): mend that "
+            "and try again."
+        ) from error
+    threading.Thread(target=_await, args=(home, worker), daemon=True).start()  # or it stays a zombie once it ends
+
+
+def _await(home: Path, worker: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a supervisor, and note when one failed."""
+    status = worker.wait()
+    if status > 0 and status != process.TERMINATED:  # below 0 it was killed
+        _not_before[home] = time.monotonic() + RETRY
 
 
 class Supervisor:
@@ -85,13 +113,22 @@ class Supervisor:
 
     def _work(self, idle: float) -> None:
         self._store.queue.served(self._slots, self._per_owner)
-        last_work = time.monotonic()
+        last_work, failures = time.monotonic(), 0
         try:
             while True:
-                if self._tick():
-                    last_work = time.monotonic()
-                elif time.monotonic() - last_work >= idle:
-                    return
+                try:
+                    if self._tick():
+                        last_work = time.monotonic()
+                    elif time.monotonic() - last_work >= idle:
+                        return
+                    failures = 0
+                except OperationalError as error:
+                    failures += 1
+                    if failures == MOST_FAILURES:
+                        raise
+                    if failures == 1:
+                        _note(f"The store of runs cannot be used ({error.orig}); it is tried again for a while.")
+                    time.sleep(RETRY)
                 time.sleep(_TICK)
         finally:
             self._end_children()
@@ -168,6 +205,12 @@ def settle(store: RunStore, run: Run, *, died: bool = True) -> None:
             store.release(run, died=died)
 
 
+def _note(sentence: str) -> None:
+    """Say something in the log, if it takes it."""
+    with suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
+
+
 def _lock(home: Path) -> FileLock:
     home.mkdir(parents=True, exist_ok=True)
     return FileLock(home / "supervisor.lock")
@@ -175,7 +218,11 @@ def _lock(home: Path) -> FileLock:
 
 def main() -> None:
     process.exit_on_sigterm()
-    Supervisor(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else None).run()
+    try:
+        Supervisor(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else None).run()
+    except NmtrError as error:
+        _note(str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

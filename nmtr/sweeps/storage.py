@@ -38,21 +38,19 @@ def folder(home: Path) -> Path:
 
 def storage(workspace: Workspace) -> RDBStorage:
     """Optuna's storage over the store of runs; takes half a second for the first one in a process."""
-    path = database(workspace)
-    return _opened(path, path.stat().st_ino)
+    return _opened(workspace.home / "nmtr.db", inode(workspace))
 
 
-def database(workspace: Workspace) -> Path:
-    """The file of the store; RunError where it is gone."""
-    path = workspace.home / "nmtr.db"
-    if not path.exists():
-        raise RunError(f"a study needs the store that its runs are in; {path} is gone: bring it back, or begin anew.")
-    return path
+def inode(workspace: Workspace) -> int:
+    """Which file the store is in, since one that takes its place is another; 0 where it is gone."""
+    try:
+        return (workspace.home / "nmtr.db").stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 @lru_cache(maxsize=8)
 def _opened(path: Path, inode: int) -> RDBStorage:
-    """inode: of the file, since one that takes its place is another database."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

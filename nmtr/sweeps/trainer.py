@@ -76,7 +76,7 @@ class Trainer:
         known = glance(workspace, study_id)
         self._workspace, self._id, self._on_progress = workspace, study_id, on_progress
         self._plan, self._behaviors = known.plan, known.behaviors
-        self._inode = storage.database(workspace).stat().st_ino
+        self._inode = storage.inode(workspace)
         halving = optuna.pruners.SuccessiveHalvingPruner(
             min_resource=math.ceil(self._plan.config.epochs / _REDUCTION**_RUNGS), reduction_factor=_REDUCTION
         )
@@ -126,11 +126,11 @@ class Trainer:
         return bool(self._study.user_attrs.get(STOPPED))
 
     def _check_store(self, error: Exception | None) -> None:
-        """RunError where the store has vanished, or another stands in its place."""
-        if storage.database(self._workspace).stat().st_ino != self._inode:
+        """RunError where the store has vanished, whether or not another stands in its place."""
+        if storage.inode(self._workspace) != self._inode:
             raise RunError(
-                f"study {self._id} needs the store that it began in; {self._workspace.home / 'nmtr.db'} was replaced: "
-                f"bring the old one back, or begin anew."
+                f"study {self._id} needs the store that it began in; {self._workspace.home / 'nmtr.db'} is gone, or "
+                f"another: bring that one back, or begin anew."
             ) from error
 
     def _tell(self, *, last: bool) -> None:

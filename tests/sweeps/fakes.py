@@ -1,0 +1,84 @@
+"""Trainings whose validation is known: the nearer λ of the target to PEAK, the better, and the better with each epoch.
+
+`python -m tests.sweeps.fakes job HOME RUN` is a job, `python -m tests.sweeps.fakes driver HOME STUDY` a driver that
+relies on somebody else's supervisor.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from nmtr.config import RunConfig
+from nmtr.data import library
+from nmtr.data.library import DatasetInfo
+from nmtr.runs import job, supervisor
+from nmtr.runs.store import RunStore
+from nmtr.sweeps import driver
+from nmtr.training.report import EpochReport
+from tests.conftest import random_dataset
+from tests.runs import fakes
+from tests.runs.fakes import FINGERPRINT
+
+JOB = (sys.executable, "-m", "tests.sweeps.fakes", "job")
+PEAK = 0.6
+USERS = 200
+DATA = random_dataset(num_users=USERS, behaviors=("view", "buy"))
+INFO = DatasetInfo.of(DATA).model_copy(update={"fingerprint": FINGERPRINT})
+
+
+def hits(config: RunConfig, epoch: int) -> int:
+    """Of the users, how many have their item among the first 100 after an epoch: the first so many."""
+    assert config.lambdas is not None
+    worth = 1 - abs(config.lambdas[-1] - PEAK)
+    return round(USERS * worth * (0.5 + 0.5 * epoch / config.epochs))
+
+
+class Library:
+    """Every name is a data set."""
+
+    def load(self, name: str) -> Any:
+        if name == "unknown":
+            return fakes.Library(Path()).load(name)
+        return SimpleNamespace(fingerprint=FINGERPRINT, go=None)
+
+
+class Experiment(fakes.Experiment):
+    """One that reports validation, and ranks; `slow`: takes some time for each epoch."""
+
+    def epochs(self, stop: Callable[[], bool]) -> Iterator[EpochReport]:
+        for report in super().epochs(stop):
+            value = {"HR@100": hits(self.config, report.epoch) / USERS}
+            yield report.model_copy(update={"valid": value, "epochs": self.config.epochs})
+
+    def meet_fate(self, stop: Callable[[], bool]) -> None:
+        if self.config.data == "slow":
+            time.sleep(0.03)
+
+    def finish(self) -> Any:
+        number = hits(self.config, self.config.epochs)
+        ranks = np.where(np.arange(USERS) < number, 0.0, 150.0)
+        result = fakes.result(number / USERS, self.epoch)
+        return SimpleNamespace(result=result, ranks={"valid": ranks, "test": ranks}, weights={})
+
+
+def main() -> None:
+    role, home, name = sys.argv[1:]
+    if role == "job":
+        job.new_experiment = Experiment  # type: ignore[assignment]
+        sys.modules["torch"] = fakes.Torch  # type: ignore[assignment]
+        sys.exit(job.child(RunStore(Path(home)), Library(), name))  # type: ignore[arg-type]
+    supervisor.ensure_running = lambda home, slots=None: None
+    library.Library.info = lambda self, name: INFO  # type: ignore[method-assign]
+    sys.argv[1:] = [home, name]
+    driver.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""Studies are trained to their end: nothing twice, whatever was there, stopped, failed or left behind."""
+
+from __future__ import annotations
+
+import time
+from threading import Thread
+
+import pytest
+
+from nmtr.errors import ConfigError, RunError
+from nmtr.runs.store import Run
+from nmtr.sweeps import Study, create, curve, drive, extend, read, start, stop, studies
+from nmtr.sweeps.plan import Plan
+from nmtr.workspace import Workspace
+from tests.runs.fakes import FINGERPRINT, eventually
+from tests.sweeps.conftest import Begin
+from tests.sweeps.fakes import INFO, PEAK, USERS, hits
+
+
+def by_target(study: Study) -> dict[float, str]:
+    """The state of each point by its λ of the target."""
+    return {point.lambdas[-1]: point.state for point in study.points if point.lambdas}
+
+
+def once_each(workspace: Workspace, runs: int) -> None:
+    """Fails where two runs are of one config, or there are not so many."""
+    configs = [repr(run.config.to_json()) for run in workspace.runs.list()]
+    assert len(set(configs)) == len(configs) == runs
+
+
+def test_grid_is_trained_and_its_best_is_known(workspace: Workspace, begin: Begin, workers: list[int | None]) -> None:
+    study = begin(jobs=2)
+    assert (study.state, by_target(study)) == ("stopped", dict.fromkeys((0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "queued"))
+    heard: list[Study] = []
+    drive(workspace, study.id, heard.append)
+    study = read(workspace, study.id)
+    assert (study.state, set(by_target(study).values())) == ("done", {"done"})
+    assert study.best is not None and study.best.lambdas == (0.4, 0.6)
+    assert study.equally_good == {study.best.number}
+    assert study.best.low is not None and study.best.high is not None
+    for point in study.points:
+        (run,) = map(workspace.runs.get, point.runs)
+        assert point.value == hits(run.config, 2) / USERS and point.epoch == 2
+        assert run.owner == f"study {study.id}" and run.config.lambdas == point.lambdas
+    once_each(workspace, runs=6)
+    assert set(workers) == {2} and heard[-1].state == "done"
+    assert [one.id for one in studies(workspace)] == [study.id]
+    ((first, second),) = curve(workspace, study.id, study.best.number)
+    assert (first.epoch, second.epoch) == (1, 2)
+
+    drive(workspace, study.id)  # nothing is left
+    once_each(workspace, runs=6)
+
+
+def test_run_that_was_trained_elsewhere_is_taken_on_any_number_of_threads(workspace: Workspace, begin: Begin) -> None:
+    drive(workspace, begin().id)
+    before = {run.id for run in workspace.runs.list()}
+    study = create(workspace, Plan.parse({"config": {"data": "quick", "epochs": 2, "threads": 3}, "step": 0.5}))
+    drive(workspace, study.id)
+    taken = {point.lambdas: point.runs[0] for point in read(workspace, study.id).points}
+    assert {lambdas for lambdas, run in taken.items() if run in before} == {(0.0, 1.0), (1.0, 0.0)}
+    once_each(workspace, runs=7)
+
+
+def test_seeds_are_shared_and_a_point_is_worth_their_mean(workspace: Workspace, begin: Begin) -> None:
+    study = begin(step=1, seeds=3)
+    drive(workspace, study.id)
+    for point in read(workspace, study.id).points:
+        runs = [workspace.runs.get(run) for run in point.runs]
+        assert [run.config.seed for run in runs] == [0, 1, 2]
+        assert point.value == pytest.approx(hits(runs[0].config, 2) / USERS)
+    once_each(workspace, runs=6)
+
+
+def test_pruned_points_end_early_and_the_best_is_never_one(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=9, step=0.1, prune=True)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert study.best is not None and study.best.lambdas is not None and study.best.lambdas[-1] == PEAK
+    pruned = [point for point in study.points if point.state == "pruned"]
+    assert len(pruned) >= 3 and study.state == "done"
+    for point in pruned:
+        run = eventually(lambda run=point.runs[0]: ended(workspace, run))
+        assert run.state == "cancelled" and run.reason is not None and "Pruned" in run.reason
+        assert run.epoch < 9 and point.low is None and point.number not in study.equally_good
+    once_each(workspace, runs=11)
+
+    drive(workspace, study.id)
+    assert by_target(read(workspace, study.id)) == by_target(study)
+
+
+def ended(workspace: Workspace, run_id: str) -> Run | None:
+    run = workspace.runs.get(run_id)
+    return None if run.live else run
+
+
+def test_other_seeds_begin_where_the_first_got_to_its_end(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=9, step=0.2, prune=True, seeds=2)
+    drive(workspace, study.id)
+    points = read(workspace, study.id).points
+    assert {len(point.runs) for point in points if point.state == "done"} == {2}
+    assert {len(point.runs) for point in points if point.state == "pruned"} == {1}
+
+
+def test_stop_takes_effect_within_two_seconds_and_the_study_goes_on_from_there(
+    workspace: Workspace, begin: Begin
+) -> None:
+    study = begin("slow", epochs=15)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    eventually(lambda: any(run.epoch > 1 for run in workspace.runs.list("running")))
+    assert read(workspace, study.id).state == "running"
+    began = time.monotonic()
+    stop(workspace, study.id)
+    eventually(lambda: not workspace.runs.list("queued", "running"), timeout=2)
+    driver.join(2)
+    assert not driver.is_alive() and time.monotonic() - began < 2
+    stopped = read(workspace, study.id)
+    assert stopped.state == "stopped" and "stopped" in by_target(stopped).values()
+    assert all(run.reason is not None and study.id in run.reason for run in workspace.runs.list("cancelled"))
+    before = {run.id: run.epoch for run in workspace.runs.list()}
+
+    drive(workspace, study.id)
+    assert read(workspace, study.id).state == "done"
+    once_each(workspace, runs=6)
+    for run_id, epoch in before.items():
+        assert len(workspace.runs.reports(run_id)) == 15
+        assert workspace.runs.get(run_id).seconds <= 0.5 * (15 + 1), f"more than one epoch after {epoch} was repeated"
+
+
+def test_stopping_leaves_runs_alone_that_the_study_did_not_queue(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=30, step=1, jobs=1)
+    first = study.points[0].lambdas
+    config, _ = workspace.prepare(study.plan.config.model_copy(update={"lambdas": first}))
+    mine = workspace.runs.create(config, FINGERPRINT)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    eventually(lambda: read(workspace, study.id).points[0].runs == (mine.id,))
+    stop(workspace, study.id)
+    driver.join(5)
+    assert workspace.runs.get(mine.id).live and not workspace.runs.get(mine.id).cancel_requested
+    eventually(lambda: not workspace.runs.list("queued", "running"))
+    drive(workspace, study.id)
+    assert read(workspace, study.id).points[0].state == "done"
+    once_each(workspace, runs=2)
+
+
+def test_point_whose_run_fails_is_named_and_tried_again(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin("unknown", step=1)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert (study.state, set(by_target(study).values()), study.best) == ("stopped", {"failed"}, None)
+    with pytest.raises(RunError, match="must have a point that is done for this"):
+        study.point(None)
+    drive(workspace, study.id)
+    once_each(workspace, runs=2)
+
+
+def test_points_can_be_added_by_place_and_by_number(workspace: Workspace, begin: Begin) -> None:
+    study = begin(step=0.5)
+    drive(workspace, study.id)
+    old, new, again = extend(workspace, study.id, points=[(0.5, 0.5), (0.3, 0.7), (0.3, 0.7)])
+    assert new == again and old in {point.number for point in study.points} and new == 3
+    extend(workspace, study.id, trials=2)
+    assert (read(workspace, study.id).state, read(workspace, study.id).planned) == ("stopped", 6)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert (study.state, len(study.points), study.planned) == ("done", 6, 6)
+    assert by_target(study)[0.7] == "done"
+    once_each(workspace, runs=6)
+
+
+def test_points_are_added_while_the_study_is_driven(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=15, step=1)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    eventually(lambda: workspace.runs.list("running"))
+    extend(workspace, study.id, points=[(0.5, 0.5)])
+    driver.join(30)
+    assert by_target(read(workspace, study.id)) == {0.0: "done", 0.5: "done", 1.0: "done"}
+
+
+def test_drawn_points_gather_where_validation_is_best_and_none_is_drawn_twice(
+    workspace: Workspace, begin: Begin
+) -> None:
+    study = begin(sampler="tpe", trials=12, jobs=4, epochs=1)
+    assert [point.lambdas for point in study.points] == [(0.5, 0.5)]
+    drive(workspace, study.id)
+    first = read(workspace, study.id)
+    assert (first.state, len(first.points)) == ("done", 12)
+    extend(workspace, study.id, trials=4)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert len({point.lambdas for point in study.points}) == len(study.points) == 16
+    assert study.points[:12] == tuple(point.model_copy() for point in study.points[:12])
+    assert study.best is not None and study.best.lambdas is not None and abs(study.best.lambdas[-1] - PEAK) < 0.1
+    once_each(workspace, runs=16)
+
+
+def test_study_whose_driver_has_gone_without_a_word_is_stopped_and_started_again(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nmtr.sweeps import driver, storage
+
+    lost, ended = begin(), begin(step=0.5)
+    stop(workspace, ended.id)
+    storage.load(workspace, lost.id).set_user_attr("driver", {"pid": 2**22 + 1, "started": 1.0})
+    assert {study.state for study in studies(workspace)} == {"stopped"}
+    started: list[str] = []
+    monkeypatch.setattr(driver, "start", lambda workspace, study_id: started.append(study_id))
+    assert driver.revive(workspace) == (lost.id,) and started == [lost.id]
+
+
+# What is refused
+
+
+def test_one_driver_a_study(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=20, step=1)
+    first = Thread(target=drive, args=(workspace, study.id))
+    first.start()
+    eventually(lambda: workspace.runs.list("running"))
+    with pytest.raises(RunError, match=f"^a study is driven by one process; another drives study {study.id}"):
+        drive(workspace, study.id)
+    start(workspace, study.id)  # there is one: nothing happens
+    first.join(30)
+    once_each(workspace, runs=2)
+
+
+@pytest.mark.parametrize("act", [read, drive, start, stop])
+def test_study_that_is_not_there(workspace: Workspace, act: object) -> None:
+    with pytest.raises(RunError, match="^a study must be named by its id; there is no study abcdefgh, so see"):
+        act(workspace, "abcdefgh")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        ((0.5, 0.6), "lambdas must sum to 1; got 0.5, 0.6, which sum to 1.1."),
+        ((-0.5, 1.5), "lambdas must be numbers of at least 0; got -0.5, 1.5."),
+        ((0.2, 0.3, 0.5), r"lambdas must have one weight per behavior \(2: view, buy\); got 3."),
+    ],
+)
+def test_point_off_the_simplex_is_refused(
+    workspace: Workspace, begin: Begin, points: tuple[float, ...], sentence: str
+) -> None:
+    study = begin(step=1)
+    with pytest.raises(ConfigError, match=f"^{sentence}$"):
+        extend(workspace, study.id, points=[(0.5, 0.5), points])
+    assert len(read(workspace, study.id).points) == 2
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (
+            {"config": {"behaviors": ["buy"]}},
+            "a study of lambdas needs two behaviors or more; got buy of data set demo",
+        ),
+        ({"config": {"behaviors": ["cart", "buy"]}}, "behaviors must be among view, buy of data set demo; got cart."),
+        (
+            {"config": {"loss": "squared"}, "sampler": "tpe", "trials": 3, "search": ["unit"]},
+            "the squared loss needs GMF units; got NMTR-MLP",
+        ),
+    ],
+)
+def test_plan_that_does_not_fit_the_data_is_refused_before_anything_is_kept(
+    workspace: Workspace, plan: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"^{sentence}"):
+        create(workspace, Plan.parse(plan))
+    assert studies(workspace) == ()
+
+
+def test_study_of_another_version_of_its_data_is_not_gone_on_with(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = begin(step=1)
+    other = INFO.model_copy(update={"fingerprint": "another"})
+    monkeypatch.setattr("nmtr.data.library.Library.info", lambda self, name: other)
+    for act in (drive, start, extend):
+        with pytest.raises(RunError, match=f"^study {study.id} needs data set quick as it was"):
+            act(workspace, study.id)  # type: ignore[operator]
+    assert read(workspace, study.id).fingerprint == FINGERPRINT
+
+
+def test_store_that_vanishes_is_one_sentence(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots: None)  # nothing is trained
+    study = begin(step=1)
+
+    def vanish(_: Study) -> None:
+        for path in workspace.home.glob("nmtr.db*"):
+            path.unlink()
+
+    with pytest.raises(RunError, match=f"^study {study.id} needs the store that it began in; .*nmtr.db is gone"):
+        drive(workspace, study.id, vanish)

@@ -74,6 +74,7 @@ def estimate(
 def _seconds(config: RunConfig, info: DatasetInfo, pace: Pace) -> float:
     """A whole run at this pace: a refit trains as often again, and ranks nobody."""
     testing = pace.ranking * info.test_users / max(1, min(info.users, _COMPARED_USERS))
+    testing *= len(config.behaviors) if config.hold_out_lower else 1
     if not config.uses("epochs"):
         return pace.preparing + pace.ranking + testing
     ranking = pace.ranking + (testing if config.watch_test else 0.0)

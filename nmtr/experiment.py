@@ -35,7 +35,7 @@ class Outcome:
     """What an experiment ends in."""
 
     result: Result
-    ranks: dict[str, Ranks]  # "valid", "test": (M,) of each user's held-out item; NaN = none
+    ranks: dict[str, Ranks]  # "valid", "test", "lower:view": (M,) of each user's held-out item; NaN = none
     weights: dict[str, Tensor]  # the tested model's, for `load_scorer`; empty for rules
 
 
@@ -236,6 +236,7 @@ class Experiment:
         else:
             weights = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         test_ranks = rank_held_out(self._scorer(), self._split.test_item, self._split.known)
+        lower_ranks = self._rank_lower()
         visited = np.zeros(self.dataset.num_users, np.bool_)
         for lower in self._split.train[:-1]:
             visited |= stands_in(lower, self._split.test_item)
@@ -254,8 +255,22 @@ class Experiment:
             not_visited=_slice(test_ranks[tested & ~visited]),
             peak_memory_mb=peak_memory_mb(),
             best_test=self._best_test,
+            behaviors={behavior: summarize(ranks) for behavior, ranks in lower_ranks.items()},
+            behavior_intervals={behavior: intervals(ranks) for behavior, ranks in lower_ranks.items()},
         )
-        return Outcome(result, {"valid": self._valid_ranks, "test": test_ranks}, weights)
+        kept = {f"lower:{behavior}": ranks for behavior, ranks in lower_ranks.items()}
+        return Outcome(result, {"valid": self._valid_ranks, "test": test_ranks, **kept}, weights)
+
+    def _rank_lower(self) -> dict[str, Ranks]:
+        """Of each lower behavior that holds out pairs: their ranks by its own scores, among what users did not do."""
+        if self._trainer is None or not self._split.lower_item:
+            return {}
+        method, model = contract.several(self.config), self._trainer.model
+        lower = zip(self.config.behaviors, self._split.lower_item, self.dataset.matrices, strict=False)
+        return {
+            behavior: rank_held_out(method.lower(model, r), held_out, matrix)
+            for r, (behavior, held_out, matrix) in enumerate(lower)
+        }
 
 
 def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tensor]) -> tuple[Scorer, Split]:
@@ -289,7 +304,14 @@ def _unfilled(config: RunConfig, num_users: int, num_items: int) -> nn.Module:
 
 
 def _split(dataset: Dataset, config: RunConfig, *, validation: bool) -> Split:
-    return split(dataset, config.protocol, config.seed, validation=validation, sample=config.sample)
+    return split(
+        dataset,
+        config.protocol,
+        config.seed,
+        validation=validation,
+        sample=config.sample,
+        hold_out_lower=config.hold_out_lower,
+    )
 
 
 def _some(held_out: IntArray, seed: int) -> IntArray:

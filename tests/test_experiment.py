@@ -339,3 +339,64 @@ def test_nmtr_finds_the_planted_cascade_that_one_behavior_does_not_tell() -> Non
         }.items()
     }
     assert found.pop("nmtr") > 1.2 * max(found.values()), found
+
+
+# Lower behaviors as targets of their own
+
+LOWER: list[dict[str, Any]] = [
+    {"unit": "gmf"},
+    {"unit": "neumf", "protocol": "clean"},
+    {"cascade": "mean", "loss": "squared", "refit": True},
+    {"method": "cmf"},
+    {"method": "ehcf", "protocol": "clean"},
+]
+
+
+@pytest.mark.parametrize("options", LOWER, ids=str)
+def test_lower_behaviors_are_ranked_by_their_own_scores_among_what_the_user_did_not_do(options: dict[str, Any]) -> None:
+    config = resolved(DATASET, hold_out_lower=True, seed=3, **options)
+    _, outcome = run(config)
+    assert [*outcome.result.behaviors] == [*outcome.result.behavior_intervals] == ["view", "cart"]
+    parts = split(DATASET, config.protocol, 3, validation=not config.refit, hold_out_lower=True)
+    scorer, known = load_scorer(config, DATASET, outcome.weights)
+    model = contract.trained(config).build(config, DATASET.num_users, DATASET.num_items)
+    model.load_state_dict(outcome.weights)
+    for stage, behavior in enumerate(("view", "cart")):
+        held_out = parts.lower_item[stage]
+        np.testing.assert_array_equal(held_out, known.lower_item[stage])
+        scores = contract.several(config).lower(model, stage).score(np.arange(DATASET.num_users))
+        done = DATASET.matrices[stage].toarray().astype(bool)
+        ranks = outcome.ranks[f"lower:{behavior}"]
+        for user in range(DATASET.num_users):
+            if held_out[user] < 0:
+                assert np.isnan(ranks[user])
+                continue
+            others = scores[user, ~done[user]]
+            own = scores[user, held_out[user]]
+            assert ranks[user] == pytest.approx((others > own).sum() + (others == own).sum() / 2, abs=0.51)
+        assert outcome.result.behaviors[behavior] == summarize(ranks)
+        assert set(outcome.result.behavior_intervals[behavior]) == set(summarize(ranks))
+
+
+def test_lower_behaviors_are_foretold_better_the_more_they_weigh() -> None:
+    """On the demo's planted shop: a model of views against one of purchases, by each of the two as a target."""
+    dataset, _ = generate_with_truth()
+    options = {"hold_out_lower": True, "embedding_size": 16, "epochs": 10, "patience": 0, "loss": "squared"}
+    views, buys = (
+        run(resolved(dataset, lambdas=lambdas, **options), dataset)[1].result
+        for lambdas in ((0.98, 0.01, 0.01), (0.01, 0.01, 0.98))
+    )
+    assert views.behaviors["view"]["HR@50"] > 1.1 * buys.behaviors["view"]["HR@50"]
+
+
+def test_nothing_lower_is_ranked_unless_it_is_asked_for() -> None:
+    _, outcome = run(resolved(DATASET))
+    assert outcome.result.behaviors == outcome.result.behavior_intervals == {}
+    assert set(outcome.ranks) == {"valid", "test"}
+    old = outcome.result.model_dump(exclude={"behaviors", "behavior_intervals"})
+    assert type(outcome.result).model_validate(old) == outcome.result  # as runs before had it
+
+
+def test_one_behavior_has_nothing_lower_to_rank() -> None:
+    alone = DATASET.select(("buy",))
+    assert run(resolved(alone, hold_out_lower=True), alone)[1].result.behaviors == {}

@@ -41,6 +41,7 @@ ADVANCED = {
     "threads": "Threads",
     "refit": "Refit on training + validation",
     "watch_test": "Watch the test by epoch",
+    "hold_out_lower": "Test lower behaviors, too",
 }
 DEFAULT = "default"  # left to the core
 #: The choices of an option, in plain words.

@@ -11,6 +11,7 @@ from nmtr.cli.options import parsed, takes_config, whole_number
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
 from nmtr.estimate import Estimate
+from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.suites import presets
@@ -180,3 +181,7 @@ def show_result(run: Run) -> None:
             f"NDCG@100 {best['NDCG@100']:.4f}"
         )
     table(["test", "value", "95 % interval"], rows)
+    for behavior, figures in result.behaviors.items():
+        own = result.behavior_intervals.get(behavior, {})
+        told = [f"{name} {figures[name]:.4f} ± {own[name]:.4f}" for name in SELECTION if name in own]
+        say(f"{behavior} as a target of its own: {', '.join(told) or 'nobody has a pair to hold out'}")

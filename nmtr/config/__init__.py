@@ -127,6 +127,11 @@ class RunConfig(BaseModel):
         description="Rank the test purchases after every epoch too, to show the best test epoch beside the result, as "
         "the paper reports; nothing is ever chosen by it.",
     )
+    hold_out_lower: bool = Field(
+        False,
+        description="Hide one pair a user of each lower behavior, too, and rank it by that behavior's own scores: how "
+        "well each behavior is foretold as a target of its own. Chooses nothing, but costs those pairs.",
+    )
     embedding_size: int = Field(64, ge=1, le=1024, description="Embedding size E.")
     layers: int = Field(3, ge=1, le=5, description="Hidden layers of an MLP or NeuMF unit's tower.")
     negatives: int = Field(4, ge=1, le=100, description="Negatives for each positive, ρ.")

@@ -19,6 +19,7 @@ _DESCENT = _SEARCHED | {"dropout", "optimizer", "learning_rate", "batch_size", "
 _TOWER = frozenset({"layers", "l2_towers"})
 _CASCADE = _DESCENT | _TOWER | {"loss"}
 _PAIRS = _DESCENT | {"negatives"}
+_SEVERAL = frozenset({"hold_out_lower"})
 _LEVELS = _PAIRS | {"lambdas", "unseen_share"}
 
 
@@ -44,7 +45,7 @@ METHODS: dict[str, Method] = {
         "nmtr",
         "A cascade with an interaction unit a behavior, trained together with weights λ (the paper's).",
         "cascade",
-        _CASCADE | {"unit", "lambdas", "cascade", "embedding", "training"},
+        _CASCADE | _SEVERAL | {"unit", "lambdas", "cascade", "embedding", "training"},
         ("exact", "sampled", "shared", "squared"),
         several=True,
     ),
@@ -88,7 +89,7 @@ METHODS: dict[str, Method] = {
         "multi",
         "All behaviors factorized at once, items or users sharing one embedding; squared error, weights λ.",
         "cmf",
-        _DESCENT | {"loss", "lambdas", "shared_side", "item_bias"},
+        _DESCENT | _SEVERAL | {"loss", "lambdas", "shared_side", "item_bias"},
         ("squared", "sampled"),
         several=True,
     ),
@@ -142,7 +143,7 @@ METHODS: dict[str, Method] = {
         "beyond",
         "One product a behavior whose weights are handed on from lower ones; squared error over all pairs (2020).",
         "ehcf",
-        _DESCENT | {"lambdas", "unobserved_weight"},
+        _DESCENT | _SEVERAL | {"lambdas", "unobserved_weight"},
         several=True,
     ),
     "ials": Method(

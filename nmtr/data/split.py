@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nmtr.config import Protocol
@@ -21,6 +22,7 @@ class Split:
     valid_item: IntArray  # (M,), -1 = none
     test_item: IntArray  # (M,), -1 = none
     known: csr_array  # (M, N) every purchase of training and validation: what the test ranking leaves out
+    lower_item: tuple[IntArray, ...] = ()  # R - 1 of (M,), -1 = none: of each lower behavior, where pairs are held out
 
 
 def split(
@@ -30,6 +32,7 @@ def split(
     *,
     validation: bool = True,
     sample: Mapping[str, float] | None = None,
+    hold_out_lower: bool = False,
 ) -> Split:
     """Hold out one purchase a user for validation, beside the test purchase that the data set holds out.
 
@@ -38,6 +41,12 @@ def split(
     from the target only; *clean* removes them from every lower behavior too. Without `validation`, the
     validation purchases stay in training (refit). Of the lower behaviors in `sample` only that share of the pairs
     stays, drawn at random (seeded) from each user's.
+
+    With `hold_out_lower`, one pair of each lower behavior is held out of every user who has two or more: drawn at
+    random (seeded) from those that stand in no higher behavior, nor are the test purchase. A view that led to a cart
+    would be given away by that cart, which stays in training, and hiding it there would take from the target. So these
+    are views that led no further. As the target's, a held-out pair stays in the behaviors below under *standard*, and
+    is removed from them under *clean*.
     """
     known = dataset.matrices[-1]
     valid_item = _validation_items(dataset, seed) if validation else np.full(dataset.num_users, -1, np.int32)
@@ -45,14 +54,19 @@ def split(
         _sampled(matrix, sample[behavior], [seed, r]) if sample and behavior in sample else matrix
         for r, (behavior, matrix) in enumerate(zip(dataset.behaviors[:-1], dataset.matrices[:-1], strict=True))
     ]
+    held_out = _lower_items(dataset, lower, seed) if hold_out_lower else ()
     if protocol == "clean":
         lower = [without(without(matrix, dataset.test_item), valid_item) for matrix in lower]
+    for r, item in enumerate(held_out):
+        for below in range(r + 1) if protocol == "clean" else (r,):
+            lower[below] = without(lower[below], item)
     return Split(
         protocol=protocol,
         train=(*lower, without(known, valid_item)),
         valid_item=valid_item,
         test_item=dataset.test_item,
         known=known,
+        lower_item=held_out,
     )
 
 
@@ -81,6 +95,30 @@ def stands_in(matrix: csr_array, held_out: IntArray) -> np.ndarray[tuple[int], n
     found = np.zeros(matrix.shape[0], dtype=np.bool_)
     found[users[items == held_out[users]]] = True
     return found
+
+
+def _lower_items(dataset: Dataset, lower: Sequence[csr_array], seed: int) -> tuple[IntArray, ...]:
+    """R - 1 of (M,): of each of the `lower` behaviors a pair of every user with two or more that stands in no higher
+    one; -1 where there is none."""
+    chosen = []
+    for r, matrix in enumerate(lower):
+        users, items = pairs_of(matrix)
+        alone = (np.diff(matrix.indptr) >= 2)[users] & (items != dataset.test_item[users])
+        for higher in dataset.matrices[r + 1 :]:
+            alone &= ~np.isin(_numbered(matrix), _numbered(higher), assume_unique=True)
+        users, items = users[alone], items[alone]
+        order = np.lexsort((np.random.default_rng([seed, r, 1]).random(len(users)), users))
+        _, first = np.unique(users[order], return_index=True)  # of each user's pairs in random order
+        drawn = np.full(dataset.num_users, -1, np.int32)
+        drawn[users[order][first]] = items[order][first]
+        chosen.append(drawn)
+    return tuple(chosen)
+
+
+def _numbered(matrix: csr_array) -> NDArray[np.int64]:
+    """Each pair of an (M, N) matrix as one number."""
+    users, items = pairs_of(matrix)
+    return users.astype(np.int64) * matrix.shape[1] + items
 
 
 def _validation_items(dataset: Dataset, seed: int) -> IntArray:

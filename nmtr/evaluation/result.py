@@ -42,3 +42,7 @@ class Result(BaseModel):
     not_visited: Slice
     peak_memory_mb: float | None
     best_test: BestTestEpoch | None = None  # of a run that watched its test purchases
+    # Of a run that held out pairs of its lower behaviors, for each of these: how the tested model ranks them by that
+    # behavior's own scores. "view" -> "HR@100" -> value, and half width of its 95 % interval over users.
+    behaviors: dict[str, dict[str, float]] = {}
+    behavior_intervals: dict[str, dict[str, float]] = {}

@@ -69,3 +69,8 @@ def _schedule(config: RunConfig) -> Callable[[int], Sequence[float]] | None:
 def scorer(model: nn.Module) -> Scorer:
     assert isinstance(model, NMTR)
     return scorer_of(model)
+
+
+def lower(model: nn.Module, stage: int) -> Scorer:
+    assert isinstance(model, NMTR)
+    return scorer_of(model, stage)

@@ -10,6 +10,7 @@ from torch import nn
 from nmtr.config import RunConfig, given
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.factorization import Factorization
+from nmtr.models.scoring import ProductStage
 from nmtr.training.loop import Trainer
 from nmtr.training.losses import squared_error
 from nmtr.training.objectives import Objective, SampledLoss
@@ -56,3 +57,8 @@ def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) ->
 def scorer(model: nn.Module) -> Scorer:
     assert isinstance(model, Factorization)
     return model
+
+
+def lower(model: nn.Module, stage: int) -> Scorer:
+    assert isinstance(model, Factorization)
+    return ProductStage(model, stage)

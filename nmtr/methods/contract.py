@@ -49,6 +49,14 @@ class Trained(Protocol):
         ...
 
 
+class Several(Trained, Protocol):
+    """The file of a method that learns scores of several behaviors."""
+
+    def lower(self, model: nn.Module, stage: int) -> Scorer:
+        """What ranks by the scores of a behavior below the target, 0 the lowest."""
+        ...
+
+
 class Rule(Protocol):
     """The file of a method that learns nothing."""
 
@@ -58,6 +66,11 @@ class Rule(Protocol):
 def trained(config: RunConfig) -> Trained:
     """The file of the config's method, which trains."""
     return cast(Trained, _file(config))
+
+
+def several(config: RunConfig) -> Several:
+    """The file of the config's method, which learns scores of several behaviors."""
+    return cast(Several, _file(config))
 
 
 def rule(config: RunConfig) -> Rule:

@@ -10,6 +10,7 @@ from torch import nn
 from nmtr.config import RunConfig, given
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.ehcf import EHCF
+from nmtr.models.scoring import ProductStage
 from nmtr.training.loop import Trainer
 from nmtr.training.squared import SquaredLoss
 
@@ -43,3 +44,8 @@ def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) ->
 def scorer(model: nn.Module) -> Scorer:
     assert isinstance(model, EHCF)
     return model
+
+
+def lower(model: nn.Module, stage: int) -> Scorer:
+    assert isinstance(model, EHCF)
+    return ProductStage(model, stage)

@@ -162,10 +162,10 @@ class NMTR(nn.Module):
         p = nn.functional.dropout(embed(self.users, users), dropout, self.training)
         return p * self.heads()[:, None], self.items.weight, self.biases(self.bias)
 
-    def tower_weights(self) -> list[float]:
-        """How often each unit counts in the target's logit, R numbers: 1 where the cascade sums."""
+    def tower_weights(self, stage: int = -1) -> list[float]:
+        """How often each unit counts in a stage's logit, R numbers: 1 up to it where the cascade sums, 0 beyond."""
         each = torch.eye(len(self.units))
-        return [float(weight) for weight in self._added_up(each, self.own)[-1]]
+        return [float(weight) for weight in self._added_up(each, self.own)[stage]]
 
     def folded(self, q: Tensor, bias: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The GMF parts and biases of the stages up to r as one product: p . k + b with k = q * (h^1 + ... + h^r) and

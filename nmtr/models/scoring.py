@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,31 +19,43 @@ _TOWER_PAIRS = 1 << 17
 _PROBED, _MARGIN = 4096, 4.0
 
 
-def scorer_of(model: NMTR) -> Scorer:
-    """The scorer of a model as it is now."""
+class Products(Protocol):
+    """A model whose score under each behavior is one product of vectors."""
+
+    num_users: int
+    num_items: int
+
+    def products(self, users: Tensor, dropout: float) -> tuple[Tensor, Tensor, Tensor]:
+        """z (R, B, E) of B users, q (N, E) of all items or (R, N, E) if each behavior has its own, bias (R, N)."""
+        ...
+
+
+def scorer_of(model: NMTR, stage: int = -1) -> Scorer:
+    """The scorer of a model as it is now, by the logits of a stage: the last is the target's."""
     rough = model.has_towers and kernels.usable(model.bias) and kernels.half_precision()
-    return RoughCascade(model) if rough else Cascade(model)
+    return RoughCascade(model, stage) if rough else Cascade(model, stage)
 
 
 class Cascade:
     """Scores in full: all that depends on items alone is worked out once."""
 
     @torch.no_grad()
-    def __init__(self, model: NMTR) -> None:
+    def __init__(self, model: NMTR, stage: int = -1) -> None:
+        """stage: whose logits `score` gives."""
         self._model = model
         self.num_users, self.num_items = model.num_users, model.num_items
         items = model.items.weight
-        self._k, self._b = model.folded(items, model.bias)[-1]
+        self._k, self._b = model.folded(items, model.bias)[stage]
         self._panels = kernels.Panels.of(self._k) if kernels.usable(self._k) else None
         self._towers = [
             (r, unit.tower, unit.tower.of_items(model.block(items, r)), weight)
-            for r, (unit, weight) in enumerate(zip(model.units, model.tower_weights(), strict=True))
+            for r, (unit, weight) in enumerate(zip(model.units, model.tower_weights(stage), strict=True))
             if unit.tower is not None and weight
         ]
 
     @torch.inference_mode()
     def score(self, users: IndexArray) -> FloatArray:
-        """Target scores of all items, (B, N) float32."""
+        """The stage's scores of all items, (B, N) float32."""
         p, scores = self._products(users)
         self._add_towers(p, scores, half_precision=False)
         result: FloatArray = scores.numpy()
@@ -91,8 +105,8 @@ class RoughCascade(Cascade):
     """Where towers can be had in bfloat16, which takes half the time, on matrix tiles less: `rough` for ranking."""
 
     @torch.no_grad()
-    def __init__(self, model: NMTR) -> None:
-        super().__init__(model)
+    def __init__(self, model: NMTR, stage: int = -1) -> None:
+        super().__init__(model, stage)
         in_tiles = kernels.matrix_tiles() and all(tower.hidden for _, tower, _, _ in self._towers)
         self._half = [kernels.HalfPanels.of(of_items) for _, _, of_items, _ in self._towers] if in_tiles else None
 
@@ -115,7 +129,7 @@ class RoughCascade(Cascade):
 
     @torch.inference_mode()
     def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
-        """The target's scores of B pairs, (B,) float32."""
+        """The stage's scores of B pairs, (B,) float32."""
         distinct, rows = np.unique(users, return_inverse=True)
         p, columns = self._model.users.weight[_index(distinct)], torch.from_numpy(items.astype(np.int32))
         at = torch.from_numpy(rows.astype(np.int32))
@@ -125,6 +139,23 @@ class RoughCascade(Cascade):
             scores.add_(tower.of_halves(of_users, of_items, at, columns), alpha=weight)
         result: FloatArray = scores.numpy()
         return result
+
+
+class ProductStage:
+    """Ranks by the scores of one behavior of a model of products."""
+
+    def __init__(self, model: Products, stage: int) -> None:
+        self._model, self._stage = model, stage
+        self.num_users, self.num_items = model.num_users, model.num_items
+
+    @torch.inference_mode()
+    def score(self, users: IndexArray) -> FloatArray:
+        """The behavior's scores of all items, (B, N) float32."""
+        z, q, bias = self._model.products(_index(users), 0.0)
+        scores: FloatArray = torch.addmm(
+            bias[self._stage], z[self._stage], (q if q.dim() == 2 else q[self._stage]).T
+        ).numpy()
+        return scores
 
 
 def _index(rows: IndexArray) -> Tensor:

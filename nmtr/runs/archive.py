@@ -232,7 +232,8 @@ def _verified(members: Mapping[str, bytes], expected: Expected) -> Contents:
         raise ValueError(f"users and items must be 1 to {_MOST:,}")
     if config.resolve(data.behaviors, data.users) != config:
         raise ValueError("its config leaves open what a run's has settled")
-    if set(ranks) != {"valid", "test"} or any(not _are_ranks(found, data) for found in ranks.values()):
+    lower = {f"lower:{behavior}" for behavior in config.behaviors[:-1] if config.hold_out_lower}
+    if set(ranks) != {"valid", "test"} | lower or any(not _are_ranks(found, data) for found in ranks.values()):
         raise ValueError(f"{_RANKS} must hold a rank below {data.items} or none for each of {data.users} users")
     _check_figures(saved.result, ranks)
     weights = load_tensors(members[_WEIGHTS])
@@ -253,7 +254,8 @@ def _are_ranks(found: Ranks, data: DatasetInfo) -> bool:
 
 
 def _check_figures(result: Result, ranks: Mapping[str, Ranks]) -> None:
-    for part, said in (("valid", result.valid), ("test", result.test)):
+    lower = {f"lower:{behavior}": said for behavior, said in result.behaviors.items()}
+    for part, said in {"valid": result.valid, "test": result.test, **lower}.items():
         found = summarize(ranks[part])
         if any(not math.isclose(said.get(name, -1.0), value, abs_tol=1e-9) for name, value in found.items()):
             raise ValueError(f"the {part} figures in run.json are not those of its ranks")

@@ -7,7 +7,6 @@ give the idea; here it is applied to the cascade of NMTR.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,17 +15,8 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from nmtr.models.pairs import dots
+from nmtr.models.scoring import Products
 from nmtr.training.objectives import weighted
-
-
-class Products(Protocol):
-    """A model whose score under each behavior is one product of vectors."""
-
-    num_users: int
-
-    def products(self, users: Tensor, dropout: float) -> tuple[Tensor, Tensor, Tensor]:
-        """z (R, B, E) of B users, q (N, E) of all items or (R, N, E) if each behavior has its own, bias (R, N)."""
-        ...
 
 
 class SquaredLoss:

@@ -19,7 +19,7 @@ from nmtr.models.ehcf import EHCF
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import Cascade, scorer_of
+from nmtr.models.scoring import Cascade, ProductStage, scorer_of
 from tests.conftest import random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -174,3 +174,42 @@ def test_what_a_user_touched_last_stands_above_every_popular_item() -> None:
     buy = csr_array(np.array([[1, 0, 1, 0], [1, 0, 0, 0]], np.uint8))
     # Buyers are 2, 0, 1, 0; the carted items of the first user get 3 more.
     np.testing.assert_array_equal(LastBehavior((cart, buy)).score(np.array([0, 1])), [[2, 3, 4, 0], [2, 0, 1, 0]])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("NMTR-")])
+def test_each_stage_of_a_cascade_ranks_by_its_own_logits(name: str, either_path: str) -> None:
+    torch.manual_seed(0)
+    model = SCORERS[name](TRAIN)
+    assert isinstance(model, NMTR)
+    with torch.no_grad():
+        model.bias.normal_()
+    users, items = np.divmod(np.arange(model.num_users * model.num_items), model.num_items)
+    logits = Cascade(model).stages(users, items).logits
+    for stage in range(model.num_behaviors):
+        scorer = scorer_of(model, stage)
+        expected = logits[:, stage].reshape(model.num_users, model.num_items)
+        np.testing.assert_allclose(scorer.score(np.arange(model.num_users)), expected, rtol=1e-4, atol=1e-5)
+        if isinstance(scorer, RoughScorer):
+            np.testing.assert_allclose(scorer.pairs(users, items), logits[:, stage], rtol=1e-4, atol=1e-5)
+            rough, error = scorer.rough(np.arange(model.num_users))
+            assert np.abs(rough - expected).max() <= error + 1e-5
+
+
+@pytest.mark.parametrize("name", ["CMF", "CMF-users", "EHCF"])
+def test_each_behavior_of_products_ranks_by_its_own_scores(name: str) -> None:
+    shape = TRAIN[-1].shape
+    model = Factorization(*shape, 3, shared="user", embedding_size=4) if name == "CMF-users" else SCORERS[name](TRAIN)
+    assert isinstance(model, nn.Module)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_()
+    users, columns = (torch.arange(size) for size in shape)
+    rows, items = (part.int() for part in torch.meshgrid(users, columns, indexing="ij"))
+    for stage in range(3):
+        scores = ProductStage(model, stage).score(np.arange(shape[0]))  # type: ignore[arg-type]
+        assert scores.shape == shape and scores.dtype == np.float32
+        if isinstance(model, Factorization):
+            sizes = [rows.numel() if r == stage else 0 for r in range(3)]
+            found = model(users, columns, rows.flatten(), items.flatten(), sizes)[stage]
+            np.testing.assert_allclose(scores, found.detach().view(shape), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scores, model.score(np.arange(shape[0])), rtol=1e-4, atol=1e-5)

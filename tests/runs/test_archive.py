@@ -144,6 +144,19 @@ def test_run_of_every_kind_of_method_travels(home: Workspace, elsewhere: Workspa
     assert elsewhere.import_run(io.BytesIO(export(home, run.id)), "run.zip")[0].result == run.result
 
 
+def test_run_that_held_out_lower_behaviors_travels_with_their_ranks(home: Workspace, elsewhere: Workspace) -> None:
+    run = home.train(RunConfig.parse(SMALL | {"hold_out_lower": True}))
+    content = export(home, run.id)
+    result = json.loads(unzipped(content)["run.json"])["result"]
+    result["behaviors"]["view"]["HR@10"] += 0.01
+    assert "the lower:view figures in run.json are not" in refused(
+        elsewhere, changed(content, "run.json", result=result)
+    )
+    ranks = checkpoint.load_ranks(home.runs.folder(run.id))
+    assert "must hold a rank" in refused(elsewhere, with_ranks(content, valid=ranks["valid"], test=ranks["test"]))
+    assert elsewhere.import_run(io.BytesIO(content), "run.zip")[0].result == run.result
+
+
 def test_imported_twice_it_is_there_already_and_imported_over_another_it_is_refused(
     exported: bytes, elsewhere: Workspace
 ) -> None:

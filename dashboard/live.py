@@ -114,7 +114,7 @@ def _progress(run: Run, reports: list[EpochReport]) -> tuple[float, str]:
     if not reports:
         return 0.0, "getting ready"
     last = reports[-1]
-    passed = time.time() - (run.started or run.created)
+    passed = max(0.0, time.time() - (run.started or run.created))  # the clock may have been set back
     pace = passed / len(reports) if run.started else run.seconds / len(reports)
     left = (last.epochs - last.epoch) * min(pace, 3 * max(last.seconds, 0.01) + 1)
     stop = " at most; it stops early when validation no longer gains" if run.config.patience else ""

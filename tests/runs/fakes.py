@@ -1,7 +1,8 @@
 """A training without torch's cost, whose data set's name says how it behaves, in this process or in a child.
 
 quick: trains at once · gated: waits in the middle of every epoch after the first until the file `go` is there ·
-deaf: as gated, and hears neither SIGTERM nor a cancel · deadly: kills its process in the first epoch
+deaf: as gated, and hears neither SIGTERM nor a cancel · deadly: kills its process in the first epoch · backwards: its
+clock is set back by an hour in every epoch
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Library:
     fingerprint: str = FINGERPRINT
 
     def load(self, name: str) -> Any:
-        if name not in ("quick", "gated", "deaf", "deadly"):
+        if name not in ("quick", "gated", "deaf", "deadly", "backwards"):
             raise DataError(f"data must be the name of a data set; got {name}.")
         return SimpleNamespace(fingerprint=self.fingerprint, go=self.home / GO)
 
@@ -76,6 +77,8 @@ class Experiment:
     def meet_fate(self, stop: Callable[[], bool]) -> None:
         if self.config.data == "deadly":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.config.data == "backwards":
+            set_clock_back()
         if self.config.data == "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while self.config.data in ("gated", "deaf") and self.epoch >= 1 and not self.go.exists():
@@ -124,6 +127,12 @@ def result(value: float = 0.5, epochs: int = 3) -> Result:
         not_visited=nobody,
         peak_memory_mb=None,
     )
+
+
+def set_clock_back() -> None:
+    """By an hour, for this process."""
+    before = time.time
+    time.time = lambda: before() - 3600
 
 
 def eventually(condition: Callable[[], Any], timeout: float = 30.0) -> Any:

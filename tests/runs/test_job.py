@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from nmtr.runs import checkpoint, job
 from nmtr.runs.store import Run, RunStore
@@ -96,7 +98,8 @@ def test_run_of_a_data_set_that_is_gone_fails_with_the_librarys_sentence(store: 
         (ZeroDivisionError("x / 0"), "unexpected ZeroDivisionError; see the log"),
         (MemoryError(), "needed more memory than is free"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "needed more memory than is free"),
-        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(28, "No space left on device"), "could not use its files (No space left on device)"),
+        (OperationalError("", {}, sqlite3.OperationalError("disk is full")), "use the store of runs (disk is full)"),
     ],
 )
 def test_run_that_breaks_fails_with_a_sentence_keeps_the_traceback_and_can_be_resumed(

@@ -1,0 +1,68 @@
+"""What is done with a choice: three seeds before test figures are shown, and a preset that training takes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nmtr.errors import ConfigError, RunError
+from nmtr.runs.checkpoint import load_ranks
+from nmtr.suites import presets
+from nmtr.sweeps import Plan, create, drive, finalize, keep, read
+from nmtr.workspace import Workspace
+from tests.runs.fakes import eventually
+from tests.sweeps.conftest import Begin
+
+
+def test_choice_is_trained_with_three_seeds_the_first_of_which_is_there(workspace: Workspace, begin: Begin) -> None:
+    study = begin()
+    with pytest.raises(RunError, match="must have a point that is done for this, and has none"):
+        finalize(workspace, study.id)
+    drive(workspace, study.id)
+    best = read(workspace, study.id).best
+    assert best is not None
+    runs = finalize(workspace, study.id)
+    eventually(lambda: not workspace.runs.list("queued", "running"))
+    assert runs[0] == best.runs[0]
+    configs = [workspace.runs.get(run).config for run in runs]
+    assert [config.seed for config in configs] == [0, 1, 2] and {config.lambdas for config in configs} == {best.lambdas}
+    study = read(workspace, study.id)
+    assert (study.finalized, study.finalized_point) == (runs, best.number)
+    assert finalize(workspace, study.id) == runs
+
+    other = finalize(workspace, study.id, number=0)
+    assert read(workspace, study.id).finalized == other != runs
+    with pytest.raises(RunError, match="must have a point 99 for this"):
+        finalize(workspace, study.id, number=99)
+
+
+def test_nothing_of_a_study_tells_of_test_purchases(workspace: Workspace, begin: Begin) -> None:
+    study = begin()
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert "test" not in json.dumps(study.model_dump(mode="json", exclude={"plan"}))
+    for point in study.points:  # nor does anything change with them
+        path = workspace.runs.folder(point.runs[0])
+        assert set(load_ranks(path)) == {"valid", "test"}
+        (path / "ranks.npz").unlink()
+    assert [point.value for point in read(workspace, study.id).points] == [point.value for point in study.points]
+
+
+def test_kept_choice_is_the_preset_that_training_takes(workspace: Workspace, begin: Begin) -> None:
+    study = begin()
+    drive(workspace, study.id)
+    name = keep(workspace, study.id)
+    options = presets.read(workspace.home, "quick", name)
+    assert name == "nmtr-gmf-standard" and options["lambdas"] == [0.4, 0.6] and "seed" not in options
+    worst = next(point.number for point in study.points if point.lambdas == (1.0, 0.0))
+    assert keep(workspace, study.id, worst) == name
+    assert presets.read(workspace.home, "quick", name)["lambdas"] == [1.0, 0.0]
+
+
+def test_mixed_cascade_has_no_preset(workspace: Workspace, begin: Begin) -> None:
+    mixed = {"data": "quick", "epochs": 2, "unit": {"view": "gmf", "buy": "mlp"}}
+    study = create(workspace, Plan.parse({"config": mixed, "step": 1}))
+    drive(workspace, study.id)
+    with pytest.raises(ConfigError, match=r"^a preset is of one unit for all behaviors; got NMTR-GMF\+MLP"):
+        keep(workspace, study.id, 0)

@@ -1,0 +1,151 @@
+"""nmtr sweep, studies and study, over runs that are there; how they are trained is tested with the sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nmtr.config import RunConfig
+from nmtr.data.catalogue import add
+from nmtr.runs.store import RunStore
+from nmtr.workspace import Workspace
+from tests.cli.conftest import Nmtr
+
+SWEEP = ("sweep", "--data", "shop", "--behaviors", "view,buy", "--epochs", 2, "--step", "0.5")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
+    """A home with the shop, and the runs that the study and its choice ask for."""
+    workspace = Workspace(tmp_path_factory.mktemp("sweeps"))
+    add(workspace.data, "shop", shop_csv)
+    common = {"data": "shop", "behaviors": ["view", "buy"], "epochs": 2, "threads": 1}
+    for lambdas in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0)):
+        for seed in range(3):
+            workspace.train(RunConfig.parse({**common, "lambdas": lambdas, "seed": seed}))
+    workspace.runs.close()
+    return workspace.home
+
+
+@pytest.fixture(autouse=True)
+def home(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NMTR_HOME", str(trained))
+    return trained
+
+
+@pytest.fixture(autouse=True)
+def any_slots(nmtr: Nmtr, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's fixture knows of supervisors that are not told how many run at once."""
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots=None: None)
+
+
+@pytest.fixture(scope="module")
+def ids() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def study(nmtr: Nmtr, any_slots: None, ids: dict[str, str]) -> str:
+    """A study that is done."""
+    if "study" not in ids:
+        ids["study"] = nmtr(*SWEEP, "--json").json["study"]
+    return ids["study"]
+
+
+def test_sweep_keeps_its_contract(nmtr: Nmtr, trained: Path) -> None:
+    answer = nmtr(*SWEEP, "--json")
+    value = answer.json
+    assert {"study", "data", "protocol", "metric", "points", "best", "equally_good"} <= set(value)
+    assert (value["data"], value["protocol"], value["metric"]) == ("shop", "standard", "HR@100")
+    assert (value["state"], value["behaviors"], value["finalized"]) == ("done", ["view", "buy"], None)
+    assert sorted(point["lambdas"] for point in value["points"]) == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
+    store = RunStore(trained)
+    for point in value["points"]:
+        assert {"lambdas", "value", "interval", "run", "state"} <= set(point)
+        run = store.get(point["run"])
+        assert run.result is not None and list(run.config.lambdas or ()) == point["lambdas"]
+        assert point["value"] == run.result.valid["HR@100"]
+        low, high = point["interval"]
+        assert low <= point["value"] <= high
+    store.close()
+    assert value["best"]["run"] in [point["run"] for point in value["points"]]
+    assert value["best"] in value["equally_good"]
+    assert "3 of 3" in answer.err and f"nmtr sweep --resume {value['study']}" in answer.err
+
+
+def test_study_is_listed_and_shown_and_says_nothing_of_test(nmtr: Nmtr, study: str) -> None:
+    assert [one["study"] for one in nmtr("studies", "--json").json].count(study) == 1
+    assert study in nmtr("studies").out
+    shown = nmtr("study", study).out
+    assert all(
+        text in shown for text in (f"study {study} (done)", "shop (view, buy) · standard · NMTR-GMF", "λ .50/.50")
+    )
+    assert "HR@100, validation" in shown and "best on validation: λ" in shown and "test" not in shown
+    assert '"test"' not in nmtr("study", study, "--json").out
+
+
+def test_resumed_study_repeats_nothing(nmtr: Nmtr, trained: Path, study: str) -> None:
+    again = nmtr("sweep", "--resume", study, "--json").json
+    assert again["points"] == nmtr("study", study, "--json").json["points"]
+    store = RunStore(trained)
+    assert len(store.list()) == 9
+    store.close()
+
+
+def test_finalized_choice_shows_its_test_figures(nmtr: Nmtr, study: str) -> None:
+    value = nmtr("study", study, "--finalize", "--point", 0, "--json").json["finalized"]
+    assert value["number"] == 0 and len(value["runs"]) == 3
+    assert set(value["test"]["HR@100"]) == {"value", "low", "high", "seed_spread"}
+    shown = nmtr("study", study).out
+    assert "test, standard: λ" in shown and "mean of 3 seeds" in shown
+    assert f"{value['test']['HR@100']['value']:.4f}" in shown
+
+
+def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str) -> None:
+    answer = nmtr("study", study, "--keep")
+    assert answer.code == 0
+    assert "kept as preset nmtr-gmf-standard-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err
+
+
+def test_background_study_is_started_and_stopped(nmtr: Nmtr, monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("nmtr.sweeps.start", lambda workspace, study_id: started.append(study_id))
+    value = nmtr(*SWEEP, "--seeds", 2, "--prune", "--background", "--json").json
+    assert started == [value["study"]] and {point["state"] for point in value["points"]} == {"queued"}
+    assert (value["plan"]["seeds"], value["plan"]["prune"]) == (2, True)
+    assert nmtr("study", value["study"], "--stop", "--json").json["state"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--step", "0.3"), "step must divide 1, such as 0.1 or 1/6; got 0.3."),
+        (("--step", "a"), "--step must be numbers or fractions, such as 0.1 or 1/6; got 'a'."),
+        (("--search", "momentum"), "search must be among lambdas, "),
+        (("--search", "lambdas"), "drawing by tpe needs trials: how many points; got none."),
+        (("--lambdas", "0.5,0.5"), "what is searched must be left open; the config sets lambdas: "),
+        (("--metric", "HR@7"), "metric must be one of HR@10, "),
+        (("--method", "bpr"), "BPR-MF has no option lambdas to search; leave it out of search."),
+        (("--behaviors", "buy"), "a study of lambdas needs two behaviors or more; got buy of data set shop: "),
+        (("--points", "0.5,0.5"), "--points adds to a study; name it by --resume, or leave --points out."),
+        (("--trials", "0"), "--trials must be a whole number from 1 to 1000; got 0."),
+        (("--resume", "abcdefgh"), "a study keeps its plan; --data cannot change what abcdefgh tries: "),
+    ],
+)
+def test_mistake_is_one_sentence(nmtr: Nmtr, arguments: tuple[str, ...], sentence: str) -> None:
+    answer = nmtr("sweep", "--data", "shop", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(sentence) and answer.err.count("\n") == 1
+
+
+def test_mistake_about_a_study_is_one_sentence(nmtr: Nmtr, study: str) -> None:
+    for arguments, sentence in {
+        ("study", "abcdefgh"): "a study must be named by its id; there is no study abcdefgh, so see",
+        ("sweep", "--resume", "abcdefgh"): "a study must be named by its id; there is no study abcdefgh, so see",
+        ("sweep", "--resume", study, "--points", "0.5,0.6"): "lambdas must sum to 1; got 0.5, 0.6, which sum to 1.1.",
+        ("sweep", "--resume", study, "--prune"): f"a study keeps its plan; --prune cannot change what {study} tries: ",
+        ("study", study, "--keep", "--point", "99"): f"study {study} must have a point 99 for this, and has none: ",
+    }.items():
+        answer = nmtr(*arguments)
+        assert (answer.code, answer.out) == (2, "") and answer.err.startswith(sentence), answer.err

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from nmtr.config import RunConfig
@@ -23,7 +25,7 @@ from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
 from nmtr.models.kernels import tiny_numbers_as_zero, use_threads
-from nmtr.training.report import EpochReport, Phase, Stopped
+from nmtr.training.report import EpochReport, Phase
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
 #: million users need not be ranked after every epoch.
@@ -92,9 +94,7 @@ class Experiment:
         return self._epoch >= self.config.epochs or 0 < self.config.patience <= waited
 
     def _train_epoch(self, most: int, stop: Callable[[], bool]) -> EpochReport:
-        assert self._trainer is not None
-        with tiny_numbers_as_zero():
-            losses, seconds = self._trainer.epoch(self._epoch + 1, stop)
+        losses, seconds = self.train(self._epoch + 1, stop)
         self._epoch += 1
         self._seconds.append(seconds)
         valid = self._validate() if self._phase == "select" else None
@@ -114,7 +114,7 @@ class Experiment:
         """Ranks the validation purchases and keeps the weights if no epoch before was better."""
         assert self._trainer is not None
         started = time.perf_counter()
-        ranks = rank_held_out(self._scorer(), self._compared, self._split.train[-1])
+        ranks = rank_held_out(*self.comparison())
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
@@ -147,54 +147,20 @@ class Experiment:
             return contract.rule(self.config).rule(self.config, self._split.train)
         return contract.trained(self.config).scorer(self._trainer.model)
 
-    def pace(self, training: float, ranking: float) -> tuple[float, float]:
-        """The seconds that an epoch takes, and to rank the users whom epochs are compared on.
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch; 0 of a rule."""
+        return 0 if self._trainer is None else self._trainer.steps
 
-        Told from some batches and some of the users, for about `training` and `ranking` seconds each. The model is left
-        half trained: for an experiment that goes no further.
-        """
-        return self._pace_of_training(training), self._pace_of_ranking(ranking)
+    def train(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
+        """Trains one epoch, from 1, and nothing else: (mean loss of each learned behavior, seconds)."""
+        assert self._trainer is not None
+        with tiny_numbers_as_zero():
+            return self._trainer.epoch(number, stop)
 
-    def _pace_of_training(self, budget: float) -> float:
-        if self._trainer is None:
-            return 0.0
-        began: list[float] = []  # of each batch of the epoch
-
-        def stop() -> bool:
-            began.append(time.perf_counter())
-            return len(began) > 3 and began[-1] - began[1] > budget
-
-        first = time.perf_counter()
-        for number in (1, 2):  # of little data the whole second epoch: the first also makes what the others find made
-            began.clear()
-            started = time.perf_counter()
-            try:
-                _, seconds = self._trainer.epoch(number, stop)
-            except Stopped:
-                each = (began[-1] - began[1]) / (len(began) - 2)  # without the first batch, for the same reason
-                return began[0] - started + self._trainer.steps * each
-            if time.perf_counter() - first > budget:
-                break
-        return seconds
-
-    def _pace_of_ranking(self, budget: float) -> float:
-        started = time.perf_counter()
-        if self._trainer is not None:  # as every epoch that is the best so far does
-            self._best = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
-        scorer = self._scorer()
-        ready = time.perf_counter()
-        users = np.random.default_rng(0).permutation(np.flatnonzero(self._compared >= 0))
-        size, done, timed, seconds = 128, 0, 0, 0.0
-        while done < len(users) and (not timed or time.perf_counter() - ready < budget):
-            some = np.full_like(self._compared, -1)
-            block = users[done : done + size]
-            some[block] = self._compared[block]
-            before = time.perf_counter()
-            rank_held_out(scorer, some, self._split.train[-1])
-            if done or len(block) == len(users):  # the first block also makes what the others find made
-                timed, seconds = timed + len(block), seconds + time.perf_counter() - before
-            done, size = done + len(block), 2 * size
-        return ready - started + seconds / max(timed, 1) * len(users)
+    def comparison(self) -> tuple[Scorer, IntArray, csr_array]:
+        """What epochs are compared by, as `rank_held_out` takes it, with the model as it is now."""
+        return self._scorer(), self._compared, self._split.train[-1]
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on from here: tensors and plain values."""

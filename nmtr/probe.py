@@ -15,17 +15,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import psutil
 from filelock import FileLock
 from pydantic import ValidationError
+from scipy.sparse import csr_array
 
 from nmtr.config import RunConfig
+from nmtr.data.dataset import IntArray
 from nmtr.errors import CapacityError, NmtrError, RunError
 from nmtr.estimate import Pace
+from nmtr.evaluation.ranking import rank_held_out
+from nmtr.evaluation.scorer import Scorer
+from nmtr.training.report import Stopped
+
+Stop = Callable[[], bool]
 
 #: Seconds of training, and of ranking, that a probe times; with what it loads and builds, two or three in all.
 _TRAINING, _RANKING = 1.0, 0.5
@@ -125,12 +134,17 @@ def _timed(home: Path, config: RunConfig) -> Pace:
 
     experiment = Experiment(config, Library(home / "data").load(config.data))
     preparing = time.time() - psutil.Process().create_time()
-    epoch, ranking = experiment.pace(_TRAINING, _RANKING)
+    epoch = _epoch_seconds(experiment.train, experiment.steps, _TRAINING) if experiment.steps else 0.0
+    started = time.perf_counter()
+    compared = experiment.comparison()
+    ranking = time.perf_counter() - started + _ranking_seconds(*compared, _RANKING)
     saving = 0.0
-    if config.uses("epochs"):
+    if experiment.steps:
+        state = experiment.state()
+        best = {name: tensor.clone() for name, tensor in state["model"].items()}
         with tempfile.TemporaryDirectory(prefix=".", dir=home / "probes") as folder:
             started = time.perf_counter()
-            checkpoint.save(Path(folder), experiment.state())
+            checkpoint.save(Path(folder), state | {"best": best})
             saving = time.perf_counter() - started
     return Pace(
         preparing=preparing,
@@ -139,6 +153,48 @@ def _timed(home: Path, config: RunConfig) -> Pace:
         saving=saving,
         bytes=int(_MORE * (peak_memory_mb() or 0) * 2**20),
     )
+
+
+def _epoch_seconds(train: Callable[[int, Stop], tuple[object, float]], steps: int, budget: float) -> float:
+    """The seconds that an epoch of so many batches takes, told from those trained in about `budget` seconds.
+
+    The first batch is left out: it also makes what the others find made.
+    """
+    began: list[float] = []  # of each batch of the epoch
+
+    def stop() -> bool:
+        began.append(time.perf_counter())
+        return len(began) > 3 and began[-1] - began[1] > budget
+
+    first = time.perf_counter()
+    for number in (1, 2):  # of little data the whole second epoch
+        began.clear()
+        started = time.perf_counter()
+        try:
+            _, seconds = train(number, stop)
+        except Stopped:
+            return began[0] - started + steps * (began[-1] - began[1]) / (len(began) - 2)
+        if time.perf_counter() - first > budget:
+            break
+    return seconds
+
+
+def _ranking_seconds(scorer: Scorer, held_out: IntArray, left_out: csr_array, budget: float) -> float:
+    """The seconds that ranking takes, told from what can be ranked in about `budget` seconds; without the first block,
+    as of an epoch."""
+    users = np.random.default_rng(0).permutation(np.flatnonzero(held_out >= 0))
+    size, done, timed, seconds = 128, 0, 0, 0.0
+    started = time.perf_counter()
+    while done < len(users) and (not timed or time.perf_counter() - started < budget):
+        block = users[done : done + size]
+        some = np.full_like(held_out, -1)
+        some[block] = held_out[block]
+        before = time.perf_counter()
+        rank_held_out(scorer, some, left_out)
+        if done or len(block) == len(users):
+            timed, seconds = timed + len(block), seconds + time.perf_counter() - before
+        done, size = done + len(block), 2 * size
+    return seconds / max(timed, 1) * len(users)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "methods": {"config", "evaluation", "models", "training", "training.report"},
     "experiment": {"errors", "config", "data", "evaluation", "methods", "models", "training.report"},
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
-    "probe": {"errors", "config", "data", "estimate", "experiment", "runs"},
+    "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
         *("training.report", "experiment", "runs", "probe"),

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmtr import experiment, probe
+from nmtr import probe
 from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError, NmtrError, RunError
 from nmtr.estimate import Pace, check_capacity, estimate
+from nmtr.models.rules import Popularity
 from nmtr.training.report import Stopped
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset, resolved
@@ -208,7 +208,6 @@ class Working:
 
     def __init__(self, clock: Clock, steps: int, each: float) -> None:
         self.clock, self.steps, self.each = clock, steps, each
-        self.model = SimpleNamespace(state_dict=dict)
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[Any, float]:
         started = self.clock.now
@@ -233,10 +232,9 @@ def test_epoch_is_told_from_its_batches_without_the_first(
     monkeypatch: pytest.MonkeyPatch, steps: int, each: float, seconds: float
 ) -> None:
     clock = Clock()
-    subject = experiment.Experiment(resolved(random_dataset()), random_dataset())
-    monkeypatch.setattr(experiment, "time", clock)
-    subject._trainer = Working(clock, steps, each)  # type: ignore[assignment]
-    assert subject._pace_of_training(2.5) == pytest.approx(seconds)
+    monkeypatch.setattr(probe, "time", clock)
+    working = Working(clock, steps, each)
+    assert probe._epoch_seconds(working.epoch, steps, 2.5) == pytest.approx(seconds)
     assert clock.now <= 3 + 4 * max(each, 1) + 2.5
 
 
@@ -246,22 +244,23 @@ def test_ranking_is_told_from_some_users_without_the_first_block(
 ) -> None:
     clock, ranked = Clock(), []
     dataset = random_dataset(users, 30, purchases=3)
-    subject = experiment.Experiment(resolved(dataset, method="popularity"), dataset)
 
     def rank(scorer: Any, held_out: Any, left_out: Any) -> None:
         ranked.append(int((held_out >= 0).sum()))
         clock.now += 0.01 * ranked[-1] + (len(ranked) == 1 and users > 128)
 
-    monkeypatch.setattr(experiment, "time", clock)
-    monkeypatch.setattr(experiment, "rank_held_out", rank)
-    assert subject._pace_of_ranking(budget) == pytest.approx(0.01 * users)
+    monkeypatch.setattr(probe, "time", clock)
+    monkeypatch.setattr(probe, "rank_held_out", rank)
+    scorer = Popularity(dataset.matrices)
+    seconds = probe._ranking_seconds(scorer, dataset.test_item, dataset.matrices[-1], budget)
+    assert seconds == pytest.approx(0.01 * users)
     assert sum(ranked) <= users and (sum(ranked) == users) == (budget > 1.0)
 
 
 def test_nobody_to_rank_takes_no_time() -> None:
-    dataset = random_dataset(purchases=2)
-    nobody = replace(dataset, test_item=np.full_like(dataset.test_item, -1))
-    assert experiment.Experiment(resolved(nobody), nobody).pace(0.01, 0.01)[1] < 1.0
+    dataset = random_dataset()
+    nobody = np.full_like(dataset.test_item, -1)
+    assert probe._ranking_seconds(Popularity(dataset.matrices), nobody, dataset.matrices[-1], 1.0) == 0.0
 
 
 def test_module_says_a_sentence_and_ends_with_2_where_the_run_cannot_be(

@@ -171,6 +171,13 @@ def result(result: Result) -> None:
         f"over {result.test_users:,} test users, ± half a 95 % interval; {duration(result.seconds)} in all"
         + ("; refit on training + validation" if result.refit else "")
     )
+    lower = [
+        f"{plain(behavior)} {metric(figures[SELECTION], result.behavior_intervals[behavior].get(SELECTION))}"
+        for behavior, figures in result.behaviors.items()
+        if SELECTION in figures
+    ]
+    if lower:
+        st.caption(f"{SELECTION} of the lower behaviors as targets of their own: {', '.join(lower)}.")
     if result.visited.users and result.not_visited.users:
         seen, unseen = (part.metrics["HR@100"] for part in (result.visited, result.not_visited))
         st.caption(

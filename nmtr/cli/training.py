@@ -121,7 +121,9 @@ def _show_estimate(config: RunConfig, estimate: Estimate) -> None:
 def summary(run: Run) -> dict[str, Any]:
     """The JSON contract of `nmtr train`, and of `nmtr show` for runs that are done."""
     assert run.result is not None, "the run is done"
-    options, result = run.config.to_json(), run.result
+    options, result = run.config.to_json(), run.result.model_dump(mode="json")
+    # `behaviors` names those that were used.
+    lower = {"lower": result.pop("behaviors"), "lower_intervals": result.pop("behavior_intervals")}
     return {
         "run": run.id,
         "data": run.config.data,
@@ -133,7 +135,8 @@ def summary(run: Run) -> dict[str, Any]:
         "loss": options.get("loss"),
         "lambdas": options.get("lambdas"),
         "seed": run.config.seed,
-        **result.model_dump(mode="json"),
+        **result,
+        **lower,
     }
 
 

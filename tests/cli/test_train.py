@@ -227,3 +227,14 @@ def test_dry_run_says_what_it_would_take_and_trains_nothing(
     assert told.out == "NMTR-GMF on shop: up to 22 s for 10 epochs, 300 MiB\n"
     assert told.err.startswith("timed here, on this data: an epoch 1.50 s and its ranking 0.50 s")
     assert nmtr("runs", "--json").json == before
+
+
+def test_lower_behaviors_are_told_as_targets_of_their_own(nmtr: Nmtr, shop: Path) -> None:
+    small = [option for option in SMALL if option != "--json"]
+    told = nmtr("train", "--data", "shop", "--hold-out-lower", *small)
+    assert re.search(r"^view as a target of its own: HR@100 1\.0000 ± 0\.0000, NDCG@100 0\.\d{4} ± ", told.out, re.M)
+    value = nmtr("train", "--data", "shop", "--hold-out-lower", *SMALL).json
+    assert value["behaviors"] == ["view", "cart", "buy"]
+    assert set(value["lower"]) == set(value["lower_intervals"]) == {"view", "cart"}
+    assert FIGURES <= set(value["lower"]["view"]) and FIGURES <= set(value["lower_intervals"]["view"])
+    assert nmtr("train", "--data", "shop", *SMALL).json["lower"] == {}

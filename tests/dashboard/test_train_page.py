@@ -172,3 +172,12 @@ def test_a_run_that_cannot_be_timed_gives_a_sentence(open_page: Open, monkeypatc
     app.button(key="time_it").click().run()
     assert "a few steps of the run must fit this machine." in words(app)
     assert not app.button(key="start").disabled
+
+
+def test_a_run_that_held_out_lower_behaviors_says_how_well_each_is_foretold(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    options = {"data": "shop", "epochs": 1, "embedding_size": 4, "threads": 1, "hold_out_lower": True}
+    run = workspace.train(RunConfig.parse(options))
+    app = open_page("train", run=run.id)
+    assert "as targets of their own: view 1.000 ± .000, cart 1.000 ± .000." in words(app) and not app.error
+    workspace.delete(run.id)

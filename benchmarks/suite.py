@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, growth, ranking, service, training
+from benchmarks import dashboard, growth, ranking, service, sweeps, training
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
     *training.CASES,
     *ranking.CASES,
     *service.CASES,
+    *sweeps.CASES,
     *growth.CASES,
     *dashboard.CASES,
 )

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.base import FAINT, Theme, frame, note
 from dashboard.charts.curves import apart
-from dashboard.charts.spots import Spot, marks, scale, shade, shades
+from dashboard.charts.spots import Range, Spot, marks, scale, shade, shades
 from dashboard.cues import Cues
 from dashboard.words import metric, unmarked
 
@@ -20,13 +20,15 @@ def curve(
     measure: str,
     cue: Cues,
     theme: Theme,
+    among: Range | None = None,
     paper: tuple[Sequence[float], str] | None = None,
+    small: bool = False,
 ) -> go.Figure:
     """The metric along the target's weight, its 95 % interval as a band; what has no value yet lies on the axis.
 
-    paper: the paper's optimum, and what to call it.
+    among: the ends of the scale, where several curves share one. paper: the paper's optimum, and what to call it.
     """
-    figure = frame(430, theme, margin={"l": 8, "r": 12, "t": 34, "b": 8})
+    figure = frame(300 if small else 430, theme, margin={"l": 8, "r": 12, "t": 34, "b": 8})
     done = sorted((spot for spot in spots if spot.done), key=lambda spot: spot.weights[-1])
     at = [spot.weights[-1] for spot in done]
     ends = [
@@ -40,6 +42,7 @@ def curve(
         figure.add_scatter(x=[*at, *reversed(at)], y=edge, name="95 % interval", **band)
     figure.add_scatter(**line, line={"color": shades(theme)[1], "width": 2.5})
     known = [end for pair in ends for end in pair] + [spot.value for spot in spots if spot.value is not None]
+    known += among or ()
     low, high = min(known, default=0.0), max(known, default=1.0)
     pad = max(0.14 * (high - low), 0.002)
     floor = max(low - 1.4 * pad, 0.0)
@@ -50,7 +53,7 @@ def curve(
         anchor = {"xanchor": "center", "yanchor": "bottom", "yshift": 6}
         note(figure, x, 1, f"◇ {paper[1]}", xref="x", yref="paper", font_size=13, **anchor)
     places = [(spot.weights[-1], floor if spot.value is None else spot.value) for spot in spots]
-    marks(figure, spots, places, behaviors, measure, scale(spots), theme, 24.0, labelled=False)
+    marks(figure, spots, places, behaviors, measure, among or scale(spots), theme, 24.0, labelled=False)
     _best_value(figure, spots, theme)
     lower, target = (f"{cue[behavior].glyph} all on {unmarked(behavior)}" for behavior in behaviors)
     figure.update_xaxes(
@@ -61,11 +64,16 @@ def curve(
         showgrid=False,
         zeroline=False,
     )
-    for x, text, anchor in ((0, lower, "left"), (1, target, "right")):
-        font = {"size": 13, "color": theme.soft}
-        note(figure, x, 0, text, xref="x", yref="paper", xanchor=anchor, yanchor="bottom", yshift=2, font=font)
+    for end, text, side in ((0, lower, "left"), (1, target, "right")):
+        style = {"size": 13, "color": theme.soft}
+        note(figure, end, 0, text, xref="x", yref="paper", xanchor=side, yanchor="bottom", yshift=2, font=style)
     return figure.update_yaxes(
-        range=[floor - 1.2 * pad, high + pad], title_text=unmarked(measure), tickformat=".3~f", nticks=6, zeroline=False
+        visible=bool(known),
+        range=[floor - 1.2 * pad, high + pad],
+        title_text=unmarked(measure),
+        tickformat=".3~f",
+        nticks=6,
+        zeroline=False,
     )
 
 
@@ -91,7 +99,9 @@ class Axis:
 def parallel(spots: Sequence[Spot], axes: Sequence[Axis], measure: str, theme: Theme) -> go.Figure:
     """One line a choice across an axis for each behavior or option, to the metric on the last; the best lies on top."""
     figure = frame(430, theme, margin={"l": 8, "r": 8, "t": 44, "b": 30})
-    among = low, high = scale(spots)
+    among = scale(spots)
+    known = [spot.value for spot in spots if spot.value is not None]
+    low, high = min(known, default=among[0]), max(known, default=among[1])
     for n in sorted(range(len(spots)), key=lambda n: (spots[n].best, spots[n].alike, spots[n].value or 0.0)):
         spot = spots[n]
         if spot.value is None:
@@ -100,7 +110,7 @@ def parallel(spots: Sequence[Spot], axes: Sequence[Axis], measure: str, theme: T
         width = 4.0 if spot.best else 3.0 if spot.chosen else 2.2 if spot.alike else 1.2
         figure.add_scatter(
             x=[*range(len(axes) + 1)],
-            y=[*(axis.at[n] for axis in axes), min(max((spot.value - low) / (high - low), 0.0), 1.0)],
+            y=[*(axis.at[n] for axis in axes), (spot.value - low) / (high - low) if high > low else 0.5],
             mode="lines+markers",
             line={"color": ink, "width": width, "dash": "dot" if spot.chosen and not spot.best else "solid"},
             marker={"size": 5 + 1.5 * width, "color": ink, "symbol": "circle" if spot.done else "line-ew"},

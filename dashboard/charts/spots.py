@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -51,9 +52,13 @@ class Spot:
 
 
 def scale(spots: Sequence[Spot]) -> Range:
-    """The lowest and highest value of what is done; never empty, so that one spot has a shade too."""
+    """The ends of the shades: the best value, and the worst, or what is three times as far from the best as the median.
+
+    So a few weights that are far off do not take the differences between good ones away. Never empty.
+    """
     values = [spot.value for spot in spots if spot.done and spot.value is not None] or [0.0]
-    low, high = min(values), max(values)
+    high, middle = max(values), statistics.median(values)
+    low = max(min(values), high - 3 * (high - middle))
     return (low, high) if high > low else (low - 0.001, high + 0.001)
 
 

@@ -53,10 +53,11 @@ def _inside(weights: Sequence[float]) -> Place:
 def _sides(figure: go.Figure, behaviors: Sequence[str], cue: Cues, theme: Theme) -> None:
     path = f"M 0,0 L 1,0 L 0.5,{_TOP} Z"
     figure.add_shape(type="path", path=path, layer="below", line={"color": theme.soft, "width": 1.5})
-    corners = ((0, 0, "left"), (1, 0, "right"), (0.5, 1, "center"))
-    for behavior, (x, y, anchor) in zip(behaviors, corners, strict=True):
+    for behavior, x, top, side in zip(
+        behaviors, (0, 1, 0.5), (False, False, True), ("left", "right", "center"), strict=True
+    ):
         text = f"{cue[behavior].glyph} all on <b>{unmarked(behavior)}</b>"
-        note(figure, x, y, text, yref="paper", xanchor=anchor, yshift=18 if y else -20, font_size=13)
+        note(figure, x, float(top), text, yref="paper", xanchor=side, yshift=18 if top else -20, font_size=13)
 
 
 def _mark_paper(figure: go.Figure, place: Place, name: str, theme: Theme, small: bool) -> None:
@@ -68,32 +69,33 @@ def _mark_paper(figure: go.Figure, place: Place, name: str, theme: Theme, small:
         marker={"symbol": "diamond-open", "size": 40 if small else 54, "color": theme.ink, "line_width": 1.5},
     )
     if not small:
-        arrow = {"showarrow": True, "standoff": 27, "arrowhead": 0, "arrowwidth": 1.2, "arrowcolor": theme.soft}
         start = {"ax": 1.05, "ay": 0.84 * _TOP, "axref": "x", "ayref": "y"}
-        note(
-            figure,
-            *place,
-            f"◇ {name}",
-            xref="x",
-            yref="y",
-            xanchor="right",
-            font_size=13,
-            align="right",
-            **arrow,
+        figure.add_annotation(
+            x=place[0],
+            y=place[1],
             **start,
+            text=f"◇ {name}",
+            xanchor="right",
+            align="right",
+            font_size=13,
+            standoff=27,
+            arrowhead=0,
+            arrowwidth=1.2,
+            arrowcolor=theme.soft,
         )
 
 
 def _contour(figure: go.Figure, spots: Sequence[Spot], among: Range, theme: Theme) -> None:
     """Straight-line interpolation between what is done, and nothing beyond it."""
-    done = [(*_inside(spot.weights), spot.value) for spot in spots if spot.done]
-    points = np.array([(x, y) for x, y, _ in done])
+    done = [spot for spot in spots if spot.done]
+    points = np.array([_inside(spot.weights) for spot in done])
     if len(done) < 3 or np.linalg.matrix_rank(points - points[0], tol=1e-6) < 2:
         return
     from scipy.interpolate import griddata  # takes longer to load than a page to paint
 
     across, up = np.linspace(0, 1, _FINE), np.linspace(0, _TOP, _FINE)
-    values = griddata(points, [value for *_, value in done], tuple(np.meshgrid(across, up)), method="linear")
+    known = np.array([spot.value for spot in done], dtype=np.float64)
+    values = griddata(points, known, tuple(np.meshgrid(across, up)), method="linear")
     low, high = shades(theme)
     figure.add_contour(
         x=across,
@@ -106,5 +108,5 @@ def _contour(figure: go.Figure, spots: Sequence[Spot], among: Range, theme: Them
         showscale=False,
         hoverinfo="skip",
         line={"width": 0.6, "color": theme.soft},
-        ncontours=8,
+        contours={"start": among[0], "end": among[1], "size": (among[1] - among[0]) / 7},
     )

@@ -27,7 +27,7 @@ def spots(behaviors: int, step: float) -> list[charts.Spot]:
         found.append(charts.Spot(weights, "done", str(number), value, 0.005))
     best = max(range(len(found) - 6), key=lambda n: found[n].value or 0.0)
     found = [
-        replace(s, best=n == best, alike=(s.value or 0.0) > (found[best].value or 0.0) - 0.02)
+        replace(s, best=n == best, alike=(s.value or 0.0) > (found[best].value or 0.0) - 0.03)
         for n, s in enumerate(found)
     ]
     return found[:-6] + [
@@ -81,10 +81,19 @@ def test_a_better_value_stands_out_more_from_the_paper(theme: charts.Theme) -> N
     assert blend("#000000", "#FFFFFF", 0.5) == "#808080"
 
 
+def test_shades_tell_good_weights_apart_though_others_are_far_off() -> None:
+    shown = [charts.Spot((0, 0, 1), "done", str(n), value) for n, value in enumerate((0.1, 0.8, 0.82, 0.84, 0.86))]
+    assert charts.scale(shown) == pytest.approx((0.74, 0.86))
+    assert charts.scale(shown[1:]) == pytest.approx((0.8, 0.86))
+    low, high = charts.scale(shown[:1])
+    assert low < 0.1 < high and charts.scale([]) != (0, 0)
+
+
 def test_contour_is_of_what_is_done_and_only_where_that_surrounds_it() -> None:
     shown = spots(3, 1 / 6)
     drawn = [one for one in triangle(shown, THREE, "HR@100", cues(THREE), charts.LIGHT).data if one.type == "contour"]
-    low, high = charts.scale(shown)
+    values = [spot.value for spot in shown if spot.done and spot.value is not None]
+    low, high = min(values), max(values)
     inside = [value for row in drawn[0].z for value in row if not math.isnan(value)]
     assert low - 1e-6 <= min(inside) and max(inside) <= high + 1e-6
     for few in ([], shown[:2], [spot for spot in shown if spot.weights[0] == 0]):  # nothing, or all on one line
@@ -149,7 +158,10 @@ def test_what_a_weight_costs_is_a_line_through_the_means_of_each_behavior() -> N
 
 def test_makeups_stack_the_weights_to_1() -> None:
     figure = charts.makeups(
-        [charts.Makeup("5–8", (0.1, 0.3, 0.6)), charts.Makeup("> 8", (0.3, 0.3, 0.4))], THREE, cues(THREE), charts.LIGHT
+        [charts.Makeup("5–8", (0.1, 0.3, 0.6), ".31"), charts.Makeup("> 8", (0.3, 0.3, 0.4), ".32")],
+        THREE,
+        cues(THREE),
+        charts.LIGHT,
     )
     assert [sum(bar.x[row] for bar in figure.data) for row in (0, 1)] == pytest.approx([1, 1])
     assert figure.data[1].text[0] == "■ cart .30" and figure.data[0].text[0] == ""

@@ -34,6 +34,12 @@ page = st.navigation(
             help="Choose data, model and loss weights; watch it learn.",
         ),
         st.Page(
+            "views/lab.py",
+            title="λ lab",
+            icon=":material/change_history:",
+            help="Which loss weights are best, and which are as good.",
+        ),
+        st.Page(
             "views/runs.py",
             title="Runs",
             icon=":material/list_alt:",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -31,12 +31,27 @@ def source(info: DatasetInfo, run: Run | None = None) -> str:
     return " · ".join(parts)
 
 
-def figure(title: str, measure: str, drawing: go.Figure, key: str, where: str) -> None:
-    """A figure under its finding; the measure and where the data is from below that."""
+def figure(
+    title: str, measure: str, drawing: go.Figure, key: str, where: str, on_click: Callable[[], None] | None = None
+) -> None:
+    """A figure under its finding; the measure and where the data is from below that.
+
+    on_click: called when a mark is clicked; `clicked` then tells which.
+    """
     with st.container(gap=None):
         st.markdown(f"##### {title}")
         st.caption(f"{measure} — {where}")
-    st.plotly_chart(drawing, key=key, config=charts.CONFIG, alt=f"{title}: {measure}".replace("\\", ""))
+    shared: dict[str, Any] = {"key": key, "config": charts.CONFIG, "alt": f"{title}: {measure}".replace("\\", "")}
+    if on_click is not None:
+        shared |= {"on_select": on_click, "selection_mode": "points"}
+    st.plotly_chart(drawing, **shared)
+
+
+def clicked(key: str) -> str | None:
+    """The key of the mark that was clicked in a figure; None where none was."""
+    event = st.session_state.get(key) or {}
+    points = event.get("selection", {}).get("points", [])
+    return str(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
 
 
 def empty(title: str, text: str, button: str, page: str, icon: str) -> None:
@@ -87,7 +102,9 @@ def pick_data(info: DatasetInfo, width: int | Literal["stretch"] = 170) -> None:
         "Data set",
         state.workspace().data.names(),
         key="pick_data",
-        on_change=lambda: state.select(data=st.session_state["pick_data"], run=None, user=None, item=None),
+        on_change=lambda: state.select(
+            data=st.session_state["pick_data"], run=None, user=None, item=None, study=None, point=None
+        ),
         width=width,
     )
 

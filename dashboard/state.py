@@ -30,6 +30,8 @@ logger = logging.getLogger("nmtr.dashboard")
 PARAMETERS = ("data", "run", "user", "item")
 #: What it carries besides on the pages that compare runs: which, with what, and by which metric.
 COMPARING = ("runs", "against", "metric")
+#: And on the λ lab: which study, and which of its choices is looked at.
+STUDYING = ("study", "point")
 SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
 
 
@@ -39,7 +41,8 @@ SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
 def sync_address(page: str = "") -> None:
     """Let the address bar speak first; where it is silent (a click in the navigation empties it), repeat what was
     selected."""
-    for name in PARAMETERS + (COMPARING if page in ("compare", "sparsity") else ()):
+    more = {"compare": COMPARING, "sparsity": COMPARING, "lab": STUDYING}
+    for name in PARAMETERS + more.get(page, ()):
         if name in st.query_params:
             st.session_state[f"selected_{name}"] = st.query_params[name]
         elif f"selected_{name}" in st.session_state:
@@ -265,7 +268,7 @@ def guarded() -> Iterator[None]:
         yield
     except NmtrError as error:
         st.error(plain(str(error)), icon=":material/error:")
-        if any(name in st.query_params for name in PARAMETERS + COMPARING):
+        if any(name in st.query_params for name in PARAMETERS + COMPARING + STUDYING):
             st.button("Start from the first view", on_click=_forget, icon=":material/restart_alt:")
     except Exception:
         reference = secrets.token_hex(3)
@@ -292,7 +295,7 @@ def show_refusal() -> None:
 
 
 def _forget() -> None:
-    select(**dict.fromkeys(PARAMETERS + COMPARING))
+    select(**dict.fromkeys(PARAMETERS + COMPARING + STUDYING))
 
 
 def warm_up() -> None:

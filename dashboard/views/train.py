@@ -74,6 +74,7 @@ def page() -> None:
     if watched is not None:
         live.show(watched, info)
         return
+    _take_up(info)
     config = _form(info)
     _start(config)
 
@@ -87,6 +88,25 @@ def _watched() -> Run | None:
     if run.live or st.session_state["first_run_of_session"]:
         st.session_state["watching"] = run.id
     return run if st.session_state.get("watching") == run.id else None
+
+
+def _take_up(info: DatasetInfo) -> None:
+    """Set the form to the config that another page chose for this data set, once."""
+    config: RunConfig | None = st.session_state.pop("take_up", None)
+    if config is None or config.data != info.name:
+        return
+    behaviors = config.behaviors or info.behaviors
+    form = st.session_state
+    form[f"train_behaviors_{info.fingerprint}"] = [
+        behavior for behavior in info.behaviors[:-1] if behavior in behaviors
+    ]
+    form["train_protocol"], form["train_method"] = config.protocol, config.method
+    for behavior in behaviors:
+        form[f"train_unit_{behavior}"] = config.unit if isinstance(config.unit, str) else config.unit[behavior]
+    weights.preset("train", config.lambdas or (1 / len(behaviors),) * len(behaviors))
+    for name in ADVANCED:
+        value = getattr(config, name)
+        form[f"train_{name}"] = DEFAULT if value is None and name == "loss" else value
 
 
 def _form(info: DatasetInfo) -> dict[str, Any]:

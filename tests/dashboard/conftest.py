@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
+from nmtr.sweeps import Plan, Study
 from nmtr.workspace import Workspace
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -32,6 +34,17 @@ def events(behaviors: tuple[str, ...], users: int = 60, items: int = 40, seed: i
     table = pd.DataFrame(rows, columns=["user", "item", "behavior", "title"])
     table.loc[table["item"] == "i7", "title"] = HOSTILE
     return table
+
+
+def studied(workspace: Workspace, config: dict[str, object], step: float = 0.5, seeds: int = 1) -> Study:
+    """A study whose runs are trained beforehand, in this process: no process has to start for it."""
+    plan = Plan.parse({"config": config, "step": step, "metric": "HR@10"})
+    behaviors = workspace.data.info(str(config["data"])).behaviors
+    for weights in sweeps.simplex(len(behaviors), step):
+        for seed in range(seeds):
+            options = {**config, "lambdas": weights, "seed": seed, "threads": plan.threads}
+            workspace.train(RunConfig.parse(options))
+    return sweeps.drive(workspace, sweeps.create(workspace, plan).id)
 
 
 @pytest.fixture(scope="session")

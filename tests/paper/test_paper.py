@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nmtr.config import RunConfig
-from nmtr.paper import counterpart, find, reported
+from nmtr.paper import counterpart, find, optimum, reported
 
 
 def test_every_row_is_there_once() -> None:
@@ -70,3 +70,11 @@ def test_rows_are_found_by_the_papers_names() -> None:
     row = find("tmall", "NMTR-NeuMF", "view+buy")
     assert row is not None and row.figures["NDCG@200"] == 0.0428
     assert find("tmall", "NMTR-NeuMF", "cart+buy") is None
+
+
+def test_best_weights_are_known_of_two_and_three_behaviors() -> None:
+    for count, dataset in ((2, "Tmall"), (3, "Beibei")):
+        found = optimum(count)
+        assert found is not None and found.dataset == dataset
+        assert len(found.lambdas) == count and sum(found.lambdas) == pytest.approx(1)
+    assert optimum(4) is None

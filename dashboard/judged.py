@@ -1,0 +1,225 @@
+"""What else a study tells: its table, groups of shoppers, what a weight costs elsewhere, units side by side."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import charts, comparing, parts, state, studies
+from dashboard.cues import cues
+from dashboard.words import and_list, gap, metric, plain
+from nmtr import sweeps
+from nmtr.data.library import DatasetInfo
+from nmtr.sweeps import Sensitivity, Study
+
+VIEWS = ("Table", "Shopper groups", "Trade-off", "Units side by side")
+
+
+def more(study: Study, info: DatasetInfo, where: str) -> None:
+    """One of the views under the picture."""
+    chosen = st.segmented_control(
+        "More", VIEWS, default=VIEWS[0], required=True, key="lab_view", label_visibility="collapsed"
+    )
+    with st.container(border=True):
+        if chosen == VIEWS[0]:
+            _table(study, where)
+        elif chosen == VIEWS[3]:
+            _units(study, info)
+        elif study.best is None:
+            st.caption("There will be something to see when the first weights are done.")
+        elif chosen == VIEWS[1]:
+            _groups(study, info, where)
+        else:
+            _trade_off(study, info, where)
+
+
+def _table(study: Study, where: str) -> None:
+    rows = studies.rows(study)
+    st.markdown(f"##### {plain(studies.search_of(study).capitalize())}, the best on validation first")
+    st.caption(f"{study.metric} on the validation purchases, with its 95 % interval over shoppers — {where}")
+    points = {point.number: point for point in study.points}
+    value = f"validation {study.metric}"
+    shown = []
+    for row in rows:
+        point = points[row["point"]]
+        shown.append(
+            {
+                **{name: number for name, number in row.items() if name.startswith("λ ")},
+                **studies.others(point),
+                value: "–" if point.value is None else metric(point.value, studies.half_width(point)),
+                "as good": "◎" if row["as good as the best"] else "",
+                "state": row["state"],
+                "epochs": f"{point.epoch}/{point.epochs}",
+                "runs": row["runs"],
+            }
+        )
+    number = st.column_config.NumberColumn(format="%.2f")
+    st.dataframe(
+        pd.DataFrame(shown),
+        hide_index=True,
+        column_config={
+            **{f"λ {behavior}": number for behavior in study.behaviors},
+            value: st.column_config.TextColumn(alignment="right", help="± half a 95 % interval"),
+            "as good": st.column_config.TextColumn(help="cannot be told from the best", width="small"),
+        },
+        alt=f"{study.metric} of each choice of weights",
+    )
+    comparing.export(rows, f"lab-{study.data}-{study.protocol}-{study.id}.csv")
+
+
+# By how much shoppers bought
+
+
+def _done(study: Study) -> tuple[tuple[int, str, float | None], ...]:
+    """What a study's judgements hang on."""
+    return tuple((point.number, point.state, point.value) for point in study.points)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sensitivity(home: str, done: object, _study: Study) -> tuple[Sensitivity, ...]:
+    return sweeps.sensitivity(state.workspace(), _study)
+
+
+def _groups(study: Study, info: DatasetInfo, where: str) -> None:
+    found = _sensitivity(state.home(), (study.id, _done(study)), study)
+    rows = [row for row in found if "lambdas" in row.options]
+    if not rows:
+        st.markdown("##### No groups to tell apart")
+        st.caption("The best weights of each group need the validation ranks of finished runs.")
+        return
+    makeups = [
+        charts.Makeup(f"{row.group} purchases · {row.users:,} shoppers", tuple(row.options["lambdas"]), _worth(row))
+        for row in rows
+    ]
+    parts.figure(
+        groups_finding(rows),
+        f"the best weights for each group by training purchases, by {study.metric} on validation",
+        charts.makeups(makeups, study.behaviors, cues(info.behaviors), parts.theme()),
+        "lab_groups",
+        where,
+    )
+    if behind := [f"{gap(row.behind)} for {plain(row.group)}" for row in rows if row.behind < 0]:
+        st.caption(f"The best weights of all, instead: {and_list(behind)} purchases.")
+    comparing.export([row.model_dump(mode="json") for row in rows], f"lab-groups-{study.data}-{study.id}.csv")
+
+
+def _worth(row: Sensitivity) -> str:
+    return metric(row.value, None if row.low is None or row.high is None else (row.high - row.low) / 2)
+
+
+def groups_finding(rows: list[Sensitivity]) -> str:
+    """For which groups other weights than the best of all are better, and not by chance."""
+    apart = [row.group for row in rows if row.differs]
+    if not apart:
+        return "The best weights of all are as good as any for every group: no need to tune for one"
+    return f"Other weights are better for shoppers with {plain(and_list(apart))} purchases, and not by chance"
+
+
+# What a weight costs the other behaviors
+
+
+def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
+    rows = [row for row in sweeps.trade_off(state.workspace(), study) if "lambdas" in row.options]
+    if not rows:
+        st.markdown("##### What raising one weight costs the other behaviors")
+        st.markdown(
+            "This study’s runs held out purchases of the target only. Start one with “Test the lower behaviors too”, "
+            "under Advanced, to see each behavior’s own figure here."
+        )
+        return
+    heaviest, lightest = (choose(rows, key=lambda row: row.options["lambdas"][-1]) for choose in (max, min))
+    low, high = lightest.options["lambdas"][-1], heaviest.options["lambdas"][-1]
+    target = study.behaviors[-1]
+    moved = [
+        f"{plain(b)} from {metric(lightest.values[b])} to {metric(heaviest.values[b])}"
+        for b in study.behaviors
+        if b in lightest.values and b in heaviest.values
+    ]
+    names = [behavior for behavior in study.behaviors if all(behavior in row.values for row in rows)]
+    parts.figure(
+        f"Raising the weight of {plain(target)} from {low:.2f} to {high:.2f} takes {and_list(moved)}",
+        f"{study.metric} of each behavior as a target of its own, on validation, by the weight of {plain(target)}",
+        charts.costs(
+            [row.options["lambdas"][-1] for row in rows],
+            {behavior: [row.values[behavior] for row in rows] for behavior in names},
+            target,
+            study.metric,
+            cues(info.behaviors),
+            parts.theme(),
+        ),
+        "lab_costs",
+        where,
+    )
+    comparing.export([row.model_dump(mode="json") for row in rows], f"lab-costs-{study.data}-{study.id}.csv")
+
+
+# The units side by side, as in the paper's Fig. 4
+
+
+def alike(study: Study, known: tuple[Study, ...]) -> list[Study]:
+    """The newest study of each model that may stand beside this one: same data, protocol, metric and behaviors."""
+
+    def kind(other: Study) -> tuple[object, ...]:
+        return other.fingerprint, other.protocol, other.metric, other.behaviors, other.plan.search
+
+    found = {study.plan.config.label: study}
+    for other in known:  # the newest first
+        if kind(other) == kind(study):
+            found.setdefault(other.plan.config.label, other)
+    return sorted(found.values(), key=lambda other: other.plan.config.label)
+
+
+def _units(study: Study, info: DatasetInfo) -> None:
+    beside = alike(study, sweeps.studies(state.workspace()))
+    if len(beside) < 2 or len(study.behaviors) > 3 or study.plan.search != ("lambdas",):
+        st.markdown("##### Do the best weights depend on the unit?")
+        st.markdown(
+            f"Start the same study with another unit (GMF, MLP, NeuMF) on {plain(study.data)}, {study.protocol}: they "
+            "will stand here side by side on one scale, as in Fig. 4 of the paper."
+        )
+        return
+    shown = [study if other.id == study.id else sweeps.read(state.workspace(), other.id) for other in beside]
+    spots = [studies.spots(other, None, clickable=False) for other in shown]
+    among = charts.scale([spot for those in spots for spot in those])
+    draw = charts.triangle if len(study.behaviors) == 3 else charts.curve
+    paper = studies.papers(study.behaviors)
+    st.markdown(f"##### {units_finding(shown)}")
+    for column, other, those in zip(st.columns(len(shown), gap="small"), shown, spots, strict=True):
+        with column:
+            parts.figure(
+                plain(other.plan.config.label),
+                f"{study.metric} on validation",
+                draw(
+                    those,
+                    study.behaviors,
+                    study.metric,
+                    cues(info.behaviors),
+                    parts.theme(),
+                    among=among,
+                    paper=paper,
+                    small=True,
+                ),
+                f"lab_unit_{other.id}",
+                f"{plain(other.data)} · {other.protocol} · study {other.id}",
+            )
+    st.caption("One scale for all; ★ each one’s best, ◎ as good as it, ◇ best in the paper, on its own data.")
+
+
+def units_finding(shown: list[Study]) -> str:
+    """Whether some weights are among the equally good ones of every unit."""
+    good = [
+        {
+            tuple(round(w, 6) for w in point.lambdas or ())
+            for point in study.points
+            if point.number in study.equally_good
+        }
+        for study in shown
+    ]
+    common = set.intersection(*good)
+    names = and_list([plain(study.plan.config.label) for study in shown])
+    if not all(good):
+        return f"{names} side by side"
+    if common:
+        which = studies.counted(len(common), ("lambdas",))
+        return f"{which} {'is' if len(common) == 1 else 'are'} among the best of {names}"
+    return f"No weights are among the best of all of {names}"

@@ -1,0 +1,209 @@
+"""A study of loss weights as the λ lab shows it: its marks, what it found in words, and its rows. No Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.charts import Axis, Spot
+from dashboard.words import metric, plain
+from nmtr.compare import option_text
+from nmtr.paper import optimum
+from nmtr.sweeps import Point, Study, simplex
+from nmtr.sweeps.plan import PAPER_STEPS
+
+_CLOSE = 1e-6  # weights that are nearer are the same
+Weights = Sequence[float]
+
+
+def weighed(behaviors: Sequence[str], weights: Weights) -> str:
+    """``view .17 · cart .33 · buy .50``."""
+    return " · ".join(
+        f"{behavior} {f'{weight:.2f}'.removeprefix('0')}" for behavior, weight in zip(behaviors, weights, strict=True)
+    )
+
+
+def half_width(point: Point) -> float | None:
+    return None if point.low is None or point.high is None else (point.high - point.low) / 2
+
+
+def others(point: Point) -> dict[str, str]:
+    """What was searched besides the weights, as text."""
+    return {
+        name: option_text(name, value).removeprefix(f"{name} ")
+        for name, value in point.options.items()
+        if name != "lambdas"
+    }
+
+
+def name_of(study: Study, point: Point) -> str:
+    """What a point is called: its weights, and what else was searched."""
+    weights = [weighed(study.behaviors, point.lambdas)] if point.lambdas else []
+    return " · ".join([*weights, *(f"{name} {text}" for name, text in others(point).items())])
+
+
+def search_of(study: Study) -> str:
+    """``28 weights``, ``40 choices``."""
+    return counted(len(study.points), study.plan.search)
+
+
+def counted(count: int, search: Sequence[str]) -> str:
+    what = "weights" if tuple(search) == ("lambdas",) else "choices"
+    return f"{count:,} {what if count != 1 else what.removesuffix('s')}"
+
+
+# The marks
+
+
+def step_of(study: Study) -> float | None:
+    """The step of the grid whose places can be clicked; None where there are too many behaviors to draw one."""
+    return study.plan.step or PAPER_STEPS.get(len(study.behaviors))
+
+
+def untried(study: Study) -> list[tuple[float, ...]]:
+    """Places that a click adds: what the study lacks of its grid and, once it is done, those right around its best."""
+    step = step_of(study)
+    if step is None or study.plan.search != ("lambdas",):
+        return []
+    places = list(simplex(len(study.behaviors), step))
+    if study.state == "done" and study.best is not None and study.best.lambdas is not None:
+        best = study.best.lambdas
+        places += [
+            weights
+            for weights in simplex(len(study.behaviors), step / 2)
+            if max(abs(a - b) for a, b in zip(weights, best, strict=True)) <= step / 2 + _CLOSE
+        ]
+    there = {_rounded(point.lambdas) for point in study.points if point.lambdas}
+    return list({_rounded(place): place for place in places if _rounded(place) not in there}.values())
+
+
+def _rounded(weights: Weights) -> tuple[float, ...]:
+    return tuple(round(weight, 6) for weight in weights)
+
+
+def key_of(weights: Weights) -> str:
+    """What a click on an untried place tells."""
+    return "at " + " ".join(map(repr, weights))
+
+
+def place_of(key: str) -> tuple[float, ...] | None:
+    """The weights that a click on an untried place tells; None of a point that is there."""
+    return tuple(map(float, key.split()[1:])) if key.startswith("at ") else None
+
+
+def spots(study: Study, chosen: int | None, clickable: bool = True) -> list[Spot]:
+    """A mark for each point that has weights, and for the places that a click would add."""
+    best = study.best
+    found = [
+        Spot(
+            point.lambdas,
+            point.state,
+            str(point.number),
+            point.value,
+            half_width(point),
+            seeds=max(1, len(point.runs)) if point.state == "done" else study.plan.seeds,
+            alike=point.number in study.equally_good,
+            best=best is not None and point.number == best.number,
+            chosen=point.number == chosen,
+            progress=f"{point.epoch}/{point.epochs}",
+            others=others(point),
+        )
+        for point in study.points
+        if point.lambdas is not None
+    ]
+    places = untried(study) if clickable else []
+    return [Spot(weights, "empty", key_of(weights)) for weights in places] + found
+
+
+def axes(study: Study) -> list[Axis]:
+    """An axis for each weight and each other option that was searched, of the points that have weights."""
+    points = [point for point in study.points if point.lambdas is not None]
+    found = []
+    for r, behavior in enumerate(study.behaviors):
+        weights = [(point.lambdas or ())[r] for point in points]
+        found.append(Axis(behavior, weights, [f"{behavior} {weight:.2f}" for weight in weights], ("0", "1")))
+    for name in study.plan.search:
+        if name != "lambdas":
+            values = {others(point)[name]: point.options[name] for point in points}
+            numbers = all(isinstance(value, int | float) for value in values.values())
+            order = sorted(values, key=values.__getitem__ if numbers else str) or [""]
+            texts = [others(point)[name] for point in points]
+            places = [order.index(text) / max(1, len(order) - 1) for text in texts]
+            found.append(Axis(name, places, texts, (order[0], order[-1])))
+    return found
+
+
+def papers(behaviors: Sequence[str], apart: str = " ") -> tuple[Weights, str] | None:
+    """The weights that the paper finds best for so many behaviors, and what to call them."""
+    found = optimum(len(behaviors))
+    return None if found is None else (found.lambdas, f"the paper's best{apart}({found.dataset})")
+
+
+# What it found
+
+
+def finding(study: Study) -> str:
+    """The best point so far, and what it is worth on validation."""
+    best = study.best
+    if best is None or best.value is None:
+        running = [point for point in study.points if point.state == "running"]
+        if running:
+            return f"The first of {search_of(study)} are training"
+        return f"None of {search_of(study)} is done yet"
+    lead = "Best so far" if study.state != "done" else "Best"
+    return f"{lead}: {plain(name_of(study, best))}, with {study.metric} {metric(best.value, half_width(best))}"
+
+
+def alike(study: Study) -> str:
+    """How many points cannot be told from the best: any of these will do."""
+    done = sum(point.state == "done" for point in study.points)
+    if study.best is None:
+        return ""
+    if len(study.equally_good) <= 1:
+        return f"No other of the {counted(done, study.plan.search)} done is as good." if done > 1 else ""
+    good = len(study.equally_good)
+    if good == done:
+        return f"None of the {counted(done, study.plan.search)} done can be told from the best: pick any of them."
+    return f"{good} of {counted(done, study.plan.search)} cannot be told from the best: pick any of them."
+
+
+def standing(study: Study, point: Point) -> str:
+    """How a point stands to the best."""
+    best = study.best
+    if point.state == "pruned":
+        return f"given up after {point.epoch} of {point.epochs} epochs, well behind the others"
+    if point.state != "done" or point.value is None or best is None or best.value is None:
+        return {
+            "queued": "waiting for its turn",
+            "running": f"training, epoch {point.epoch} of {point.epochs}",
+            "stopped": "stopped; it goes on when the study does",
+            "failed": "failed; its run's log says why",
+        }.get(point.state, point.state)
+    if point.number == best.number:
+        return "the best of the study"
+    if point.number in study.equally_good:
+        return "as good as the best: the difference may be chance"
+    return f"{metric(best.value - point.value)} behind the best, which is more than chance"
+
+
+def rows(study: Study) -> list[dict[str, Any]]:
+    """A row a point, the best first, as it is: for the table and for CSV."""
+    ranked = sorted(study.points, key=lambda point: (point.value is None, -(point.value or 0.0)))
+    return [
+        {
+            "study": study.id,
+            "data": study.data,
+            "protocol": study.protocol,
+            "point": point.number,
+            **{f"λ {b}": w for b, w in zip(study.behaviors, point.lambdas or (), strict=False)},
+            **{name: value for name, value in point.options.items() if name != "lambdas"},
+            f"validation {study.metric}": point.value,
+            "low": point.low,
+            "high": point.high,
+            "as good as the best": point.number in study.equally_good,
+            "state": point.state,
+            "epochs": point.epoch,
+            "runs": " ".join(point.runs),
+        }
+        for point in ranked
+    ]

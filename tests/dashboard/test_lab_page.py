@@ -1,0 +1,179 @@
+"""The λ lab in-process, on a real study of real runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dashboard import studies
+from dashboard.words import metric
+from nmtr import sweeps
+from nmtr.config import RunConfig
+from nmtr.sweeps import Study
+from nmtr.workspace import Workspace
+from tests.dashboard.conftest import APP, Open, studied, words
+
+SMALL = {"method": "nmtr", "epochs": 2, "embedding_size": 4}
+CLEAN = {"data": "shop", "protocol": "clean", "unit": "gmf", **SMALL}
+
+
+@dataclass(frozen=True)
+class Lab:
+    workspace: Workspace
+    study: Study  # all of its six points are done
+
+    def read(self) -> Study:
+        return sweeps.read(self.workspace, self.study.id)
+
+
+@pytest.fixture(scope="module")
+def lab(home: Path) -> Iterator[Lab]:
+    workspace = Workspace(home)
+    before = {run.id for run in workspace.runs.list()}
+    study = studied(workspace, CLEAN, seeds=3)
+    assert study.state == "done" and len(study.points) == 6
+    yield Lab(workspace, study)
+    for run in workspace.runs.list():
+        if run.id not in before:
+            workspace.delete(run.id)
+
+
+def test_lab_plans_a_study_in_plain_words_before_there_is_one(open_page: Open) -> None:
+    app = open_page("lab", data="shop", study="new")
+    assert not app.error and not app.exception
+    assert "Tries 28 weights of view, cart and buy, in sixths: NMTR-GMF on shop, standard." in words(app)
+    assert "28 weights will be tried" in words(app) and "It goes on when you close the browser" in words(app)
+    app.selectbox(key="lab_points_3").set_value(4).run()
+    app.selectbox(key="lab_unit").set_value("mlp").run()
+    assert "Tries 15 weights of view, cart and buy, in quarters: NMTR-MLP" in words(app)
+    app.selectbox(key="lab_points_3").set_value("drawn").run()
+    app.multiselect(key="lab_search").set_value(["learning_rate"]).run()
+    assert "Tries 40 choices of view, cart and buy, with learning rate, each drawn by what was found" in words(app)
+    app.pills[0].set_value([]).run()
+    assert app.button(key="lab_start").disabled and app.warning
+
+
+def test_start_makes_the_study_and_opens_it(open_page: Open, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(sweeps, "start", lambda workspace, study: started.append(study))
+    monkeypatch.setattr(sweeps, "revive", lambda workspace: ())
+    app = open_page("lab", data="five", study="new")
+    app.number_input(key="lab_trials").set_value(3).run()
+    app.number_input(key="lab_epochs").set_value(1).run()
+    app.button(key="lab_start").click().run()
+    assert not app.error and not app.exception
+    study = sweeps.read(Workspace(home), app.query_params["study"])
+    assert started == [study.id] and study.plan.trials == 3 and study.plan.config.epochs == 1
+    assert "is done yet" in words(app) and app.button(key="lab_resume")
+    app.button(key="lab_resume").click().run()
+    assert started == [study.id] * 2
+    sweeps.stop(Workspace(home), study.id)  # or the next page would see to it that somebody drives it
+
+
+def test_one_behavior_has_nothing_to_weigh(open_page: Open) -> None:
+    assert "one has one behavior, so there is nothing to weigh" in words(open_page("lab", data="one"))
+
+
+def test_study_says_what_is_best_and_what_is_as_good(open_page: Open, lab: Lab) -> None:
+    app = open_page("lab", study=lab.study.id)
+    assert not app.error and not app.exception
+    study, best = lab.read(), lab.read().best
+    assert best is not None and best.value is not None and best.low is not None
+    value = metric(best.value, studies.half_width(best))
+    assert f"Best: {studies.name_of(study, best)}, with HR@10 {value}" in words(app)
+    assert studies.alike(study) in words(app)
+    assert "the best of the study" in words(app) and app.metric[0].value == value
+    table = app.dataframe[0].value
+    assert list(table["validation HR@10"])[0] == value and len(table) == 6
+    assert list(table["as good"]).count("◎") == len(study.equally_good)
+    assert f"shop · clean · NMTR-GMF · study {study.id}" in words(app)
+    assert app.query_params["data"] == "shop" and "test" not in words(app).replace("on test", "")
+
+
+def test_address_carries_the_point_that_is_looked_at(open_page: Open, lab: Lab) -> None:
+    study = lab.read()
+    worst = min(study.points, key=lambda point: point.value or 0.0)
+    app = open_page("lab", study=study.id, point=str(worst.number))
+    assert studies.name_of(study, worst) in words(app) and studies.standing(study, worst) in words(app)
+
+
+def test_unknown_study_gives_a_sentence_and_a_way_out(open_page: Open, lab: Lab) -> None:
+    app = open_page("lab", study="nothing1")
+    assert "nothing1" in app.error[0].value and not app.exception
+    app.button[0].click().run()
+    assert not app.error
+
+
+def test_chosen_weights_become_the_preset_and_train_takes_them_up(open_page: Open, lab: Lab) -> None:
+    study = lab.read()
+    point = study.points[0]
+    app = open_page("lab", study=study.id, point=str(point.number))
+    app.button(key="lab_use").click().run()
+    assert not app.error and not app.exception
+    kept = lab.workspace.home / "presets" / "shop" / "nmtr-gmf-clean.json"
+    assert tuple(RunConfig.read(kept)["lambdas"]) == pytest.approx(point.lambdas)
+    assert app.session_state["train_weights"] == pytest.approx(list(point.lambdas or ()))
+    assert app.number_input(key="train_epochs").value == 2 and app.number_input(key="train_embedding_size").value == 4
+    assert "NMTR-GMF on shop, clean" in words(app).replace("*", "")
+    kept.unlink()
+
+
+def test_test_figures_are_shown_once_the_choice_is_final(open_page: Open, lab: Lab) -> None:
+    study = lab.read()
+    best = study.best
+    assert best is not None
+    app = open_page("lab", study=study.id)
+    assert not [shown for shown in app.metric if "test" in shown.label]
+    app.button(key="lab_finalize").click().run()
+    assert len(lab.read().finalized) == 3 and lab.read().finalized_point == best.number
+    assert {"HR@10, test", "HR@100, test"} <= {shown.label for shown in app.metric} and "mean of 3 seeds" in words(app)
+    other = next(point for point in study.points if point.number != best.number)
+    app = open_page("lab", study=study.id, point=str(other.number))
+    assert not [shown for shown in app.metric if "test" in shown.label]
+    assert "Another choice was finalized before" in words(app)
+
+
+def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open, lab: Lab) -> None:
+    app = open_page("lab", study=lab.study.id)
+    app.segmented_control(key="lab_view").set_value("Shopper groups").run()
+    rows = sweeps.sensitivity(lab.workspace, lab.read())
+    said = "Other weights are better" if any(row.differs for row in rows) else "The best weights of all are as good"
+    assert said in words(app)
+    app.segmented_control(key="lab_view").set_value("Trade-off").run()
+    assert "What raising one weight costs" in words(app)
+    app.segmented_control(key="lab_view").set_value("Units side by side").run()
+    assert "Do the best weights depend on the unit?" in words(app)
+    other = studied(lab.workspace, CLEAN | {"unit": "mlp"})
+    app.run()
+    assert f"shop · clean · study {other.id}" in words(app) and "among the best of" in words(app)
+    assert not app.error and not app.exception
+
+
+def test_lab_is_imported_without_what_takes_long_to_load(tmp_path: Path) -> None:
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+from dashboard import choice, judged, planning, state, studies
+state.warm_up = lambda: None
+assert not {{"torch", "optuna", "scipy.stats"}} & set(sys.modules)
+from nmtr.demo import install
+from nmtr.workspace import Workspace
+install(Workspace())
+app = AppTest.from_file({str(APP)!r}, default_timeout=60)
+app.query_params["data"] = "nothing"
+app.run()
+app.query_params.clear()
+del app.session_state["selected_data"]
+app.switch_page("views/lab.py").run()
+assert app.button and not app.error and not app.exception, app
+assert not {{"torch", "scipy.stats"}} & set(sys.modules)
+"""
+    environment = {**os.environ, "NMTR_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

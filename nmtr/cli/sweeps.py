@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from nmtr import sweeps
-from nmtr.cli.console import Json, note, say, show, suite_progress, table
+from nmtr.cli.console import Json, note, show, suite_progress
 from nmtr.cli.options import names, number, parsed, takes_config, whole_number
-from nmtr.compare import Score, leaderboard, option_text
+from nmtr.cli.studies import show_groups, show_list, show_points, show_trade_off, text
+from nmtr.compare import Score, leaderboard
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
 from nmtr.runs import process
@@ -18,6 +18,8 @@ from nmtr.suites.queue import Progress, train_all
 from nmtr.sweeps import Point, Study
 from nmtr.sweeps.choosing import final_configs
 from nmtr.workspace import Workspace
+
+_PARTS = ("sparsity", "behavior")
 
 
 @takes_config
@@ -122,7 +124,7 @@ def sweep(
 def list_studies(as_json: Json = False) -> None:
     """List the studies of loss weights, the newest first."""
     found = sweeps.studies(Workspace())
-    show([contract(study, None) for study in found], as_json, lambda: _list(found))
+    show([contract(study, None) for study in found], as_json, lambda: show_list(found))
 
 
 def show_study(
@@ -134,6 +136,15 @@ def show_study(
     keep: Annotated[
         bool, typer.Option("--keep", help="Make the best point a preset of the data set, for `nmtr train --config`.")
     ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(_PARTS),
+            help="sparsity: which point is best for users by their training purchases. behavior: how each point ranks "
+            "each behavior as its own target, of a study with --hold-out-lower.",
+            show_default=False,
+        ),
+    ] = None,
     point: Annotated[
         int | None,
         typer.Option(
@@ -149,6 +160,8 @@ def show_study(
 
     Points are judged on validation. Test figures are those of the choice that was finalized, and of nothing else.
     """
+    if by not in (None, *_PARTS):
+        raise ConfigError(f"--by must be {' or '.join(_PARTS)}; got {by}.")
     workspace = Workspace()
     if stop:
         sweeps.stop(workspace, study_id)
@@ -159,7 +172,14 @@ def show_study(
     if keep:
         name = sweeps.keep(workspace, study_id, point)
         note(f"kept as preset {name} of {study.data}: nmtr train --data {study.data} --config {name} takes it.")
-    _present(workspace, study, as_json)
+    if by is None:
+        _present(workspace, study, as_json)
+    elif by == "sparsity":
+        groups = sweeps.sensitivity(workspace, study)
+        show([group.model_dump(mode="json") for group in groups], as_json, lambda: show_groups(study, groups))
+    else:
+        rows = sweeps.trade_off(workspace, study)
+        show([row.model_dump(mode="json") for row in rows], as_json, lambda: show_trade_off(study, rows))
 
 
 def contract(study: Study, test: dict[str, Score] | None) -> dict[str, Any]:
@@ -234,13 +254,13 @@ def _progress(study: Study) -> Progress:
         total=study.planned,
         there=0,
         ended=sum(point.state in ("done", "pruned", "failed", "stopped") for point in study.points),
-        running=tuple(f"{_text(point)}, epoch {point.epoch}/{point.epochs}" for point in running),
+        running=tuple(f"{text(point)}, epoch {point.epoch}/{point.epochs}" for point in running),
     )
 
 
 def _present(workspace: Workspace, study: Study, as_json: bool) -> None:
     test = _tested(workspace, study)
-    show(contract(study, test), as_json, lambda: _show(study, test))
+    show(contract(study, test), as_json, lambda: show_points(study, test))
 
 
 def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:
@@ -248,67 +268,3 @@ def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:
     if not study.finalized or any(workspace.runs.get(run).state != "done" for run in study.finalized):
         return None
     return leaderboard(workspace, study.finalized).entries[0].test
-
-
-def _show(study: Study, test: dict[str, Score] | None) -> None:
-    config = study.plan.config
-    what = f"{study.data} ({', '.join(study.behaviors)}) · {study.protocol} · {config.label}"
-    rows = [
-        [
-            str(point.number),
-            _text(point),
-            "–" if point.value is None else f"{point.value:.4f}",
-            "" if point.low is None else f"{point.low:.4f} – {point.high:.4f}",
-            point.state,
-            "best" if point == study.best else "equally good" if point.number in study.equally_good else "",
-            " ".join(point.runs),
-        ]
-        for point in sorted(study.points, key=lambda point: repr(point.lambdas))
-    ]
-    title = f"study {study.id} ({study.state}): {what}"
-    table(["point", "", f"{study.metric}, validation", "95 %", "state", "", "runs"], rows, title=title)
-    done = sum(point.state == "done" for point in study.points)
-    if study.best:
-        equal = len(study.equally_good) - 1
-        than = f"{equal} of the {done - 1} other points that are done cannot be told from it" if done > 1 else "alone"
-        say(f"best on validation: {_text(study.best)}; {than}.")
-    if test is not None:
-        rows = [[name, f"{score.value:.4f}", _around(score), _spread(score)] for name, score in test.items()]
-        chosen = study.point(study.finalized_point)
-        title = f"test, {study.protocol}: {_text(chosen)}, mean of {len(study.finalized)} seeds"
-        table(["test", "value", "95 % interval", "sd of seeds"], rows, title=title)
-
-
-def _around(score: Score) -> str:
-    return "–" if score.half_width is None else f"± {score.half_width:.4f}"
-
-
-def _spread(score: Score) -> str:
-    return "–" if score.seed_spread is None else f"{score.seed_spread:.4f}"
-
-
-def _text(point: Point) -> str:
-    return ", ".join(option_text(name, value) for name, value in point.options.items()) or "defaults"
-
-
-def _list(found: tuple[Study, ...]) -> None:
-    if not found:
-        say("no studies yet: nmtr sweep begins one.")
-        return
-    rows = [
-        [
-            study.id,
-            study.state,
-            study.data,
-            study.protocol,
-            study.plan.config.label,
-            f"{sum(point.state in ('done', 'pruned') for point in study.points)}/{study.planned}",
-            study.metric,
-            f"{study.best.value:.4f}" if study.best else "–",
-            _text(study.best) if study.best else "",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(study.created)),
-        ]
-        for study in found
-    ]
-    columns = ["study", "state", "data", "protocol", "model", "points", "by", "validation", "best", "created"]
-    table(columns, rows)

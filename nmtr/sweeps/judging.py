@@ -50,13 +50,15 @@ class Sensitivity(BaseModel):
 
 
 class TradeOff(BaseModel):
-    """How well a point ranks each behavior's held-out items."""
+    """How well a point ranks each behavior's held-out items, by that behavior's own scores."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     options: dict[str, Any]
-    values: dict[str, float]  # behavior -> the study's metric on validation, the mean over the seeds
+    #: Behavior -> the study's metric, the mean over the seeds: of the target on validation, of lower ones on the pairs
+    #: that were hidden for this.
+    values: dict[str, float]
 
 
 class _Judged(NamedTuple):
@@ -111,22 +113,21 @@ def sensitivity(workspace: Workspace, study: Study) -> tuple[Sensitivity, ...]:
 
 
 def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
-    """Done points whose runs ranked held-out items of the lower behaviors too; empty where none did."""
+    """Done points whose runs held out pairs of the lower behaviors (`hold_out_lower`), where any did."""
     found = []
     for point in study.points:
-        if point.state != "done":
+        try:
+            results = [workspace.runs.get(run).result for run in point.runs if point.state == "done"]
+        except RunError:  # a run was deleted
             continue
-        results = [workspace.runs.get(run).result for run in point.runs]
-        by_behavior: list[dict[str, dict[str, float]]] = [
-            getattr(result, "behaviors", None) or {} for result in results
-        ]
-        if by_behavior and all(by_behavior):
+        lower = [result.behaviors for result in results if result is not None]
+        if lower and all(lower) and point.value is not None:
             values = {
-                behavior: sum(own[behavior][study.metric] for own in by_behavior) / len(by_behavior)
-                for behavior in study.behaviors
-                if all(behavior in own for own in by_behavior)
+                behavior: sum(own[behavior][study.metric] for own in lower) / len(lower)
+                for behavior in study.behaviors[:-1]
             }
-            found.append(TradeOff(number=point.number, options=point.options, values=values))
+            target = {study.behaviors[-1]: point.value}
+            found.append(TradeOff(number=point.number, options=point.options, values=values | target))
     return tuple(found)
 
 

@@ -108,6 +108,16 @@ def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str) -> None:
     assert "kept as preset nmtr-gmf-standard-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err
 
 
+def test_study_is_taken_apart_by_users_and_by_behavior(nmtr: Nmtr, study: str) -> None:
+    groups = nmtr("study", study, "--by", "sparsity", "--json").json
+    assert sum(group["users"] for group in groups) == 12
+    assert {"group", "number", "value", "behind", "equally_good"} <= set(groups[0])
+    assert "by training purchases (users)" in nmtr("study", study, "--by", "sparsity").out
+    assert nmtr("study", study, "--by", "behavior", "--json").json == []
+    assert "--hold-out-lower" in nmtr("study", study, "--by", "behavior").out
+    assert nmtr("study", study, "--by", "unit").err == "--by must be sparsity or behavior; got unit.\n"
+
+
 def test_background_study_is_started_and_stopped(nmtr: Nmtr, monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:
     started: list[str] = []
     monkeypatch.setattr("nmtr.sweeps.start", lambda workspace, study_id: started.append(study_id))

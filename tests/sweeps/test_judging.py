@@ -138,9 +138,18 @@ def test_nothing_is_said_where_nothing_is_done(workspace: Workspace, made: Make)
 def test_trade_off_is_of_runs_that_held_out_lower_behaviors(
     workspace: Workspace, made: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first_two = made([first(110), first(90)], [first(20), first(20)])
+    assert trade_off(workspace, first_two) == ()
+    plain = fakes.result
+
+    def with_lower(value: float) -> Any:
+        return plain(value).model_copy(update={"behaviors": {"view": {"HR@100": value / 2}}})
+
+    monkeypatch.setattr(fakes, "result", with_lower)
     study = made([first(110), first(90)], [first(20), first(20)])
-    assert trade_off(workspace, study) == ()
-    by_behavior = {"view": {"HR@100": 0.25}, "buy": {"HR@100": 0.75}}
-    monkeypatch.setattr("nmtr.evaluation.result.Result.behaviors", by_behavior, raising=False)
     rows = trade_off(workspace, study)
-    assert [(row.number, row.values) for row in rows] == [(n, {"view": 0.25, "buy": 0.75}) for n in range(2)]
+    assert [(row.number, row.values) for row in rows] == [
+        (0, {"view": pytest.approx(0.25), "buy": pytest.approx(0.5)}),
+        (1, {"view": pytest.approx(0.05), "buy": pytest.approx(0.1)}),
+    ]
+    assert [row.options for row in rows] == [point.options for point in study.points]

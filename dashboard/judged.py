@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -119,38 +121,45 @@ def groups_finding(rows: list[Sensitivity]) -> str:
 
 
 def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
-    rows = [row for row in sweeps.trade_off(state.workspace(), study) if "lambdas" in row.options]
+    target = study.behaviors[-1]
+    rows = [
+        (row.options["lambdas"][-1], {**row.values, target: study.point(row.number).value or 0.0})
+        for row in sweeps.trade_off(state.workspace(), study)
+        if "lambdas" in row.options
+    ]
     if not rows:
         st.markdown("##### What raising one weight costs the other behaviors")
         st.markdown(
-            "This study’s runs held out purchases of the target only. Start one with “Test the lower behaviors too”, "
+            "This study’s runs held out purchases of the target only. Start one with “Rank the lower behaviors too”, "
             "under Advanced, to see each behavior’s own figure here."
         )
         return
-    heaviest, lightest = (choose(rows, key=lambda row: row.options["lambdas"][-1]) for choose in (max, min))
-    low, high = lightest.options["lambdas"][-1], heaviest.options["lambdas"][-1]
-    target = study.behaviors[-1]
-    moved = [
-        f"{plain(b)} from {metric(lightest.values[b])} to {metric(heaviest.values[b])}"
-        for b in study.behaviors
-        if b in lightest.values and b in heaviest.values
-    ]
-    names = [behavior for behavior in study.behaviors if all(behavior in row.values for row in rows)]
+    values = {b: [own[b] for _, own in rows] for b in study.behaviors if all(b in own for _, own in rows)}
+    weights = [weight for weight, _ in rows]
     parts.figure(
-        f"Raising the weight of {plain(target)} from {low:.2f} to {high:.2f} takes {and_list(moved)}",
-        f"{study.metric} of each behavior as a target of its own, on validation, by the weight of {plain(target)}",
-        charts.costs(
-            [row.options["lambdas"][-1] for row in rows],
-            {behavior: [row.values[behavior] for row in rows] for behavior in names},
-            target,
-            study.metric,
-            cues(info.behaviors),
-            parts.theme(),
-        ),
+        trade_off_finding(weights, values, target),
+        f"{study.metric} of each behavior as a target of its own: {plain(target)} on its validation purchases, the "
+        f"others on held-out pairs that led no further; by the weight of {plain(target)}",
+        charts.costs(weights, values, target, study.metric, cues(info.behaviors), parts.theme()),
         "lab_costs",
         where,
     )
-    comparing.export([row.model_dump(mode="json") for row in rows], f"lab-costs-{study.data}-{study.id}.csv")
+    exported = [{f"weight of {target}": weight, **own} for weight, own in rows]
+    comparing.export(exported, f"lab-costs-{study.data}-{study.protocol}-{study.id}.csv")
+
+
+def trade_off_finding(weights: Sequence[float], values: Mapping[str, Sequence[float]], target: str) -> str:
+    """What the mean of each behavior's figure does from the target's lowest weight to its highest."""
+    low, high = min(weights), max(weights)
+
+    def mean(measured: Sequence[float], at: float) -> str:
+        found = [value for weight, value in zip(weights, measured, strict=True) if abs(weight - at) < 1e-6]
+        return metric(sum(found) / len(found))
+
+    moved = [f"{plain(b)} from {mean(own, low)} to {mean(own, high)}" for b, own in values.items()]
+    if high - low < 1e-6:
+        return f"At a weight of {plain(target)} of {low:.2f} alone there is nothing to trade yet"
+    return f"Raising the weight of {plain(target)} from {low:.2f} to {high:.2f} takes {and_list(moved)}"
 
 
 # The units side by side, as in the paper's Fig. 4
@@ -217,9 +226,10 @@ def units_finding(shown: list[Study]) -> str:
     ]
     common = set.intersection(*good)
     names = and_list([plain(study.plan.config.label) for study in shown])
+    so_far = "" if all(study.state == "done" for study in shown) else " so far"
     if not all(good):
         return f"{names} side by side"
     if common:
         which = studies.counted(len(common), ("lambdas",))
-        return f"{which} {'is' if len(common) == 1 else 'are'} among the best of {names}"
-    return f"No weights are among the best of all of {names}"
+        return f"{which} {'is' if len(common) == 1 else 'are'} among the best of {names}{so_far}"
+    return f"No weights are among the best of all of {names}{so_far}"

@@ -214,10 +214,9 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
         options["prune"] = st.checkbox(
             "Give up early on what falls behind", key="lab_prune", help="By successive halving of validation curves."
         )
-        if "hold_out_lower" in RunConfig.model_fields:
-            config["hold_out_lower"] = st.checkbox(
-                "Test the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the others."
-            )
+        config["hold_out_lower"] = st.checkbox(
+            "Rank the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the other behaviors."
+        )
     return options
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import studies
+from dashboard.judged import trade_off_finding
 from dashboard.words import metric
 from nmtr import sweeps
 from nmtr.config import RunConfig
@@ -153,6 +154,16 @@ def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open
     app.run()
     assert f"shop · clean · study {other.id}" in words(app) and "among the best of" in words(app)
     assert not app.error and not app.exception
+
+
+def test_what_a_weight_costs_is_said_from_its_lowest_to_its_highest() -> None:
+    values = {"cart": [0.4, 0.3, 0.2], "buy": [0.1, 0.3, 0.5]}
+    said = trade_off_finding([0.0, 0.0, 1.0], values, "buy")
+    assert (
+        said.replace("\\", "")
+        == "Raising the weight of buy from 0.00 to 1.00 takes cart from .350 to .200 and buy from .200 to .500"
+    )
+    assert "nothing to trade" in trade_off_finding([0.5], {"cart": [0.1], "buy": [0.1]}, "buy")
 
 
 def test_lab_is_imported_without_what_takes_long_to_load(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The λ lab in a real browser: a mark is looked at, a place is queued and trained, and weights are taken over."""
+"""The λ lab in a real browser: a mark is looked at, a place is queued and trained, and weights are taken over.
+
+After `test_paths`, whose first path begins in an empty home.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from benchmarks.child import call
 from benchmarks.core import Case, Figures, Side, Target, figure
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT
+from nmtr.workspace import Workspace
 
 #: Each page, and what only it shows once its content is there.
 _PAGES = {
@@ -56,7 +57,7 @@ def visit() -> Figures:
     switches (click to the settled page), p50 and p95."""
     from playwright.sync_api import Error, sync_playwright
 
-    with _server() as address, sync_playwright() as playwright:
+    with server() as (address, _), sync_playwright() as playwright:
         path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
         try:
             browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
@@ -96,16 +97,16 @@ def _quantiles(name: str, values: list[float]) -> Figures:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
-    """The address of a dashboard on the demo, in a home of its own."""
+def server() -> Iterator[tuple[str, Workspace]]:
+    """The address of a dashboard on the demo, and the home of its own that it serves."""
     from nmtr.demo import install
-    from nmtr.workspace import Workspace
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        install(Workspace(Path(home)))
+        workspace = Workspace(Path(home))
+        install(workspace)
         process = subprocess.Popen(
             [sys.executable, "-m", "nmtr", "dashboard", "--port", str(port), "--no-demo"],
             cwd=ROOT,
@@ -116,7 +117,7 @@ def _server() -> Iterator[str]:
         try:
             address = f"http://localhost:{port}"
             _wait(f"{address}/_stcore/health", process)
-            yield address
+            yield address, workspace
         finally:
             process.terminate()
             process.wait(20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, growth, ranking, service, sweeps, training
+from benchmarks import dashboard, growth, polling, ranking, service, sweeps, training
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
@@ -12,4 +12,5 @@ CASES: tuple[Case, ...] = (
     *sweeps.CASES,
     *growth.CASES,
     *dashboard.CASES,
+    *polling.CASES,
 )

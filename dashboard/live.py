@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import charts, parts, state, waiting
-from dashboard.cues import cues
+from dashboard.cues import Cues, cues
 from dashboard.words import duration, in_line, metric, plain
 from nmtr.data.library import DatasetInfo
 from nmtr.evaluation.result import Result
@@ -15,6 +16,7 @@ from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 
 SELECTION = "HR@100"  # what validation chooses by
+LOOK_AFTER = 5.0  # seconds between two looks at whether a worker is there
 HEADLINES = ("HR@50", "HR@100", "NDCG@100")
 WORDS = {
     "queued": ("Waiting for its turn", ":material/hourglass_empty:"),
@@ -31,13 +33,19 @@ def show(run: Run, info: DatasetInfo) -> None:
     @st.fragment(run_every=1.0 if run.live else None)
     def panel() -> None:
         with state.guarded():
-            state.attempt(state.workspace().start_worker)  # another one, should it have died
+            state.attempt(_look_after, state.home())  # another worker, should it have died
             now = state.workspace().runs.get(run.id)
             if now.live != run.live:
                 st.rerun()
             _draw(now, info)
 
     panel()
+
+
+@st.cache_resource(ttl=LOOK_AFTER, max_entries=4, show_spinner=False)
+def _look_after(home: str) -> None:
+    """Once in a while for all who watch; a refusal is not kept."""
+    state.workspace().start_worker()
 
 
 def _draw(run: Run, info: DatasetInfo) -> None:
@@ -58,22 +66,22 @@ def _draw(run: Run, info: DatasetInfo) -> None:
         st.progress(*_progress(run, reports))
     if reports:
         cue = cues(info.behaviors)
-        left, right = st.columns(2, gap="medium")
+        left, right = st.columns(2, gap="medium", border=True)
         phase = [report for report in reports if report.phase == reports[-1].phase]
         chosen = [report for report in reports if report.phase == "select"]
-        with left, st.container(border=True):
+        with left:
             parts.figure(
                 _loss_finding(phase, run.config.target),
                 f"mean loss an instance, by behavior{', refit' if reports[-1].phase == 'refit' else ''}",
-                charts.losses(phase, cue, parts.theme()),
+                _losses(_drawn(run, reports), phase, cue, parts.theme()),
                 "live_losses",
                 parts.source(info, run),
             )
-        with right, st.container(border=True):
+        with right:
             parts.figure(
                 _finding(chosen, run.live),
                 f"{SELECTION} on the validation purchases",
-                charts.validation(chosen, SELECTION, parts.theme()),
+                _validation(_drawn(run, reports), chosen, parts.theme()),
                 "live_validation",
                 parts.source(info, run),
             )
@@ -81,6 +89,24 @@ def _draw(run: Run, info: DatasetInfo) -> None:
         with st.container(horizontal=True):
             st.skeleton(height=320)
             st.skeleton(height=320)
+
+
+# Most of what a second of watching costs is the two figures: whoever else watches the run has the same ones.
+
+
+def _drawn(run: Run, reports: list[EpochReport]) -> tuple[object, ...]:
+    """What a run's figures are of: as long as one process trains, reports are only added."""
+    return state.home(), run.id, run.process_started, len(reports)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _losses(drawn: tuple[object, ...], _phase: list[EpochReport], _cues: Cues, theme: charts.Theme) -> go.Figure:
+    return charts.losses(_phase, _cues, theme)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _validation(drawn: tuple[object, ...], _chosen: list[EpochReport], theme: charts.Theme) -> go.Figure:
+    return charts.validation(_chosen, SELECTION, theme)
 
 
 def _loss_finding(reports: list[EpochReport], target: str) -> str:

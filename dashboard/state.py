@@ -218,11 +218,13 @@ def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
 
 def reports(run: Run) -> list[EpochReport]:
     """The run's reports; of those that this session has read, none is read again while the same process trains."""
-    kept, read = st.session_state.get("reports", (None, []))
-    if kept != (run.id, run.process_started):
-        read = []
-    read = [*read, *workspace().runs.reports(run.id, since=len(read))]
-    st.session_state["reports"] = ((run.id, run.process_started), read)
+    read: list[EpochReport]
+    process, seconds, read = st.session_state.get("reports", (None, None, []))
+    if process != (run.id, run.process_started):
+        seconds, read = None, []
+    if seconds != run.seconds:  # else none has come since
+        read = [*read, *workspace().runs.reports(run.id, since=len(read))]
+    st.session_state["reports"] = ((run.id, run.process_started), run.seconds, read)
     return read
 
 

@@ -125,6 +125,7 @@ def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
             values = {
                 behavior: sum(own[behavior][study.metric] for own in lower) / len(lower)
                 for behavior in study.behaviors[:-1]
+                if all(study.metric in own[behavior] for own in lower)  # else nobody has a pair to hold out
             }
             target = {study.behaviors[-1]: point.value}
             found.append(TradeOff(number=point.number, options=point.options, values=values | target))

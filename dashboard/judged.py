@@ -37,7 +37,7 @@ def more(study: Study, info: DatasetInfo, where: str) -> None:
 
 def _table(study: Study, where: str) -> None:
     rows = studies.rows(study)
-    st.markdown(f"##### {plain(studies.search_of(study).capitalize())}, the best on validation first")
+    st.markdown(f"##### {studies.counted(len(rows), study.plan.search)}, the best on validation first")
     st.caption(f"{study.metric} on the validation purchases, with its 95 % interval over shoppers — {where}")
     points = {point.number: point for point in study.points}
     value = f"validation {study.metric}"
@@ -159,7 +159,7 @@ def trade_off_finding(weights: Sequence[float], values: Mapping[str, Sequence[fl
     moved = [f"{plain(b)} from {mean(own, low)} to {mean(own, high)}" for b, own in values.items()]
     if high - low < 1e-6:
         return f"At a weight of {plain(target)} of {low:.2f} alone there is nothing to trade yet"
-    return f"Raising the weight of {plain(target)} from {low:.2f} to {high:.2f} takes {and_list(moved)}"
+    return f"Raising the weight of {plain(target)} from {low:.2f} to {high:.2f} takes, on average, {and_list(moved)}"
 
 
 # The units side by side, as in the paper's Fig. 4

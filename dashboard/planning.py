@@ -22,14 +22,6 @@ from nmtr.sweeps.plan import PAPER_STEPS, Plan
 #: Parts of 1 that a grid's step may be, by the number of behaviors: what stays drawable.
 PARTS = {2: (5, 10, 20, 50), 3: (3, 4, 5, 6, 8, 10, 12)}
 DRAWN = "drawn"  # one by one, going by what was found
-#: What can be searched beside the weights, in plain words.
-ALSO = {
-    "unit": "unit",
-    "learning_rate": "learning rate",
-    "l2_embeddings": "L2",
-    "dropout": "dropout",
-    "negatives": "negatives ρ",
-}
 ORDINALS = {
     2: "halves",
     3: "thirds",
@@ -61,7 +53,7 @@ class Planned:
             part = round(1 / (plan.step or PAPER_STEPS.get(len(self.behaviors), 1)))
             how = f"{count} of {names}, in {ORDINALS.get(part, f'steps of 1/{part}')}"
         else:
-            also = [ALSO[name] for name in plan.search if name != "lambdas"]
+            also = [studies.ALSO[name] for name in plan.search if name != "lambdas"]
             how = f"{count} of {names}{', with ' + and_list(also) if also else ''}, each drawn by what was found before"
         seeds = f", {plan.seeds} seeds each" if plan.seeds > 1 else ""
         return f"Tries {how}{seeds}: {plain(plan.config.label)} on {plain(plan.config.data)}, {plan.config.protocol}"
@@ -186,9 +178,9 @@ def _points(count: int, config: dict[str, Any]) -> dict[str, Any]:
     trials, also = st.columns([1, 2.4], gap="small")
     with trials:
         number = st.number_input("How many", 1, 1000, 40, key="lab_trials")
-    allowed = [name for name in ALSO if RunConfig.parse(config).uses(name)]
+    allowed = [name for name in studies.ALSO if RunConfig.parse(config).uses(name)]
     with also:
-        more = st.multiselect("Search besides", allowed, format_func=ALSO.__getitem__, key="lab_search")
+        more = st.multiselect("Search besides", allowed, format_func=studies.ALSO.__getitem__, key="lab_search")
     if "unit" in more:
         config.pop("unit", None)
     return {"sampler": "tpe", "trials": int(number), "search": ("lambdas", *more)}

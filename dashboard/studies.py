@@ -12,6 +12,14 @@ from nmtr.paper import optimum
 from nmtr.sweeps import Point, Study, simplex
 from nmtr.sweeps.plan import PAPER_STEPS
 
+#: What can be searched beside the weights, in plain words.
+ALSO = {
+    "unit": "unit",
+    "learning_rate": "learning rate",
+    "l2_embeddings": "L2",
+    "dropout": "dropout",
+    "negatives": "negatives ρ",
+}
 _CLOSE = 1e-6  # weights that are nearer are the same
 Weights = Sequence[float]
 
@@ -28,9 +36,9 @@ def half_width(point: Point) -> float | None:
 
 
 def others(point: Point) -> dict[str, str]:
-    """What was searched besides the weights, as text."""
+    """What was searched besides the weights, in plain words, as text."""
     return {
-        name: option_text(name, value).removeprefix(f"{name} ")
+        ALSO.get(name, name): option_text(name, value).removeprefix(f"{name} ")
         for name, value in point.options.items()
         if name != "lambdas"
     }
@@ -44,7 +52,7 @@ def name_of(study: Study, point: Point) -> str:
 
 def search_of(study: Study) -> str:
     """``28 weights``, ``40 choices``."""
-    return counted(len(study.points), study.plan.search)
+    return counted(study.planned, study.plan.search)
 
 
 def counted(count: int, search: Sequence[str]) -> str:
@@ -122,9 +130,9 @@ def axes(study: Study) -> list[Axis]:
     for r, behavior in enumerate(study.behaviors):
         weights = [(point.lambdas or ())[r] for point in points]
         found.append(Axis(behavior, weights, [f"{behavior} {weight:.2f}" for weight in weights], ("0", "1")))
-    for name in study.plan.search:
-        if name != "lambdas":
-            values = {others(point)[name]: point.options[name] for point in points}
+    for option, name in ALSO.items():
+        if option in study.plan.search:
+            values = {others(point)[name]: point.options[option] for point in points}
             numbers = all(isinstance(value, int | float) for value in values.values())
             order = sorted(values, key=values.__getitem__ if numbers else str) or [""]
             texts = [others(point)[name] for point in points]

@@ -98,7 +98,7 @@ class Axis:
 
 def parallel(spots: Sequence[Spot], axes: Sequence[Axis], measure: str, theme: Theme) -> go.Figure:
     """One line a choice across an axis for each behavior or option, to the metric on the last; the best lies on top."""
-    figure = frame(430, theme, margin={"l": 8, "r": 8, "t": 44, "b": 30})
+    figure = frame(430, theme, margin={"l": 8, "r": 8, "t": 62, "b": 30})
     among = scale(spots)
     known = [spot.value for spot in spots if spot.value is not None]
     low, high = min(known, default=among[0]), max(known, default=among[1])

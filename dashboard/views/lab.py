@@ -158,7 +158,7 @@ def _legend(study: Study) -> list[str]:
     drawn = len(study.behaviors) <= 3 and study.plan.search == ("lambdas",)
     entries = (
         (f"number and shade: {study.metric}", drawn and "done" in states),
-        ("★ best", study.best is not None),
+        ("★ best", drawn and study.best is not None),
         ("◎ as good as the best", drawn and len(study.equally_good) > 1),
         ("▲ shown beside", drawn),
         ("◇ best in the paper, on its own data", drawn),
@@ -198,7 +198,7 @@ def _queue(study_id: str, place: tuple[float, ...]) -> None:
 def _progress(study: Study) -> None:
     """How far it is, and the buttons that stop it, resume it or add to it."""
     ended = sum(point.state in ("done", "pruned", "failed") for point in study.points)
-    total = len(study.points)
+    total = study.planned
     if study.state == "running":
         st.progress(ended / max(total, 1), f"{ended} of {total} tried{_left(study, total - ended)}")
     with st.container(horizontal=True, vertical_alignment="center"):

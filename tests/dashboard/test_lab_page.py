@@ -159,10 +159,8 @@ def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open
 def test_what_a_weight_costs_is_said_from_its_lowest_to_its_highest() -> None:
     values = {"cart": [0.4, 0.3, 0.2], "buy": [0.1, 0.3, 0.5]}
     said = trade_off_finding([0.0, 0.0, 1.0], values, "buy")
-    assert (
-        said.replace("\\", "")
-        == "Raising the weight of buy from 0.00 to 1.00 takes cart from .350 to .200 and buy from .200 to .500"
-    )
+    assert said.startswith("Raising the weight of buy from 0.00 to 1.00 takes")
+    assert "cart from .350 to .200 and buy from .200 to .500" in said.replace("\\", "")
     assert "nothing to trade" in trade_off_finding([0.5], {"cart": [0.1], "buy": [0.1]}, "buy")
 
 

@@ -5,6 +5,7 @@ After `test_paths`, whose first path begins in an empty home.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,14 +57,13 @@ def test_a_click_shows_a_mark_and_queues_a_place_and_weights_are_taken_over(
     page.wait_for_url("**point=6**")
     queued = sweeps.read(Workspace(home), study.id)
     expect(page.locator("h5").nth(1)).to_have_text(studies.name_of(queued, queued.point(6)))
+    expect(page.locator(".st-key-lab_study input")).to_have_value(re.compile("7 weights · done"))
     expect(page.locator(".st-key-lab_use button").first).to_be_enabled()
-    trained = sweeps.read(Workspace(home), study.id)
-    assert [point.state for point in trained.points] == ["done"] * 7
-    weights = trained.points[6].lambdas
-    assert weights is not None
+    trained = sweeps.read(Workspace(home), study.id).point(6)
+    assert trained.state == "done" and trained.lambdas is not None
 
     address = urlsplit(page.url)
     again = visit(f"{address.path}?{address.query}")
     expect(again.locator("h5").nth(1)).to_have_text(page.locator("h5").nth(1).inner_text())
     again.get_by_role("button", name="Use these weights").click()
-    expect(again.locator(".st-key-train_weight_2 input")).to_have_value(f"{weights[2]:.2f}")
+    expect(again.locator(".st-key-train_weight_2 input")).to_have_value(f"{trained.lambdas[2]:.2f}")

@@ -36,6 +36,18 @@ def events(behaviors: tuple[str, ...], users: int = 60, items: int = 40, seed: i
     return table
 
 
+def shops(root: Path) -> Workspace:
+    """A home with the data sets shop (3 behaviors), one (R = 1) and five (R = 5)."""
+    workspace = Workspace(root)
+    five = ("seen", "view", "like", "cart", "buy")
+    for name, behaviors in (("shop", ("view", "cart", "buy")), ("one", ("buy",)), ("five", five)):
+        path = root / "events.csv"
+        events(behaviors).to_csv(path, index=False)
+        add(workspace.data, name, path, behaviors)
+    path.unlink()
+    return workspace
+
+
 def studied(workspace: Workspace, config: dict[str, object], step: float = 0.5, seeds: int = 1) -> Study:
     """A study whose runs are trained beforehand, in this process: no process has to start for it."""
     plan = Plan.parse({"config": config, "step": step, "metric": "HR@10"})
@@ -51,13 +63,7 @@ def studied(workspace: Workspace, config: dict[str, object], step: float = 0.5, 
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data sets shop (3 behaviors), one (R = 1) and five (R = 5), each with runs."""
     root = tmp_path_factory.mktemp("home")
-    workspace = Workspace(root)
-    five = ("seen", "view", "like", "cart", "buy")
-    for name, behaviors in (("shop", ("view", "cart", "buy")), ("one", ("buy",)), ("five", five)):
-        path = root / "events.csv"
-        events(behaviors).to_csv(path, index=False)
-        add(workspace.data, name, path, behaviors)
-    path.unlink()
+    workspace = shops(root)
     small = {"method": "nmtr", "epochs": 2, "embedding_size": 4, "threads": 1}
     for options in (
         {"data": "shop", "method": "popularity"},

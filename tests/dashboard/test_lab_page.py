@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.sweeps import Study
 from nmtr.workspace import Workspace
-from tests.dashboard.conftest import APP, Open, studied, words
+from tests.dashboard.conftest import APP, Open, shops, studied, words
 
 SMALL = {"method": "nmtr", "epochs": 2, "embedding_size": 4}
 CLEAN = {"data": "shop", "protocol": "clean", "unit": "gmf", **SMALL}
@@ -34,15 +33,17 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(home: Path) -> Iterator[Lab]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of its own: a study brings a worker, which would train what other tests only queue."""
+    return shops(tmp_path_factory.mktemp("lab")).home
+
+
+@pytest.fixture(scope="module")
+def lab(home: Path) -> Lab:
     workspace = Workspace(home)
-    before = {run.id for run in workspace.runs.list()}
     study = studied(workspace, CLEAN, seeds=3)
     assert study.state == "done" and len(study.points) == 6
-    yield Lab(workspace, study)
-    for run in workspace.runs.list():
-        if run.id not in before:
-            workspace.delete(run.id)
+    return Lab(workspace, study)
 
 
 def test_lab_plans_a_study_in_plain_words_before_there_is_one(open_page: Open) -> None:
@@ -153,6 +154,14 @@ def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open
     other = studied(lab.workspace, CLEAN | {"unit": "mlp"})
     app.run()
     assert f"shop · clean · study {other.id}" in words(app) and "among the best of" in words(app)
+    assert not app.error and not app.exception
+
+
+def test_runs_that_rank_the_lower_behaviors_tell_what_a_weight_costs_them(open_page: Open, lab: Lab) -> None:
+    study = studied(lab.workspace, CLEAN | {"hold_out_lower": True})
+    app = open_page("lab", study=study.id)
+    app.segmented_control(key="lab_view").set_value("Trade-off").run()
+    assert "Raising the weight of buy from 0.00 to 1.00 takes, on average, view from" in words(app)
     assert not app.error and not app.exception
 
 

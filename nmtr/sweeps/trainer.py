@@ -239,15 +239,21 @@ class Trainer:
         return not taken.runs[-1].live and (run.state != "done" or len(taken.runs) == self._plan.seeds)
 
     def _falls_behind(self, taken: _Taken) -> bool:
-        """Tell Optuna of new epochs, one by one; whether the point is to be pruned."""
-        behind = False
+        """Tell Optuna of new epochs; whether the point is to be pruned.
+
+        One by one where that is decided by them, else the last one alone, for who watches: each is a write.
+        """
+        new = []
         for report in self._workspace.runs.reports(taken.runs[0].id, since=len(taken.curve)):
             if report.phase != "select" or report.valid is None:
                 break
             taken.curve.append(report.valid[self._plan.metric])
             if report.epoch > taken.seen and report.best_epoch:
-                taken.trial.report(taken.curve[report.best_epoch - 1], report.epoch)
-                behind = behind or taken.trial.should_prune()
+                new.append((taken.curve[report.best_epoch - 1], report.epoch))
+        behind = False
+        for value, epoch in new if self._plan.prune else new[-1:]:
+            taken.trial.report(value, epoch)
+            behind = behind or taken.trial.should_prune()
         return behind
 
     def _value(self, taken: _Taken) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.data import library
+from nmtr.errors import RunError
 from nmtr.runs import job
 from nmtr.sweeps import Plan, Study, create, trainer
 from nmtr.workspace import Workspace
@@ -61,7 +63,8 @@ def workers(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
     monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", ensure_running)
     yield asked
     for run in workspace.runs.list("queued", "running"):
-        workspace.runs.request_cancel(run.id)
+        with suppress(RunError):  # it has ended
+            workspace.runs.request_cancel(run.id)
     ended.set()
     for thread in threads:
         thread.join(30)

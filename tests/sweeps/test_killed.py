@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
+from nmtr.errors import RunError
 from nmtr.runs.supervisor import Supervisor
 from nmtr.sweeps import Plan, create, read
 from nmtr.workspace import Workspace
@@ -35,7 +37,8 @@ def supervised(workspace: Workspace) -> Iterator[None]:
     thread.start()
     yield
     for run in workspace.runs.list("queued", "running"):
-        workspace.runs.request_cancel(run.id)
+        with suppress(RunError):  # it has ended
+            workspace.runs.request_cancel(run.id)
     ended.set()
     thread.join(60)
 

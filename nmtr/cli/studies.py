@@ -30,8 +30,8 @@ def show_points(study: Study, test: dict[str, Score] | None) -> None:
     done = sum(point.state == "done" for point in study.points)
     if study.best:
         equal = len(study.equally_good) - 1
-        than = f"{equal} of the {done - 1} other points that are done cannot be told from it" if done > 1 else "alone"
-        say(f"best on validation: {text(study.best)}; {than}.")
+        others = f"{equal} of {done - 1} others that are done cannot be told from it"
+        say(f"best on validation: {text(study.best)}; {others}.")
     if test is not None:
         rows = [[name, f"{score.value:.4f}", _around(score), _spread(score)] for name, score in test.items()]
         chosen = study.point(study.finalized_point)

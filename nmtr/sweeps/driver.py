@@ -10,11 +10,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nmtr.errors import NmtrError, RunError
+from nmtr.errors import RunError
 from nmtr.runs import process
 from nmtr.sweeps import storage
 from nmtr.sweeps.study import DRIVER, STOPPED, Study, check_data, glance, studies, waits
@@ -31,7 +30,7 @@ def drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], No
     _, attributes = storage.find(workspace, study_id)
     if attributes.get(STOPPED):
         storage.load(workspace, study_id).set_user_attr(STOPPED, False)
-    if not _drive(workspace, study_id, on_progress):
+    if not drive_alone(workspace, study_id, on_progress):
         raise RunError(f"a study is driven by one process; another drives study {study_id}: wait for it, or stop it.")
     return glance(workspace, study_id)
 
@@ -49,7 +48,7 @@ def start(workspace: Workspace, study_id: str) -> None:
         return
     with (storage.folder(workspace.home) / f"{study_id}.log").open("ab") as log:
         driver = subprocess.Popen(
-            [sys.executable, "-m", "nmtr.sweeps.driver", str(workspace.home), study_id],
+            [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -76,8 +75,8 @@ def revive(workspace: Workspace) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> bool:
-    """Drive until there is nothing left; False if another process has the study."""
+def drive_alone(workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> bool:
+    """Drive until there is nothing left, unless it was stopped before; False if another process has the study."""
     check_data(workspace, glance(workspace, study_id))
     while True:
         try:
@@ -92,15 +91,3 @@ def _drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], N
 
 def _lock(workspace: Workspace, study_id: str) -> FileLock:
     return FileLock(storage.folder(workspace.home) / f"{study_id}.lock")
-
-
-def main() -> None:
-    process.exit_on_sigterm()
-    try:
-        _drive(Workspace(Path(sys.argv[1])), sys.argv[2], lambda study: None)
-    except NmtrError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -202,23 +202,22 @@ class Trainer:
 
     def _begin(self, taken: _Taken) -> None:
         """Its run of the next seed: one that is there, or a new one."""
-        if time.monotonic() >= self._next_worker:
-            self._look_after_worker()
         config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
         found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
+        if found is None or found.state != "done":
+            self._look_after_worker()
         taken.runs.append(queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id)))
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])
 
     def _look_after_worker(self) -> None:
-        supervisor.ensure_running(self._workspace.home, self._plan.jobs)  # it may have been killed
-        self._next_worker = time.monotonic() + _WORKER_TICK
+        if time.monotonic() >= self._next_worker:  # it may have been killed
+            supervisor.ensure_running(self._workspace.home, self._plan.jobs)
+            self._next_worker = time.monotonic() + _WORKER_TICK
 
     def _advance(self, taken: _Taken) -> bool:
         """Look at the point's run; whether the point needs no more looking at."""
         from optuna.trial import TrialState
 
-        if time.monotonic() >= self._next_worker:
-            self._look_after_worker()
         runs = self._workspace.runs
         try:
             taken.runs[-1] = run = runs.get(taken.runs[-1].id)
@@ -229,14 +228,18 @@ class Trainer:
             self._study.tell(taken.trial, state=TrialState.PRUNED)
             cancel(self._workspace, self._id, _PRUNED, {run.id})
             return True
+        if run.live:
+            self._look_after_worker()
+            return False
         if run.state == "cancelled" and run.owner.startswith(owner("")) and run.owner != owner(self._id):
             taken.runs[-1] = runs.requeue(run.id)  # another study gave it up
             return False
         if run.state == "done" and len(taken.runs) < self._plan.seeds:
             self._begin(taken)
-        elif run.state == "done":
+            return False
+        if run.state == "done":
             self._study.tell(taken.trial, self._value(taken))
-        return not taken.runs[-1].live and (run.state != "done" or len(taken.runs) == self._plan.seeds)
+        return True
 
     def _falls_behind(self, taken: _Taken) -> bool:
         """Tell Optuna of new epochs; whether the point is to be pruned.

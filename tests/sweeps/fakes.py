@@ -20,7 +20,7 @@ from nmtr.data import library
 from nmtr.data.library import DatasetInfo
 from nmtr.runs import job, supervisor
 from nmtr.runs.store import RunStore
-from nmtr.sweeps import driver
+from nmtr.sweeps.__main__ import main as drive
 from nmtr.training.report import EpochReport
 from tests.conftest import random_dataset
 from tests.runs import fakes
@@ -77,7 +77,7 @@ def main() -> None:
     supervisor.ensure_running = lambda home, slots=None: None
     library.Library.info = lambda self, name: INFO  # type: ignore[method-assign]
     sys.argv[1:] = [home, name]
-    driver.main()
+    drive()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from nmtr import sweeps
 from nmtr.cli.console import note
 from nmtr.cli.options import whole_number
 from nmtr.errors import ConfigError, RunError
@@ -24,14 +25,16 @@ APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is queued or running.")] = False,
 ) -> None:
-    """Train what is queued, until stopped.
+    """Train what is queued, until stopped, and go on with studies whose process is gone.
 
     The dashboard starts a worker by itself when there is work.
     """
     from nmtr.runs.supervisor import Supervisor
 
     process.exit_on_sigterm()
-    home = Workspace().home
+    workspace = Workspace()
+    home = workspace.home
+    sweeps.revive(workspace)
     try:
         alone = Supervisor(home).run(idle=0 if once else math.inf)
     except KeyboardInterrupt:
@@ -55,6 +58,7 @@ def dashboard(
 
         install(workspace)
     workspace.start_worker()
+    sweeps.revive(workspace)
     # Headless where no browser can be opened: streamlit would wait for an e-mail address at its first start.
     headless = address != "localhost" or (sys.platform == "linux" and not os.environ.get("DISPLAY"))
     command = [sys.executable, "-m", "streamlit", "run", str(APP)]

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
-from nmtr.errors import RunError
+from nmtr.errors import NmtrError, RunError
 from nmtr.runs import process
 from nmtr.sweeps import storage
 from nmtr.sweeps.study import DRIVER, STOPPED, Study, check_data, glance, studies, waits
@@ -66,10 +66,12 @@ def stop(workspace: Workspace, study_id: str) -> None:
 
 def revive(workspace: Workspace) -> tuple[str, ...]:
     """Start the studies whose driver ended without a word, as when the machine was switched off; their ids."""
-    found = []
+    found: list[str] = []
+    if not storage.is_used(workspace.home):
+        return ()
     for study in studies(workspace):
         if study.state == "stopped" and not storage.find(workspace, study.id)[1].get(STOPPED):
-            with suppress(RunError):  # its data set is another now: nothing to go on with
+            with suppress(NmtrError):  # its data set is gone, or another now: nothing to go on with
                 start(workspace, study.id)
                 found.append(study.id)
     return tuple(found)

@@ -36,6 +36,11 @@ def folder(home: Path) -> Path:
     return found
 
 
+def is_used(home: Path) -> bool:
+    """Whether there may be studies; asked before what takes half a second."""
+    return (home / "studies").exists()
+
+
 def storage(workspace: Workspace) -> RDBStorage:
     """Optuna's storage over the store of runs; takes half a second for the first one in a process."""
     return _opened(workspace.home / "nmtr.db", inode(workspace))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -171,6 +172,16 @@ def test_a_run_is_exported_to_a_file_and_imported_elsewhere(
 def test_worker_ends_when_there_is_nothing_to_do(nmtr: Nmtr, own_home: Path) -> None:
     answer = nmtr("worker", "--once")
     assert (answer.code, answer.out) == (0, "")
+
+
+@pytest.mark.parametrize("command", [("worker", "--once"), ("dashboard", "--no-demo", "--port", 58_502)])
+def test_studies_whose_driver_is_gone_go_on_with_the_worker_or_the_dashboard(
+    command: tuple[str | int, ...], nmtr: Nmtr, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    monkeypatch.setattr("nmtr.sweeps.revive", lambda workspace: looked.append(workspace.home))
+    monkeypatch.setattr("subprocess.run", lambda *given, **options: SimpleNamespace(returncode=0))
+    assert nmtr(*command).code == 0 and looked == [own_home]
 
 
 def test_dashboard_serves_the_home_and_ends_as_its_server_does(

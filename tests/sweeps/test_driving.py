@@ -213,6 +213,15 @@ def test_study_whose_driver_has_gone_without_a_word_is_stopped_and_started_again
     assert driver.revive(workspace) == (lost.id,) and started == [lost.id]
 
 
+def test_home_without_studies_is_looked_through_without_optuna(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nmtr.sweeps import driver
+
+    monkeypatch.setattr("nmtr.sweeps.storage.storage", None)  # what imports it
+    assert driver.revive(workspace) == ()
+
+
 # What is refused
 
 

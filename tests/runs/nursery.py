@@ -51,7 +51,7 @@ class Child:
 def main() -> None:
     import_all()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
-    with Listener(("127.0.0.1", 0), authkey=_KEY) as listener, open(sys.argv[1], "a") as births:
+    with Listener(("127.0.0.1", 0), backlog=64, authkey=_KEY) as listener, open(sys.argv[1], "a") as births:
         os.environ["NURSERY"] = str(listener.address[1])
         print(os.environ["NURSERY"], flush=True)
         while True:

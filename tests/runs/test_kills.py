@@ -10,15 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 from urllib.request import urlopen
 
 import psutil
 import pytest
 
 from nmtr.data.library import Library
-from nmtr.runs import job, process
+from nmtr.runs import job, process, supervisor
 from nmtr.runs.store import Run, RunStore
 from tests.conftest import random_dataset, resolved
 from tests.runs import nursery
@@ -34,6 +36,7 @@ class Nursery:
 
     def __init__(self, home: Path, births: Path) -> None:
         self.home, self.births = home, births
+        self.before = len(births.read_text().splitlines())  # born for other tests
 
     def open_page(self) -> None:
         with (self.home / "page.log").open("ab") as log:
@@ -41,7 +44,7 @@ class Nursery:
 
     def living(self, module: str) -> list[int]:
         """Pids of those that live; the youngest last."""
-        born = [line.split() for line in self.births.read_text().splitlines()]
+        born = [line.split() for line in self.births.read_text().splitlines()[self.before :]]
         return [
             int(pid)
             for name, pid, start in born
@@ -49,23 +52,29 @@ class Nursery:
         ]
 
 
-@pytest.fixture
-def nursed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
-    births = tmp_path / "births"
+@pytest.fixture(scope="module")
+def births(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A nursery's record of whom it bore."""
+    births = tmp_path_factory.mktemp("nursery") / "births"
     births.touch()
     command = [sys.executable, "-m", "tests.runs.nursery", str(births)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    environment, folder = {**os.environ, "OMP_NUM_THREADS": "1"}, Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder) as server:
         assert server.stdout is not None
-        monkeypatch.setenv("NURSERY", server.stdout.readline().strip())
-        nursed = Nursery(tmp_path, births)
-        try:
-            yield nursed
-        finally:
-            server.kill()
-            for module in nursery.MODULES:
-                for pid in nursed.living(module):
-                    os.kill(pid, signal.SIGKILL)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NURSERY", server.stdout.readline().strip())
+            yield births
+        server.kill()
+
+
+@pytest.fixture
+def nursed(tmp_path: Path, births: Path) -> Iterator[Nursery]:
+    nursed = Nursery(tmp_path, births)
+    yield nursed
+    for module in nursery.MODULES:
+        for pid in nursed.living(module):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
@@ -133,6 +142,30 @@ def test_training_whose_job_supervisor_and_page_are_killed_at_random_ends_as_an_
     eventually(lambda: not nursed.living(nursery.JOB), timeout=10)
     eventually(lambda: len(nursed.living(nursery.SUPERVISOR)) <= 1, timeout=10)  # who found another there has gone
     assert len(nursed.living(nursery.PAGE)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
+def test_of_twenty_supervisors_asked_for_at_once_one_works(
+    store: RunStore, nursed: Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = random_dataset()
+    Library(store.root / "data").save(dataset)
+    runs = [store.create(resolved(dataset, epochs=2), dataset.fingerprint) for _ in range(3)]
+    monkeypatch.setattr(supervisor.subprocess, "Popen", nursery.Child)
+    together = Barrier(20)
+
+    def ask(_: int) -> None:
+        together.wait()
+        supervisor.ensure_running(store.root)
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(ask, range(20)))
+    eventually(lambda: all(store.get(run.id).state == "done" for run in runs), timeout=60)
+    assert not (store.root / nursery.TWICE).exists()
+    assert len(nursed.living(nursery.SUPERVISOR)) >= 1
+    eventually(lambda: len(nursed.living(nursery.SUPERVISOR)) == 1, timeout=10)
+    jobs = [line for line in nursed.births.read_text().splitlines()[nursed.before :] if line.startswith(nursery.JOB)]
+    assert len(jobs) == len(runs)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups of processes")

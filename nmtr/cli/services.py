@@ -25,8 +25,9 @@ APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 def worker(
     once: Annotated[bool, typer.Option("--once", help="End when nothing is queued or running.")] = False,
 ) -> None:
-    """Train what is queued, until stopped, and go on with studies whose process is gone.
+    """Train what is queued, until stopped.
 
+    Studies whose process is gone go on, too.
     The dashboard starts a worker by itself when there is work.
     """
     from nmtr.runs.supervisor import Supervisor

@@ -226,7 +226,7 @@ def test_home_without_studies_is_looked_through_without_optuna(
 
 
 def test_one_driver_a_study(workspace: Workspace, begin: Begin) -> None:
-    study = begin("slow", epochs=20, step=1)
+    study = begin("slow", epochs=100, step=1)  # longer than the second driver waits for the first
     first = Thread(target=drive, args=(workspace, study.id))
     first.start()
     eventually(lambda: workspace.runs.list("running"))

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "dashboard": {
         *("errors", "config", "data", "evaluation", "explain", "estimate"),
-        *("training.report", "runs", "workspace", "paper", "compare", "sweeps", "demo"),
+        *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.

@@ -6,63 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, live, parts, state, weights
+from dashboard import charts, live, parts, presets, state, weights
 from dashboard.cues import cues
+from dashboard.options import ADVANCED, CHOICES, DEFAULT, FRACTIONS
 from dashboard.words import duration, plain, size
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
 from nmtr.runs.store import Run
-
-#: The options under "Advanced", in plain words; their help is the config's own text.
-ADVANCED = {
-    "loss": "Loss",
-    "cascade": "Cascade",
-    "embedding": "Embeddings",
-    "training": "Training",
-    "shared_side": "Shared side",
-    "item_bias": "Bias for each item",
-    "unseen_share": "Share of unseen negatives",
-    "unobserved_weight": "Weight of the unobserved",
-    "epochs": "Most epochs",
-    "patience": "Patience, in epochs",
-    "embedding_size": "Embedding size E",
-    "layers": "Hidden layers",
-    "negatives": "Negatives ρ",
-    "dropout": "Dropout",
-    "optimizer": "Optimizer",
-    "initial_scale": "Initial scale",
-    "learning_rate": "Learning rate",
-    "l2_embeddings": "L2 on embeddings",
-    "l2_towers": "L2 on units",
-    "batch_size": "Batch size",
-    "seed": "Seed",
-    "threads": "Threads",
-    "refit": "Refit on training + validation",
-    "watch_test": "Watch the test by epoch",
-    "hold_out_lower": "Test lower behaviors, too",
-}
-DEFAULT = "default"  # left to the core
-#: The choices of an option, in plain words.
-CHOICES = {
-    "loss": {
-        DEFAULT: "Default for the units",
-        "exact": "Exact, all items",
-        "sampled": "Sampled items",
-        "shared": "Shared samples",
-        "squared": "Squared, all items",
-    },
-    "cascade": {"sum": "Sum (the paper)", "mean": "Mean with the stage before", "none": "None"},
-    "embedding": {"shared": "Shared by behaviors", "separate": "One for each behavior"},
-    "training": {"joint": "All behaviors at once", "sequential": "One after the other"},
-    "shared_side": {"item": "Items", "user": "Shoppers"},
-    "optimizer": {"adagrad": "Adagrad", "adam": "Adam"},
-}
-FRACTIONS = {
-    *("unobserved_weight", "unseen_share", "dropout", "initial_scale"),
-    *("learning_rate", "l2_embeddings", "l2_towers"),
-}
 
 
 def page() -> None:
@@ -74,7 +26,7 @@ def page() -> None:
     if watched is not None:
         live.show(watched, info)
         return
-    _take_up(info)
+    presets.take_up(info)
     config = _form(info)
     _start(config)
 
@@ -88,25 +40,6 @@ def _watched() -> Run | None:
     if run.live or st.session_state["first_run_of_session"]:
         st.session_state["watching"] = run.id
     return run if st.session_state.get("watching") == run.id else None
-
-
-def _take_up(info: DatasetInfo) -> None:
-    """Set the form to the config that another page chose for this data set, once."""
-    config: RunConfig | None = st.session_state.pop("take_up", None)
-    if config is None or config.data != info.name:
-        return
-    behaviors = config.behaviors or info.behaviors
-    form = st.session_state
-    form[f"train_behaviors_{info.fingerprint}"] = [
-        behavior for behavior in info.behaviors[:-1] if behavior in behaviors
-    ]
-    form["train_protocol"], form["train_method"] = config.protocol, config.method
-    for behavior in behaviors:
-        form[f"train_unit_{behavior}"] = config.unit if isinstance(config.unit, str) else config.unit[behavior]
-    weights.preset("train", config.lambdas or (1 / len(behaviors),) * len(behaviors))
-    for name in ADVANCED:
-        value = getattr(config, name)
-        form[f"train_{name}"] = DEFAULT if value is None and name == "loss" else value
 
 
 def _form(info: DatasetInfo) -> dict[str, Any]:
@@ -135,6 +68,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
             st.caption(line)
     with model.container(border=True, height="stretch"):
         st.markdown("##### 2 · Model")
+        presets.offer(info)
         options["method"] = st.selectbox(
             "Method",
             [*METHODS],

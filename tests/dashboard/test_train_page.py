@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,27 @@ def test_presets_set_the_weights(weights: AppTest) -> None:
     assert weights.session_state["train_weights"] == [0, 0, 1]
     weights.button(key="train_preset_paper").click().run()
     assert weights.session_state["train_weights"] == pytest.approx([1 / 3] * 3)
+
+
+def test_a_preset_of_the_data_set_sets_the_whole_form(home: Path, open_page: Open) -> None:
+    assert not [box for box in open_page("train", data="shop").selectbox if box.label == "Preset"]
+    folder = home / "presets" / "shop"
+    folder.mkdir(parents=True)
+    chosen = {"method": "nmtr", "unit": "mlp", "protocol": "clean", "lambdas": [0.2, 0.3, 0.5], "dropout": 0.1}
+    (folder / "nmtr-mlp-clean.json").write_text(json.dumps(chosen))
+    try:
+        page = open_page("train", data="shop")
+        page.selectbox(key="train_preset").set_value("nmtr-mlp-clean").run()
+        assert page.session_state["train_weights"] == [0.2, 0.3, 0.5]
+        assert page.selectbox(key="train_unit_view").value == "mlp"
+        assert page.number_input(key="train_dropout").value == 0.1
+        assert "**NMTR-MLP** on shop, clean" in words(page)
+        (folder / "nmtr-mlp-clean.json").write_text('{"unit": "transformer"}')
+        page.selectbox(key="train_preset").set_value(None).run()
+        page.selectbox(key="train_preset").set_value("nmtr-mlp-clean").run()
+        assert "unit must be" in words(page)
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(("unit", "expected"), [("gmf", [0.4, 0.6]), ("mlp", [0.5, 0.5]), ("neumf", [0.4, 0.6])])

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from nmtr.errors import NmtrError, RunError
 from nmtr.runs import process
 from nmtr.sweeps import storage
-from nmtr.sweeps.study import DRIVER, STOPPED, Study, check_data, glance, studies, waits
+from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, Study, check_data, glance, studies, waits
 from nmtr.sweeps.trainer import Trainer, ask_to_stop
 from nmtr.workspace import Workspace
 
@@ -70,7 +70,8 @@ def revive(workspace: Workspace) -> tuple[str, ...]:
     if not storage.is_used(workspace.home):
         return ()
     for study in studies(workspace):
-        if study.state == "stopped" and not storage.find(workspace, study.id)[1].get(STOPPED):
+        attributes = storage.find(workspace, study.id)[1]
+        if study.state == "stopped" and not attributes.get(STOPPED) and not attributes.get(LEFT):
             with suppress(NmtrError):  # its data set is gone, or another now: nothing to go on with
                 start(workspace, study.id)
                 found.append(study.id)

@@ -198,6 +198,7 @@ def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[Epoch
 
 WANTED = "wanted"  # of a study: how many points to draw in all
 STOPPED = "stopped"  # of a study: whether it was asked to stop
+LEFT = "left"  # of a study: whether its last driver ended by itself and left points, for the user to see
 DRIVER = "driver"  # of a study: pid and start time of the process that drives it
 FINALIZED = "finalized"  # of a study: which point was finalized, and its runs
 OPTIONS, RUNS = "options", "runs"  # of a trial

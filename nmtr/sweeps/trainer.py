@@ -32,6 +32,7 @@ from nmtr.sweeps import storage
 from nmtr.sweeps.space import draw, suggest_given
 from nmtr.sweeps.study import (
     DRIVER,
+    LEFT,
     OPTIONS,
     RUNS,
     STOPPED,
@@ -97,6 +98,7 @@ class Trainer:
         KeyboardInterrupt stops it. SystemExit does not: like a driver that is killed, this one leaves its runs alone.
         """
         self._study.set_user_attr(DRIVER, {"pid": os.getpid(), "started": process.started(os.getpid())})
+        self._study.set_user_attr(LEFT, False)
         try:
             self._tidy()
             self._train()
@@ -115,8 +117,9 @@ class Trainer:
                 self._taken.append(taken)
             self._tell(last=not self._taken)
             if not self._taken:
-                # Points that failed are for the user to see, and to go on with.
-                self._study.set_user_attr(STOPPED, glance(self._workspace, self._id).state != "done")
+                # Points that failed are for the user to see, and to go on with. Not by STOPPED, which the user sets: of
+                # points that were added since the last look `drive_alone` sees to it that they are trained.
+                self._study.set_user_attr(LEFT, glance(self._workspace, self._id).state != "done")
                 return
             time.sleep(_TICK)
         cancel(self._workspace, self._id, stopped(self._id))  # what was queued while `stop` looked

@@ -18,6 +18,7 @@ import numpy as np
 from nmtr.config import RunConfig
 from nmtr.data import library
 from nmtr.data.library import DatasetInfo
+from nmtr.errors import RunError
 from nmtr.runs import job, supervisor
 from nmtr.runs.store import RunStore
 from nmtr.sweeps.__main__ import main as drive
@@ -50,7 +51,10 @@ class Library:
 
 
 class Experiment(fakes.Experiment):
-    """One that reports validation, and ranks; `slow`: takes some time for each epoch."""
+    """One that reports validation, and ranks.
+
+    slow: takes some time for each epoch · mixed: fails where the target has no weight
+    """
 
     def epochs(self, stop: Callable[[], bool]) -> Iterator[EpochReport]:
         for report in super().epochs(stop):
@@ -60,6 +64,8 @@ class Experiment(fakes.Experiment):
     def meet_fate(self, stop: Callable[[], bool]) -> None:
         if self.config.data == "slow":
             time.sleep(0.03)
+        if self.config.data == "mixed" and (self.config.lambdas or ())[-1] == 0:
+            raise RunError("The target must have a weight.")
 
     def finish(self) -> Any:
         number = hits(self.config, self.config.epochs)

@@ -9,7 +9,7 @@ import pytest
 
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs.store import Run
-from nmtr.sweeps import Study, create, curve, drive, extend, read, start, stop, studies
+from nmtr.sweeps import Study, create, curve, drive, extend, read, revive, start, stop, studies
 from nmtr.sweeps.plan import Plan
 from nmtr.workspace import Workspace
 from tests.runs.fakes import FINGERPRINT, eventually
@@ -180,6 +180,29 @@ def test_points_are_added_while_the_study_is_driven(workspace: Workspace, begin:
     extend(workspace, study.id, points=[(0.5, 0.5)])
     driver.join(30)
     assert by_target(read(workspace, study.id)) == {0.0: "done", 0.5: "done", 1.0: "done"}
+
+
+def test_points_added_just_as_the_study_ends_are_trained(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come after the driver's last look for points, while it holds the lock, beside a point that failed."""
+    from nmtr.sweeps.trainer import Trainer
+
+    study, tell, added = begin("mixed", step=1), Trainer._tell, []
+
+    def tell_and_extend(trainer: Trainer, *, last: bool) -> None:
+        tell(trainer, last=last)
+        if last and not added:
+            added.append(extend(workspace, study.id, points=[(0.5, 0.5)]))
+            start(workspace, study.id)
+
+    monkeypatch.setattr(Trainer, "_tell", tell_and_extend)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert added and by_target(study) == {0.0: "failed", 0.5: "done", 1.0: "done"} and study.state == "stopped"
+    assert revive(workspace) == ()  # what failed is for the user to go on with
+    drive(workspace, study.id)
+    once_each(workspace, runs=3)
 
 
 def test_drawn_points_gather_where_validation_is_best_and_none_is_drawn_twice(

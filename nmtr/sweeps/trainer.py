@@ -66,6 +66,7 @@ class _Taken:
     seen: int  # epochs of its first run that Optuna knows
     runs: list[Run] = field(default_factory=list)  # one a seed, as far as they were begun; all but the last are done
     curve: list[float] = field(default_factory=list)  # the metric after each epoch of the first
+    ending: bool = False  # its last run had been asked to stop before it was taken, and is to go on once it has
 
 
 class Trainer:
@@ -209,7 +210,9 @@ class Trainer:
         found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
         if found is None or found.state != "done":
             self._look_after_worker()
-        taken.runs.append(queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id)))
+        run = queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id))
+        taken.runs.append(run)
+        taken.ending = run.cancel_requested
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])
 
     def _look_after_worker(self) -> None:
@@ -234,8 +237,9 @@ class Trainer:
         if run.live:
             self._look_after_worker()
             return False
-        if run.state == "cancelled" and run.owner.startswith(owner("")) and run.owner != owner(self._id):
-            taken.runs[-1] = runs.requeue(run.id)  # another study gave it up
+        # Who cancels a run of their own gives no reason; a study, another or this one before it went on, does.
+        if run.state == "cancelled" and (taken.ending or run.reason is not None):
+            taken.runs[-1], taken.ending = runs.requeue(run.id), False
             return False
         if run.state == "done" and len(taken.runs) < self._plan.seeds:
             self._begin(taken)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs.store import Run
-from nmtr.sweeps import Study, create, curve, drive, extend, read, revive, start, stop, studies
+from nmtr.sweeps import Study, create, storage, curve, drive, extend, read, revive, start, stop, studies
 from nmtr.sweeps.plan import Plan
+from nmtr.sweeps.trainer import Trainer
 from nmtr.workspace import Workspace
 from tests.runs.fakes import FINGERPRINT, eventually
 from tests.sweeps.conftest import Begin
@@ -128,6 +129,52 @@ def test_stop_takes_effect_within_two_seconds_and_the_study_goes_on_from_there(
         assert workspace.runs.get(run_id).seconds <= 0.5 * (15 + 1), f"more than one epoch after {epoch} was repeated"
 
 
+@pytest.mark.parametrize("by_the_same", [True, False])
+def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch, by_the_same: bool
+) -> None:
+    """Runs take their time to stop; the driver that is there goes on, or another that takes them while they do."""
+    stopping, stopped = Event(), workspace.runs.cancelled
+
+    def take_time(run_id: str) -> Run:
+        stopping.wait(30)
+        return stopped(run_id)
+
+    monkeypatch.setattr(workspace.runs, "cancelled", take_time)
+    study = begin("slow", epochs=30, step=1)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    eventually(lambda: len([run for run in workspace.runs.list("running") if run.epoch]) == 2)
+    if by_the_same:
+        monkeypatch.setattr(Trainer, "_is_stopped", lambda trainer: False)  # as where Resume comes within a tick
+    stop(workspace, study.id)
+    if by_the_same:
+        storage.load(workspace, study.id).set_user_attr("stopped", False)
+    else:
+        driver.join(30)
+        begun: list[None] = []
+        take = Trainer._begin
+        monkeypatch.setattr(Trainer, "_begin", lambda trainer, taken: begun.append(take(trainer, taken)))
+        driver = Thread(target=drive, args=(workspace, study.id))
+        driver.start()
+        eventually(lambda: len(begun) == 2)
+    stopping.set()
+    driver.join(30)
+    assert by_target(read(workspace, study.id)) == {0.0: "done", 1.0: "done"}
+    once_each(workspace, runs=2)
+
+
+def test_run_that_the_user_cancels_is_left_for_the_user(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=60, step=1)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    run = eventually(lambda: next(iter(workspace.runs.list("running")), None))
+    workspace.cancel(run.id)
+    driver.join(30)
+    assert workspace.runs.get(run.id).state == "cancelled"
+    assert sorted(by_target(read(workspace, study.id)).values()) == ["done", "stopped"]
+
+
 def test_stopping_leaves_runs_alone_that_the_study_did_not_queue(workspace: Workspace, begin: Begin) -> None:
     study = begin("slow", epochs=30, step=1, jobs=1)
     first = study.points[0].lambdas
@@ -186,8 +233,6 @@ def test_points_added_just_as_the_study_ends_are_trained(
     workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come after the driver's last look for points, while it holds the lock, beside a point that failed."""
-    from nmtr.sweeps.trainer import Trainer
-
     study, tell, added = begin("mixed", step=1), Trainer._tell, []
 
     def tell_and_extend(trainer: Trainer, *, last: bool) -> None:
@@ -225,7 +270,7 @@ def test_drawn_points_gather_where_validation_is_best_and_none_is_drawn_twice(
 def test_study_whose_driver_has_gone_without_a_word_is_stopped_and_started_again(
     workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nmtr.sweeps import driver, storage
+    from nmtr.sweeps import driver
 
     lost, ended = begin(), begin(step=0.5)
     stop(workspace, ended.id)

@@ -20,7 +20,9 @@ PICTURE = "lab_picture"
 def page() -> None:
     asked = state.selected("study")
     with st.skeleton(height=560):  # what reads studies takes half a second to load
-        sweeps.revive(state.workspace())  # what a machine that was switched off left
+        if "lab_revived" not in st.session_state:  # once, or what dies again and again would be started as often
+            st.session_state["lab_revived"] = True
+            sweeps.revive(state.workspace())  # what a machine that was switched off left
         known = sweeps.studies(state.workspace())
     info = _data(asked, known)
     if info is None:
@@ -97,6 +99,8 @@ def _draw(study: Study, info: DatasetInfo) -> None:
     state.show_refusal()
     if study.fingerprint != info.fingerprint:
         st.warning(f"{plain(info.name)} has changed since: this study is of another version of it.")
+    if study.error:
+        st.error(plain(study.error), icon=":material/error:")
     chosen = _chosen(study)
     picture, details = st.columns([1.4, 1], gap="medium")
     with picture, st.container(border=True, height="stretch"):

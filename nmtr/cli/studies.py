@@ -27,6 +27,8 @@ def show_points(study: Study, test: dict[str, Score] | None) -> None:
     ]
     title = f"study {study.id} ({study.state}): {what}"
     table(["point", "", f"{study.metric}, validation", "95 %", "state", "", "runs"], rows, title=title)
+    if study.error:
+        say(f"it ended with an error: {study.error}")
     done = sum(point.state == "done" for point in study.points)
     if study.best:
         equal = len(study.equally_good) - 1

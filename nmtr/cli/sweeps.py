@@ -187,6 +187,7 @@ def contract(study: Study, test: dict[str, Score] | None) -> dict[str, Any]:
     return {
         "study": study.id,
         "state": study.state,
+        "error": study.error,
         "data": study.data,
         "behaviors": list(study.behaviors),
         "fingerprint": study.fingerprint,

@@ -89,6 +89,11 @@ def _sampled(matrix: csr_array, share: float, seed: Sequence[int]) -> csr_array:
     return matrix_of(users[keep], items[keep], matrix.shape)
 
 
+def has_validation(dataset: Dataset) -> bool:
+    """Whether `split` holds a validation purchase out of any user."""
+    return bool((np.diff(dataset.matrices[-1].indptr) >= 2).any())
+
+
 def stands_in(matrix: csr_array, held_out: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(M,) whether each user's held-out item stands in the matrix; False where none is held out."""
     users, items = pairs_of(matrix)

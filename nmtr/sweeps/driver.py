@@ -25,7 +25,8 @@ def drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], No
     """Train the study to its end in this process, or until it is stopped; the study as it ended.
 
     Goes on with points that were stopped or failed. Raises RunError where another process drives it, where its data set
-    is another now, or where the store vanishes. KeyboardInterrupt stops the study, and is raised again.
+    is another now, or where the store vanishes or cannot be written. KeyboardInterrupt stops the study, and is raised
+    again.
     """
     _, attributes = storage.find(workspace, study_id)
     if attributes.get(STOPPED):
@@ -41,6 +42,8 @@ def start(workspace: Workspace, study_id: str) -> None:
     study = storage.load(workspace, study_id)
     if study.user_attrs.get(STOPPED):
         study.set_user_attr(STOPPED, False)
+    if study.user_attrs.get(LEFT) is not None:
+        study.set_user_attr(LEFT, None)
     try:
         with _lock(workspace, study_id).acquire(timeout=0):
             pass
@@ -65,13 +68,13 @@ def stop(workspace: Workspace, study_id: str) -> None:
 
 
 def revive(workspace: Workspace) -> tuple[str, ...]:
-    """Start the studies whose driver ended without a word, as when the machine was switched off; their ids."""
+    """Start the studies whose driver ended without a word (not with an error), as when the machine was switched off; their ids."""
     found: list[str] = []
     if not storage.is_used(workspace.home):
         return ()
     for study in studies(workspace):
         attributes = storage.find(workspace, study.id)[1]
-        if study.state == "stopped" and not attributes.get(STOPPED) and not attributes.get(LEFT):
+        if study.state == "stopped" and not attributes.get(STOPPED) and attributes.get(LEFT) is None:
             with suppress(NmtrError):  # its data set is gone, or another now: nothing to go on with
                 start(workspace, study.id)
                 found.append(study.id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from nmtr.errors import RunError
 from nmtr.runs.schema import LOCK_TIMEOUT, configure
@@ -66,6 +67,21 @@ def _opened(path: Path, inode: int) -> RDBStorage:
     event.listen(opened.engine, "connect", configure)
     opened.engine.dispose()  # the connections that were made before
     return opened
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether the error is the database's, as where it is locked or its disk is full."""
+    from optuna.exceptions import StorageInternalError
+
+    return isinstance(error, StorageInternalError | SQLAlchemyError)
+
+
+def reason(fault: Exception) -> str:
+    """What the database says of it, on one line."""
+    from optuna.exceptions import StorageInternalError
+
+    found = fault.__cause__ if isinstance(fault, StorageInternalError) else fault
+    return " ".join(str(getattr(found, "orig", None) or found or fault).split())
 
 
 def find(workspace: Workspace, study_id: str) -> tuple[int, dict[str, Any]]:

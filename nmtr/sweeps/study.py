@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from nmtr.config import Protocol, RunConfig
-from nmtr.errors import ConfigError, RunError
+from nmtr.data.library import DatasetInfo
+from nmtr.data.split import has_validation
+from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs import process
 from nmtr.sweeps import storage
 from nmtr.sweeps.plan import PAPER_STEPS, Plan, simplex
@@ -76,6 +78,7 @@ class Study(BaseModel):
     fingerprint: str
     points: tuple[Point, ...]
     planned: int  # how many points there are to be; more than `points` while some are still to be drawn
+    error: str | None = None  # the sentence that its last driver ended with
     #: Numbers of the points that cannot be told from the best: its own, and each done one whose paired difference to
     #: it, over the users, has an interval that holds 0. Empty where nothing is done, and in `studies`.
     equally_good: frozenset[int] = frozenset()
@@ -129,6 +132,11 @@ def create(workspace: Workspace, plan: Plan) -> Study:
     import optuna
 
     resolved, info = workspace.prepare(plan.config)
+    if not _validates(workspace, resolved.data, info):
+        raise DataError(
+            f"a study judges by validation purchases; data set {resolved.data} holds out nobody's: take a data set with "
+            f"users of two purchases or more beside the one for testing."
+        )
     behaviors = resolved.behaviors
     if "lambdas" in plan.search and len(behaviors) < 2:
         raise ConfigError(
@@ -198,7 +206,7 @@ def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[Epoch
 
 WANTED = "wanted"  # of a study: how many points to draw in all
 STOPPED = "stopped"  # of a study: whether it was asked to stop
-LEFT = "left"  # of a study: whether its last driver ended by itself and left points, for the user to see
+LEFT = "left"  # of a study: None, or that its last driver left points for the user to see: its error, "" without one
 DRIVER = "driver"  # of a study: pid and start time of the process that drives it
 FINALIZED = "finalized"  # of a study: which point was finalized, and its runs
 OPTIONS, RUNS = "options", "runs"  # of a trial
@@ -244,6 +252,13 @@ def check_data(workspace: Workspace, study: Study) -> None:
         )
 
 
+def _validates(workspace: Workspace, data: str, info: DatasetInfo) -> bool:
+    """Whether a validation purchase is held out of anybody."""
+    if info.interactions[info.behaviors[-1]] - info.test_users > info.users:
+        return True  # somebody has two; no need to read them all
+    return has_validation(workspace.data.load(data))
+
+
 def _usual(plan: Plan, resolved: RunConfig) -> dict[str, Any]:
     """What is searched, as it is by default: the first point of a study that draws."""
     values = {name: getattr(resolved, name) for name in plan.search if resolved.uses(name)}
@@ -281,6 +296,7 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
         fingerprint=attributes["data"]["fingerprint"],
         points=tuple(points),
         planned=len(points) + max(0, to_draw),
+        error=attributes.get(LEFT) or None,
         finalized=tuple(finalized.get("runs", ())),
         finalized_point=finalized.get("point"),
     )

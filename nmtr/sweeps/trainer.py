@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nmtr.errors import RunError
+from nmtr.errors import NmtrError, RunError
 from nmtr.runs import process, supervisor
 from nmtr.runs.store import Run
 from nmtr.suites import queue
@@ -97,17 +97,24 @@ class Trainer:
         """Until nothing is left that can be trained, or the study is stopped.
 
         KeyboardInterrupt stops it. SystemExit does not: like a driver that is killed, this one leaves its runs alone.
+        An error does neither, and the study keeps its sentence, where the store takes it.
         """
         self._study.set_user_attr(DRIVER, {"pid": os.getpid(), "started": process.started(os.getpid())})
-        self._study.set_user_attr(LEFT, False)
+        self._study.set_user_attr(LEFT, None)
         try:
             self._tidy()
             self._train()
         except KeyboardInterrupt:
             ask_to_stop(self._workspace, self._id)
             raise
-        except Exception as error:  # whatever a store raises that is no longer there
+        except Exception as error:
             self._check_store(error)
+            sentence = self._sentence(error)
+            with suppress(Exception):  # a store that cannot be written: only who drives learns of it then
+                self._study.set_user_attr(LEFT, sentence)
+                self._study.set_user_attr(DRIVER, None)
+            if storage.is_fault(error):
+                raise RunError(sentence) from error
             raise
         self._study.set_user_attr(DRIVER, None)
 
@@ -120,7 +127,7 @@ class Trainer:
             if not self._taken:
                 # Points that failed are for the user to see, and to go on with. Not by STOPPED, which the user sets: of
                 # points that were added since the last look `drive_alone` sees to it that they are trained.
-                self._study.set_user_attr(LEFT, glance(self._workspace, self._id).state != "done")
+                self._study.set_user_attr(LEFT, None if glance(self._workspace, self._id).state == "done" else "")
                 return
             time.sleep(_TICK)
         cancel(self._workspace, self._id, stopped(self._id))  # what was queued while `stop` looked
@@ -136,6 +143,17 @@ class Trainer:
                 f"study {self._id} needs the store that it began in; {self._workspace.home / 'nmtr.db'} is gone, or "
                 f"another: bring that one back, or begin anew."
             ) from error
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, NmtrError):
+            return str(error)
+        if storage.is_fault(error):
+            return (
+                f"study {self._id} must be able to keep what it finds; its store cannot be used "
+                f"({storage.reason(error)}): mend that, and resume the study."
+            )
+        what = " ".join(f"{type(error).__name__} {error}".split())
+        return f"study {self._id} ended with an error that nobody foresaw ({what}): see its log, and resume it."
 
     def _tell(self, *, last: bool) -> None:
         if last or time.monotonic() >= self._next_word:
@@ -269,11 +287,6 @@ class Trainer:
     def _value(self, taken: _Taken) -> float:
         """The metric at the best epoch, the mean over the seeds."""
         valid = [run.result.valid for run in taken.runs if run.result is not None]
-        if not all(valid):
-            raise RunError(
-                f"a study judges by validation purchases; data set {self._plan.config.data} holds out nobody's: "
-                f"take a data set with users of two purchases or more beside the one for testing."
-            )
         return sum(values[self._plan.metric] for values in valid) / len(valid)
 
 

@@ -9,6 +9,8 @@ import pytest
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.runs.store import RunStore
+from nmtr.sweeps import storage
+from nmtr.sweeps.study import LEFT
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
 
@@ -83,6 +85,15 @@ def test_study_is_listed_and_shown_and_says_nothing_of_test(nmtr: Nmtr, study: s
     )
     assert "HR@100, validation" in shown and "best on validation: λ" in shown and "test" not in shown
     assert '"test"' not in nmtr("study", study, "--json").out
+
+
+def test_error_that_a_study_ended_with_is_said(nmtr: Nmtr, study: str, trained: Path) -> None:
+    kept = storage.load(Workspace(trained), study)
+    kept.set_user_attr(LEFT, "The queue takes no more.")
+    shown, value = nmtr("study", study).out, nmtr("study", study, "--json").json
+    kept.set_user_attr(LEFT, None)
+    assert "it ended with an error: The queue takes no more." in shown and value["error"] == "The queue takes no more."
+    assert nmtr("study", study, "--json").json["error"] is None and "error" not in nmtr("study", study).out
 
 
 def test_resumed_study_repeats_nothing(nmtr: Nmtr, trained: Path, study: str) -> None:

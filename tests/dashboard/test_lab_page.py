@@ -12,10 +12,10 @@ import pytest
 
 from dashboard import studies
 from dashboard.judged import trade_off_finding
-from dashboard.words import metric
+from dashboard.words import metric, plain
 from nmtr import sweeps
 from nmtr.config import RunConfig
-from nmtr.sweeps import Study
+from nmtr.sweeps import Study, storage
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, Open, shops, studied, words
 
@@ -96,6 +96,22 @@ def test_study_says_what_is_best_and_what_is_as_good(open_page: Open, lab: Lab) 
     assert list(table["as good"]).count("◎") == len(study.equally_good)
     assert f"shop · clean · NMTR-GMF · study {study.id}" in words(app)
     assert app.query_params["data"] == "shop" and "test" not in words(app).replace("on test", "")
+
+
+def test_error_that_a_study_ended_with_is_said(open_page: Open, lab: Lab) -> None:
+    kept = storage.load(lab.workspace, lab.study.id)
+    kept.set_user_attr("left", "The queue takes no more.")
+    app = open_page("lab", study=lab.study.id)
+    kept.set_user_attr("left", None)
+    assert [error.value for error in app.error] == [plain("The queue takes no more.")]
+    assert not app.run().error
+
+
+def test_studies_are_revived_once_a_session(open_page: Open, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Workspace] = []
+    monkeypatch.setattr(sweeps, "revive", asked.append)
+    open_page("lab", study=lab.study.id).run()
+    assert len(asked) == 1
 
 
 def test_address_carries_the_point_that_is_looked_at(open_page: Open, lab: Lab) -> None:

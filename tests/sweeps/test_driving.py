@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from nmtr.errors import ConfigError, RunError
+from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs.store import Run
 from nmtr.sweeps import Study, create, storage, curve, drive, extend, read, revive, start, stop, studies
 from nmtr.sweeps.plan import Plan
 from nmtr.sweeps.trainer import Trainer
 from nmtr.workspace import Workspace
+from tests.conftest import random_dataset
 from tests.runs.fakes import FINGERPRINT, eventually
 from tests.sweeps.conftest import Begin
 from tests.sweeps.fakes import INFO, PEAK, USERS, hits
@@ -203,6 +207,48 @@ def test_point_whose_run_fails_is_named_and_tried_again(
         study.point(None)
     drive(workspace, study.id)
     once_each(workspace, runs=2)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "sentence"),
+    [
+        (RunError("The queue takes no more."), RunError, "^The queue takes no more.$"),
+        (
+            OperationalError("UPDATE", {}, Exception("disk is full")),
+            RunError,
+            r"its store cannot be used \(disk is full",
+        ),
+        (ZeroDivisionError("by\nzero"), ZeroDivisionError, r"nobody foresaw \(ZeroDivisionError by zero\): see"),
+    ],
+)
+def test_error_that_ends_a_study_is_kept_until_it_goes_on(
+    workspace: Workspace,
+    begin: Begin,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    raised: type[Exception],
+    sentence: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    study = begin(step=1)
+    with monkeypatch.context() as broken, pytest.raises(raised):
+        broken.setattr(workspace.runs, "create", fail)
+        drive(workspace, study.id)
+    failed = read(workspace, study.id)
+    assert failed.state == "stopped" and failed.error is not None and re.search(sentence, failed.error)
+    assert revive(workspace) == ()  # it would end in the same way
+    drive(workspace, study.id)
+    assert (read(workspace, study.id).state, read(workspace, study.id).error) == ("done", None)
+
+
+def test_data_set_without_validation_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.data.save(random_dataset(behaviors=("view", "buy"), purchases=2))  # one of them for testing
+    with pytest.raises(DataError, match="^a study judges by validation purchases; data set shop holds out nobody's: "):
+        create(workspace, Plan.parse({"config": {"data": "shop"}, "step": 0.5}))
+    workspace.runs.close()
 
 
 def test_points_can_be_added_by_place_and_by_number(workspace: Workspace, begin: Begin) -> None:

@@ -119,11 +119,15 @@ class Workspace:
         return self._trained_on(run) is not None
 
     def submit(self, config: RunConfig, *, priority: int = 0, owner: str | None = None) -> Run:
-        """Queue a run; a supervisor trains it in a process of its own. Its owner is $NMTR_OWNER's unless named here."""
+        """Queue a run; a supervisor trains it in a process of its own. Its owner is $NMTR_OWNER's unless named here.
+
+        RunError where there can be no supervisor: this says that the run is queued all the same, as `cancel`, `resume`
+        and `resume_queue` say what they have done.
+        """
         resolved, info = self.prepare(config)
         owner = os.environ.get("NMTR_OWNER", "") if owner is None else owner
         run = self.runs.create(resolved, info.fingerprint, priority=priority, owner=owner)
-        self.start_worker()
+        self._look_after(f"run {run.id} is queued and waits, so do not ask for it again")
         return run
 
     def train(self, config: RunConfig, on_report: Callable[[EpochReport], None] | None = None) -> Run:
@@ -148,7 +152,8 @@ class Workspace:
     def cancel(self, run_id: str) -> Run:
         """Ask a queued or running run to stop; it keeps its last checkpoint."""
         run = self.runs.request_cancel(run_id)
-        self.start_worker()  # the run's process may be gone without a word
+        # The run's process may be gone without a word.
+        self._look_after(f"run {run_id} is {'cancelled' if run.state == 'cancelled' else 'asked to stop'}")
         return run
 
     def resume(self, run_id: str) -> Run:
@@ -156,20 +161,18 @@ class Workspace:
         from nmtr.runs.supervisor import settle
 
         run = self.runs.get(run_id)
-        if run.abandoned:
+        if abandoned := run.abandoned:
             settle(self.runs, run)
             run = self.runs.get(run_id)
-            self.start_worker()
-            if run.state == "queued":
-                return run
-        run = self.runs.requeue(run_id)
-        self.start_worker()
+        if not abandoned or run.state != "queued":
+            run = self.runs.requeue(run_id)
+        self._look_after(f"run {run_id} is queued and waits, so do not ask for it again")
         return run
 
     def resume_queue(self) -> None:
         """Start runs of the queue again, after `runs.queue.pause()`."""
         self.runs.queue.resume()
-        self.start_worker()
+        self._look_after("the queue is open again")
 
     def delete(self, run_id: str) -> None:
         """Remove a run that is not running, with everything it left."""
@@ -188,6 +191,13 @@ class Workspace:
 
         if self.runs.queue.has_work():
             ensure_running(self.home)
+
+    def _look_after(self, done: str) -> None:
+        """Start a worker, and say what is done already where that cannot be: who hears of an error tries again."""
+        try:
+            self.start_worker()
+        except RunError as error:
+            raise RunError(f"{done}; {error}") from error
 
     def fitted(self, run_id: str) -> Fitted:
         """A finished run, ready to recommend and explain; RunError where it is not finished or its data set changed."""

@@ -151,6 +151,26 @@ def test_worker_is_asked_for_when_the_queue_goes_on_and_not_while_it_is_paused(
     assert woken == [workspace.home]
 
 
+def test_what_is_done_is_said_where_no_worker_can_be_started(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(home: Path) -> None:
+        raise RunError("a supervisor cannot be started: mend that.")
+
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", refused)
+    with pytest.raises(RunError, match=r"is queued and waits, so do not ask .* again; a supervisor cannot be started"):
+        workspace.submit(RunConfig.parse(SMALL))
+    (run,) = workspace.runs.list("queued")
+    other = workspace.runs.create(run.config, run.fingerprint)
+    with pytest.raises(RunError, match=rf"^run {run.id} is cancelled; a supervisor cannot be started"):
+        workspace.cancel(run.id)
+    with pytest.raises(RunError, match=rf"^run {run.id} is queued and waits, .*; a supervisor cannot be started"):
+        workspace.resume(run.id)
+    with pytest.raises(RunError, match=r"^the queue is open again; a supervisor cannot be started"):
+        workspace.resume_queue()
+    assert {each.id for each in workspace.runs.line()} == {run.id, other.id}
+
+
 def test_places_are_by_the_estimate_of_what_is_left_before_each_run(workspace: Workspace) -> None:
     config = RunConfig.parse(SMALL | {"epochs": 40})
     first, second = (workspace.submit(config) for _ in range(2))

@@ -51,8 +51,8 @@ def ensure_running(home: Path, slots: int | None = None) -> None:
     """
     if time.monotonic() < _not_before.get(home, 0.0):
         raise RunError(
-            f"A supervisor must train what is queued, and the last one failed: see {home / 'worker.log'}, mend that "
-            f"and try again {RETRY:.0f} seconds later."
+            f"a supervisor must look after what is queued, and the last one failed: see {home / 'worker.log'}, mend "
+            f"that, and nmtr queue or the next page starts another {RETRY:.0f} seconds later."
         )
     try:
         with _lock(home).acquire(timeout=0):
@@ -69,8 +69,8 @@ def ensure_running(home: Path, slots: int | None = None) -> None:
         return
     except OSError as error:
         raise RunError(
-            f"A supervisor must train what is queued, and cannot be started in {home} ({error.strerror}): mend that "
-            "and try again."
+            f"a supervisor must look after what is queued, and cannot be started in {home} ({error.strerror}): mend "
+            "that, and nmtr queue or the next page starts it."
         ) from error
     threading.Thread(target=_await, args=(home, worker), daemon=True).start()  # or it stays a zombie once it ends
 

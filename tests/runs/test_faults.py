@@ -226,7 +226,7 @@ def test_supervisor_gives_up_on_a_store_that_can_never_be_written(
 def test_supervisor_whose_log_cannot_be_written_is_refused_with_a_sentence(store: RunStore) -> None:
     run = submit(store)
     (store.root / "worker.log").mkdir()  # as little of a file as one that does not fit the disk
-    with pytest.raises(RunError, match=r"cannot be started in .* \(Is a directory\): mend that and try again\."):
+    with pytest.raises(RunError, match=r"cannot be started in .* \(Is a directory\): mend that, and nmtr queue or"):
         ensure_running(store.root)
     assert store.get(run.id).state == "queued"
     (store.root / "worker.log").rmdir()

@@ -10,6 +10,7 @@ from nmtr import sweeps
 from nmtr.compare import Standing, leaderboard
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
+from nmtr.suites import presets
 from nmtr.sweeps import Point, Study
 
 
@@ -81,7 +82,7 @@ def _keep(study_id: str, number: int) -> None:
     workspace = state.workspace()
     preset = sweeps.keep(workspace, study_id, number)
     study = sweeps.read(workspace, study_id)
-    fixed = study.plan.config.model_dump(exclude_unset=True)
+    fixed = study.plan.config.model_dump(exclude_unset=True, exclude={*presets.OF_A_RUN} - {"data"})
     options = {**fixed, "behaviors": study.behaviors, **study.point(number).options}
     st.session_state["take_up"] = RunConfig.parse(options)
     st.session_state["lab_kept"] = True

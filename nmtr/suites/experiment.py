@@ -257,7 +257,7 @@ def _what_happened(run: Run) -> str:
 
 def _kept(workspace: Workspace, order: Order, plans: Sequence[_Plan], available: Sequence[str]) -> str:
     """Keep what was tuned as presets, and say which; nothing that would cut the suites short that take it."""
-    usual: int = RunConfig.model_fields["epochs"].default
+    usual = presets.USUAL_EPOCHS
     if order.options.get("epochs", usual) < usual:
         return f"kept no presets, which later suites would take: --epochs is less than the usual {usual}"
     tuned = [plan for plan in plans if plan.search and plan.search.trials[plan.search.chosen].rungs[-1].valid]

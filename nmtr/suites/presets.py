@@ -22,7 +22,9 @@ from nmtr.suites.methods import Variant
 
 SHIPPED = Path(__file__).parents[1] / "presets"
 #: What a preset leaves to the run.
-OF_A_RUN = ("data", "seed", "threads", "watch_test")
+OF_A_RUN = ("data", "seed", "threads", "watch_test", "hold_out_lower")
+#: Epochs that runs have if nothing is said of them: a preset of fewer would cut short whatever takes it.
+USUAL_EPOCHS: int = RunConfig.model_fields["epochs"].default
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,17 @@ def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> 
 def keep(workspace: Workspace, study_id: str, number: int | None = None) -> str:
     """Make the best point, or a chosen one, the preset of its method and data set; the preset's name.
 
-    ConfigError for a cascade of several units, which has no preset.
+    ConfigError for a cascade of several units, which has no preset, and for runs of fewer than the usual epochs.
     """
     study = glance(workspace, study_id)
     check_data(workspace, study)
     config, info = workspace.prepare(with_options(study.plan, study.point(number).options))
+    if config.epochs < presets.USUAL_EPOCHS:
+        raise ConfigError(
+            f"a preset must be of runs of the usual {presets.USUAL_EPOCHS} epochs or more, or it cuts short whatever "
+            f"takes it; study {study_id} has --epochs {config.epochs}: sweep again with more, or give its choice to "
+            f"nmtr train by options."
+        )
     variant = VARIANTS.get(f"nmtr-{config.unit}" if config.method == "nmtr" else config.method)
     if variant is None:
         raise ConfigError(f"a preset is of one unit for all behaviors; got {config.label}: keep its config in a file.")

@@ -30,7 +30,7 @@ def study(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     events(("view", "cart", "buy")).to_csv(path, index=False)
     workspace = Workspace(home)
     add(workspace.data, "weighed", path)
-    return studied(workspace, {"data": "weighed", "epochs": 2, "embedding_size": 8})
+    return studied(workspace, {"data": "weighed", "embedding_size": 8})
 
 
 def click(page: Page, place: int) -> None:

@@ -113,7 +113,10 @@ def test_finalized_choice_shows_its_test_figures(nmtr: Nmtr, study: str) -> None
     assert f"{value['test']['HR@100']['value']:.4f}" in shown
 
 
-def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str) -> None:
+def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = nmtr("study", study, "--keep")
+    assert refused.code == 2 and "a preset must be of runs of the usual 60 epochs or more" in refused.err
+    monkeypatch.setattr("nmtr.suites.presets.USUAL_EPOCHS", 2)
     answer = nmtr("study", study, "--keep")
     assert answer.code == 0
     assert "kept as preset nmtr-gmf-standard-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err

@@ -15,6 +15,7 @@ from dashboard.judged import trade_off_finding
 from dashboard.words import metric, plain
 from nmtr import sweeps
 from nmtr.config import RunConfig
+from nmtr.suites import presets
 from nmtr.sweeps import Study, storage
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, Open, shops, studied, words
@@ -128,10 +129,15 @@ def test_unknown_study_gives_a_sentence_and_a_way_out(open_page: Open, lab: Lab)
     assert not app.error
 
 
-def test_chosen_weights_become_the_preset_and_train_takes_them_up(open_page: Open, lab: Lab) -> None:
+def test_chosen_weights_become_the_preset_and_train_takes_them_up(
+    open_page: Open, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = lab.read()
     point = study.points[0]
     app = open_page("lab", study=study.id, point=str(point.number))
+    app.button(key="lab_use").click().run()
+    assert "a preset must be of runs of the usual 60 epochs or more" in app.error[0].value
+    monkeypatch.setattr(presets, "USUAL_EPOCHS", 2)
     app.button(key="lab_use").click().run()
     assert not app.error and not app.exception
     kept = lab.workspace.home / "presets" / "shop" / "nmtr-gmf-clean.json"

@@ -49,7 +49,10 @@ def test_nothing_of_a_study_tells_of_test_purchases(workspace: Workspace, begin:
     assert [point.value for point in read(workspace, study.id).points] == [point.value for point in study.points]
 
 
-def test_kept_choice_is_the_preset_that_training_takes(workspace: Workspace, begin: Begin) -> None:
+def test_kept_choice_is_the_preset_that_training_takes(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "USUAL_EPOCHS", 2)
     study = begin()
     drive(workspace, study.id)
     name = keep(workspace, study.id)
@@ -60,7 +63,23 @@ def test_kept_choice_is_the_preset_that_training_takes(workspace: Workspace, beg
     assert presets.read(workspace.home, "quick", name)["lambdas"] == [1.0, 0.0]
 
 
-def test_mixed_cascade_has_no_preset(workspace: Workspace, begin: Begin) -> None:
+def test_preset_leaves_out_what_only_the_study_was_to_tell(
+    workspace: Workspace, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"data": "quick", "epochs": 2, "hold_out_lower": True}
+    study = create(workspace, Plan.parse({"config": config, "step": 1}))
+    drive(workspace, study.id)
+    with pytest.raises(ConfigError, match=r"^a preset must be of runs of the usual 60 epochs or more, .* --epochs 2:"):
+        keep(workspace, study.id)
+    assert presets.found(workspace.home, "quick") == {}
+    monkeypatch.setattr(presets, "USUAL_EPOCHS", 2)
+    assert "hold_out_lower" not in presets.read(workspace.home, "quick", keep(workspace, study.id))
+
+
+def test_mixed_cascade_has_no_preset(
+    workspace: Workspace, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presets, "USUAL_EPOCHS", 2)
     mixed = {"data": "quick", "epochs": 2, "unit": {"view": "gmf", "buy": "mlp"}}
     study = create(workspace, Plan.parse({"config": mixed, "step": 1}))
     drive(workspace, study.id)

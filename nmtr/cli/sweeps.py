@@ -14,6 +14,7 @@ from nmtr.compare import Score, leaderboard
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
 from nmtr.runs import process
+from nmtr.runs.store import Run
 from nmtr.suites.queue import Progress, train_all
 from nmtr.sweeps import Point, Study
 from nmtr.sweeps.choosing import final_configs
@@ -163,11 +164,12 @@ def show_study(
     if by not in (None, *_PARTS):
         raise ConfigError(f"--by must be {' or '.join(_PARTS)}; got {by}.")
     workspace = Workspace()
+    unfinished: list[Run] = []
     if stop:
         sweeps.stop(workspace, study_id)
     if finalize:
         sweeps.finalize(workspace, study_id, point)
-        _train_choice(workspace, sweeps.read(workspace, study_id))
+        unfinished = _train_choice(workspace, sweeps.read(workspace, study_id))
     study = sweeps.read(workspace, study_id)
     if keep:
         name = sweeps.keep(workspace, study_id, point)
@@ -180,6 +182,10 @@ def show_study(
     else:
         rows = sweeps.trade_off(workspace, study)
         show([row.model_dump(mode="json") for row in rows], as_json, lambda: show_trade_off(study, rows))
+    for run in unfinished:
+        note(f"final run {run.id} (seed {run.config.seed}) is {run.state}: {run.error or run.reason or 'resume it.'}")
+    if unfinished:
+        raise typer.Exit(2)
 
 
 def contract(study: Study, test: dict[str, Score] | None) -> dict[str, Any]:
@@ -237,16 +243,17 @@ def _drive(workspace: Workspace, study_id: str) -> None:
         raise typer.Exit(130) from None
 
 
-def _train_choice(workspace: Workspace, study: Study) -> None:
-    """Wait for the runs of the choice that was finalized."""
+def _train_choice(workspace: Workspace, study: Study) -> list[Run]:
+    """Wait for the runs of the choice that was finalized; those that ended otherwise than done."""
     process.exit_on_sigterm()
     with suite_progress() as on_progress:
-        train_all(
+        runs = train_all(
             workspace,
             final_configs(study, study.finalized_point),
             study.plan.jobs,
             lambda progress: on_progress("final runs", progress),
         )
+    return [run for run in runs if run.state != "done"]
 
 
 def _progress(study: Study) -> Progress:

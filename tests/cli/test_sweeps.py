@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
-from nmtr.runs.store import RunStore
+from nmtr.runs.store import Run, RunStore
 from nmtr.sweeps import storage
 from nmtr.sweeps.study import LEFT
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
+from tests.runs import fakes
 
 SWEEP = ("sweep", "--data", "shop", "--behaviors", "view,buy", "--epochs", 2, "--step", "0.5")
 
@@ -111,6 +113,24 @@ def test_finalized_choice_shows_its_test_figures(nmtr: Nmtr, study: str) -> None
     shown = nmtr("study", study).out
     assert "test, standard: λ" in shown and "mean of 3 seeds" in shown
     assert f"{value['test']['HR@100']['value']:.4f}" in shown
+
+
+def test_final_run_that_fails_is_named(nmtr: Nmtr, study: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(workspace: Workspace, configs: Sequence[RunConfig], *others: object) -> list[Run]:
+        runs = list(map(workspace.start, configs))
+        workspace.runs.fail(runs[0].id, "It ran out of luck; resume it.")
+        workspace.runs.cancelled(runs[1].id)
+        workspace.runs.finish(runs[2].id, fakes.result(0.5))
+        return [workspace.runs.get(run.id) for run in runs]
+
+    monkeypatch.setattr("nmtr.cli.sweeps.train_all", failing)
+    answer = nmtr("study", study, "--finalize")
+    assert answer.code == 2 and f"study {study} (done)" in answer.out
+    first, second, third = sorted(RunStore(trained).list()[:3], key=lambda run: run.config.seed)
+    assert f"final run {first.id} (seed 0) is failed: It ran out of luck; resume it.\n" in answer.err
+    assert f"final run {second.id} (seed 1) is cancelled: resume it.\n" in answer.err and third.id not in answer.err
+    for run in (first, second, third):
+        nmtr("delete", run.id)
 
 
 def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str, monkeypatch: pytest.MonkeyPatch) -> None:

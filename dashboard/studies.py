@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from dashboard.charts import Axis, Spot
@@ -20,6 +21,8 @@ ALSO = {
     "dropout": "dropout",
     "negatives": "negatives ρ",
 }
+#: Behaviors whose weights have a picture with a place for each; those of more have parallel axes.
+MOST_DRAWN = 3
 _CLOSE = 1e-6  # weights that are nearer are the same
 Weights = Sequence[float]
 
@@ -69,20 +72,26 @@ def step_of(study: Study) -> float | None:
 
 
 def untried(study: Study) -> list[tuple[float, ...]]:
-    """Places that a click adds: what the study lacks of its grid and, once it is done, those right around its best."""
+    """Places that a click adds: what the study lacks of its grid and, once it is done, those right around its best.
+
+    None where there are too many behaviors for a picture with places.
+    """
     step = step_of(study)
-    if step is None or study.plan.search != ("lambdas",):
+    if step is None or study.plan.search != ("lambdas",) or len(study.behaviors) > MOST_DRAWN:
         return []
     places = list(simplex(len(study.behaviors), step))
     if study.state == "done" and study.best is not None and study.best.lambdas is not None:
-        best = study.best.lambdas
-        places += [
-            weights
-            for weights in simplex(len(study.behaviors), step / 2)
-            if max(abs(a - b) for a, b in zip(weights, best, strict=True)) <= step / 2 + _CLOSE
-        ]
+        places += _around(study.best.lambdas, step / 2)
     there = {_rounded(point.lambdas) for point in study.points if point.lambdas}
     return list({_rounded(place): place for place in places if _rounded(place) not in there}.values())
+
+
+def _around(weights: Weights, by: float) -> Iterator[tuple[float, ...]]:
+    """The weights that some are raised to and others lowered to by so much, as far as none falls below 0."""
+    for signs in product((-1, 0, 1), repeat=len(weights)):
+        moved = [weight + sign * by for weight, sign in zip(weights, signs, strict=True)]
+        if sum(signs) == 0 and min(moved) > -_CLOSE:
+            yield tuple(max(0.0, weight) for weight in moved)
 
 
 def _rounded(weights: Weights) -> tuple[float, ...]:

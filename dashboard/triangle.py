@@ -98,7 +98,7 @@ function stepped(weights, locked, key, size) {
 }
 
 export default function (component) {
-  const { parentElement, data, setStateValue } = component;
+  const { parentElement, data, setTriggerValue } = component;
   const svg = parentElement.querySelector("svg");
   if (!svg) return;
   const [point, halo] = [svg.querySelector(".point"), svg.querySelector(".halo")];
@@ -157,10 +157,11 @@ export default function (component) {
     point.setAttribute("aria-valuetext", spoken.join(", "));
   }
 
+  // As a trigger: a state that is what was last sent would not be told, though the weights were set elsewhere since.
   function send() {
     clearTimeout(state.timer);
     state.timer = null;
-    setStateValue("weights", state.weights.map((weight) => weight / 100));
+    setTriggerValue("weights", state.weights.map((weight) => weight / 100));
   }
 
   if (!state.dragging && state.timer === null) state.weights = data.weights;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -117,6 +118,21 @@ def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit
     settled(page)
     enter(page, "train_weight_2", "0.50")
     expect(point).to_have_attribute("aria-valuetext", "view 0.25, cart 0.25, buy 0.50")
+
+
+def test_a_move_to_where_the_triangle_moved_before_counts_again(visit: Visit, shop: str) -> None:
+    page = visit("/train?data=shop")
+    point = page.locator("circle.point")
+    target = page.locator(".st-key-train_weight_2 input")
+    for _ in range(2):
+        page.get_by_role("button", name="equal", exact=True).click()
+        expect(target).to_have_value("0.34")
+        settled(page)
+        point.focus()
+        page.keyboard.press("ArrowUp")
+        expect(target).to_have_value("0.36")
+        expect(point).to_have_attribute("aria-valuetext", re.compile("buy 0.36$"))
+        settled(page)
 
 
 def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visit: Visit, shop: str) -> None:

@@ -173,15 +173,28 @@ def finding(study: Study) -> str:
 
 def alike(study: Study) -> str:
     """How many points cannot be told from the best: any of these will do."""
-    done = sum(point.state == "done" for point in study.points)
-    if study.best is None:
+    best, done = study.best, [point for point in study.points if point.state == "done"]
+    others, good = len(done) - 1, len(study.equally_good) - 1
+    if best is None or others < 1:
         return ""
-    if len(study.equally_good) <= 1:
-        return f"No other of the {counted(done, study.plan.search)} done is as good." if done > 1 else ""
-    good = len(study.equally_good)
-    if good == done:
-        return f"None of the {counted(done, study.plan.search)} done can be told from the best: pick any of them."
-    return f"{good} of {counted(done, study.plan.search)} cannot be told from the best: pick any of them."
+    if best.number not in study.equally_good:
+        return "What is as good as the best cannot be judged: its run was deleted."
+    lost = sum(not judged(study, point) for point in done)
+    gone = f" {lost} cannot be judged: {'its run was' if lost == 1 else 'their runs were'} deleted." if lost else ""
+    if not good:
+        return f"No other of the {counted(len(done), study.plan.search)} done is as good.{gone}"
+    pick = "pick either." if good == 1 else "pick any of them."
+    if good < others:
+        return f"{good} of the {others} others done cannot be told from the best: {pick}{gone}"
+    return f"None of the {counted(len(done), study.plan.search)} done can be told from the best: {pick}"
+
+
+def judged(study: Study, point: Point) -> bool:
+    """Whether it is known if a point can be told from the best: not where the ranks of either went with its run."""
+    best = study.best
+    if best is None or best.number not in study.equally_good:
+        return False
+    return point.number in study.equally_good or point.low is not None
 
 
 def standing(study: Study, point: Point) -> str:
@@ -200,7 +213,11 @@ def standing(study: Study, point: Point) -> str:
         return "the best of the study"
     if point.number in study.equally_good:
         return "as good as the best: the difference may be chance"
-    return f"{metric(best.value - point.value)} behind the best, which is more than chance"
+    behind = f"{metric(best.value - point.value)} behind the best"
+    if not judged(study, point):
+        whose = "its run" if best.number in study.equally_good else "the run of the best"
+        return f"{behind}; whether by more than chance cannot be judged: {whose} was deleted"
+    return f"{behind}, which is more than chance"
 
 
 def rows(study: Study) -> list[dict[str, Any]]:
@@ -217,7 +234,7 @@ def rows(study: Study) -> list[dict[str, Any]]:
             f"validation {study.metric}": point.value,
             "low": point.low,
             "high": point.high,
-            "as good as the best": point.number in study.equally_good,
+            "as good as the best": point.number in study.equally_good if judged(study, point) else None,
             "state": point.state,
             "epochs": point.epoch,
             "runs": " ".join(point.runs),

@@ -89,3 +89,46 @@ def test_four_behaviors_have_a_line_a_point_and_nothing_to_click_besides(done: b
     for line in figure.data:
         (number,) = line.customdata[0]
         assert list(line.y[:-1]) == pytest.approx(study.points[int(number)].lambdas)
+
+
+HALVES = [{"lambdas": list(weights)} for weights in simplex(3, 1 / 2)]
+
+
+@pytest.mark.parametrize(
+    ("count", "good", "said"),
+    [
+        (1, [0], ""),
+        (2, [0], "No other of the 2 weights done is as good."),
+        (2, [0, 1], "None of the 2 weights done can be told from the best: pick either."),
+        (6, [0, 3], "1 of the 5 others done cannot be told from the best: pick either."),
+        (6, [0, 2, 3], "2 of the 5 others done cannot be told from the best: pick any of them."),
+        (6, range(6), "None of the 6 weights done can be told from the best: pick any of them."),
+    ],
+)
+def test_those_as_good_as_the_best_are_counted_without_it(count: int, good: Sequence[int], said: str) -> None:
+    values = [0.3 - n / 100 for n in range(count)]
+    assert studies.alike(made(HALVES[:count], values, equally_good=good, step=1 / 2)) == said
+
+
+def test_nothing_is_claimed_of_what_went_with_a_deleted_run() -> None:
+    values = [0.3 - n / 100 for n in range(6)]
+    study = made(HALVES, values, equally_good=[0, 2], step=1 / 2)
+    points = list(study.points)
+    points[1] = points[1].model_copy(update={"low": None, "high": None})
+    study = study.model_copy(update={"points": tuple(points)})
+    assert studies.alike(study).endswith("pick either. 1 cannot be judged: its run was deleted.")
+    assert [studies.standing(study, points[n]) for n in range(4)] == [
+        "the best of the study",
+        ".010 behind the best; whether by more than chance cannot be judged: its run was deleted",
+        "as good as the best: the difference may be chance",
+        ".030 behind the best, which is more than chance",
+    ]
+    assert [row["as good as the best"] for row in studies.rows(study)] == [True, None, True, False, False, False]
+
+
+def test_nothing_is_claimed_where_the_run_of_the_best_was_deleted() -> None:
+    study = made(HALVES, [0.3 - n / 100 for n in range(6)], step=1 / 2)
+    assert studies.alike(study) == "What is as good as the best cannot be judged: its run was deleted."
+    assert "the run of the best was deleted" in studies.standing(study, study.points[3])
+    assert "more than chance cannot be judged" in studies.standing(study, study.points[3])
+    assert {row["as good as the best"] for row in studies.rows(study)} == {None}

@@ -33,7 +33,7 @@ def show(run: Run, info: DatasetInfo) -> None:
     @st.fragment(run_every=1.0 if run.live else None)
     def panel() -> None:
         with state.guarded():
-            state.attempt(_look_after, state.home())  # another worker, should it have died
+            state.attempt(look_after, state.home())  # another worker, should it have died
             now = state.workspace().runs.get(run.id)
             if now.live != run.live:
                 st.rerun()
@@ -43,8 +43,8 @@ def show(run: Run, info: DatasetInfo) -> None:
 
 
 @st.cache_resource(ttl=LOOK_AFTER, max_entries=4, show_spinner=False)
-def _look_after(home: str) -> None:
-    """Once in a while for all who watch; a refusal is not kept."""
+def look_after(home: str) -> None:
+    """See that there is a worker, once in a while for all who watch; a refusal is not kept."""
     state.workspace().start_worker()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import charts, choice, judged, parts, planning, state, studies, weights
+from dashboard import charts, choice, judged, live, parts, planning, state, studies, weights
 from dashboard.cues import cues
 from dashboard.words import duration, plain
 from nmtr import sweeps
@@ -86,7 +86,7 @@ def _watch(study: Study, info: DatasetInfo) -> None:
     @st.fragment(run_every=TICK if study.state == "running" or finalizing else None)
     def panel() -> None:
         with state.guarded():
-            state.workspace().start_worker()  # another one, should it have died
+            state.attempt(live.look_after, state.home())  # another worker, should it have died
             now = sweeps.read(state.workspace(), study.id)
             if now.state != study.state or any(run.live for run in choice.finalized(now)) != finalizing:
                 st.rerun()

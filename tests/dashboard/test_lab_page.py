@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import studies
+from dashboard import live, studies
 from dashboard.judged import trade_off_finding
 from dashboard.words import metric, plain
 from nmtr import sweeps
 from nmtr.config import RunConfig
+from nmtr.errors import RunError
 from nmtr.suites import presets
 from nmtr.sweeps import Study, storage
 from nmtr.workspace import Workspace
@@ -113,6 +114,18 @@ def test_studies_are_revived_once_a_session(open_page: Open, lab: Lab, monkeypat
     monkeypatch.setattr(sweeps, "revive", asked.append)
     open_page("lab", study=lab.study.id).run()
     assert len(asked) == 1
+
+
+def test_a_worker_that_cannot_start_leaves_the_study_in_view(
+    open_page: Open, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(workspace: Workspace) -> None:
+        raise RunError("a worker must have a process; there is none to be had.")
+
+    monkeypatch.setattr(Workspace, "start_worker", refuse)
+    live.look_after.clear()
+    app = open_page("lab", study=lab.study.id)
+    assert "there is none to be had" in words(app) and "the best of the study" in words(app) and app.dataframe
 
 
 def test_address_carries_the_point_that_is_looked_at(open_page: Open, lab: Lab) -> None:

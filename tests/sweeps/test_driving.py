@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs.store import Run
-from nmtr.sweeps import Study, create, storage, curve, drive, extend, read, revive, start, stop, studies
+from nmtr.sweeps import Study, create, curve, drive, extend, read, revive, start, stop, storage, studies
 from nmtr.sweeps.plan import Plan
 from nmtr.sweeps.trainer import Trainer
 from nmtr.workspace import Workspace

@@ -166,10 +166,16 @@ def trade_off_finding(weights: Sequence[float], values: Mapping[str, Sequence[fl
 
 
 def alike(study: Study, known: tuple[Study, ...]) -> list[Study]:
-    """The newest study of each model that may stand beside this one: same data, protocol, metric and behaviors."""
+    """The newest study of each unit that may stand beside this one: in all that values hang on, the two are the same.
+
+    But for the loss, where each takes its unit's usual one.
+    """
 
     def kind(other: Study) -> tuple[object, ...]:
-        return other.fingerprint, other.protocol, other.metric, other.behaviors, other.plan.search
+        plan, config = other.plan, other.plan.config
+        loss = None if config.loss in (None, config.usual_loss()) else config.loss
+        same = config.model_dump(exclude={"behaviors", "unit", "loss", "threads"})
+        return other.fingerprint, other.behaviors, same, loss, plan.search, plan.metric, plan.seeds, plan.prune
 
     found = {study.plan.config.label: study}
     for other in known:  # the newest first
@@ -209,7 +215,7 @@ def _units(study: Study, info: DatasetInfo) -> None:
                     small=True,
                 ),
                 f"lab_unit_{other.id}",
-                f"{plain(other.data)} · {other.protocol} · study {other.id}",
+                f"{studies.setting(other)} · study {other.id}",
             )
     st.caption("One scale for all; ★ each one’s best, ◎ as good as it, ◇ best in the paper, on its own data.")
 

@@ -53,6 +53,12 @@ def name_of(study: Study, point: Point) -> str:
     return " · ".join([*weights, *(f"{name} {text}" for name, text in others(point).items())])
 
 
+def setting(study: Study) -> str:
+    """Data set · protocol, and whether pairs of the lower behaviors were held out as well."""
+    hidden = ("pairs of the lower behaviors held out",) if study.plan.config.hold_out_lower else ()
+    return " · ".join((plain(study.data), study.protocol, *hidden))
+
+
 def search_of(study: Study) -> str:
     """``28 weights``, ``40 choices``."""
     return counted(study.planned, study.plan.search)

@@ -114,7 +114,7 @@ def _draw(study: Study, info: DatasetInfo) -> None:
 def where(study: Study, info: DatasetInfo) -> str:
     """What stands beside every figure of a study."""
     synthetic = " · synthetic demo data" if info.synthetic else ""
-    return f"{plain(study.data)} · {study.protocol} · {plain(study.plan.config.label)} · study {study.id}{synthetic}"
+    return f"{studies.setting(study)} · {plain(study.plan.config.label)} · study {study.id}{synthetic}"
 
 
 def _chosen(study: Study) -> Point | None:

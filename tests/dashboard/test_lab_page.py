@@ -197,6 +197,7 @@ def test_runs_that_rank_the_lower_behaviors_tell_what_a_weight_costs_them(open_p
     app = open_page("lab", study=study.id)
     app.segmented_control(key="lab_view").set_value("Trade-off").run()
     assert "Raising the weight of buy from 0.00 to 1.00 takes, on average, view from" in words(app)
+    assert "shop · clean · pairs of the lower behaviors held out · NMTR-GMF" in words(app)
     assert not app.error and not app.exception
 
 

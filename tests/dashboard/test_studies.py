@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import charts, studies
+from dashboard import charts, judged, studies
 from nmtr.sweeps import Plan, Point, Study, simplex
 
 BEHAVIORS = ("view", "cart", "collect", "buy")
@@ -132,3 +132,30 @@ def test_nothing_is_claimed_where_the_run_of_the_best_was_deleted() -> None:
     assert "the run of the best was deleted" in studies.standing(study, study.points[3])
     assert "more than chance cannot be judged" in studies.standing(study, study.points[3])
     assert {row["as good as the best"] for row in studies.rows(study)} == {None}
+
+
+def test_units_stand_beside_each_other_only_where_nothing_else_differs() -> None:
+    def study(name: str, unit: str, more: dict[str, Any] | None = None, **plan: Any) -> Study:
+        found = made(HALVES, [0.3] * 6, config={"unit": unit, **(more or {})}, step=1 / 2, **plan)
+        return found.model_copy(update={"id": name})
+
+    gmf, mlp = study("gmf", "gmf"), study("mlp", "mlp", {"threads": 1, "behaviors": BEHAVIORS[1:]})
+    unlike = [
+        study(f"unlike{n}", "neumf", config, **plan)
+        for n, (config, plan) in enumerate(
+            [
+                ({"hold_out_lower": True}, {}),
+                ({"epochs": 5}, {}),
+                ({"loss": "shared"}, {}),
+                ({"seed": 7}, {}),
+                ({"cascade": "mean"}, {}),
+                ({"protocol": "clean"}, {}),
+                ({}, {"seeds": 3}),
+                ({}, {"prune": True}),
+                ({}, {"metric": "HR@50"}),
+            ]
+        )
+    ]
+    named = study("neumf", "neumf", {"loss": "sampled"})  # which it would take anyhow
+    assert [one.id for one in judged.alike(gmf, (*unlike, gmf, mlp))] == ["gmf", "mlp"]
+    assert [one.id for one in judged.alike(mlp, (*unlike, named, gmf, mlp))] == ["gmf", "mlp", "neumf"]

@@ -134,8 +134,8 @@ def create(workspace: Workspace, plan: Plan) -> Study:
     resolved, info = workspace.prepare(plan.config)
     if not _validates(workspace, resolved.data, info):
         raise DataError(
-            f"a study judges by validation purchases; data set {resolved.data} holds out nobody's: take a data set with "
-            f"users of two purchases or more beside the one for testing."
+            f"a study judges by validation purchases; data set {resolved.data} holds out nobody's: take a data set "
+            f"with users of two purchases or more beside the one for testing."
         )
     behaviors = resolved.behaviors
     if "lambdas" in plan.search and len(behaviors) < 2:

@@ -172,6 +172,7 @@ def _buttons(run: Run) -> None:
             icon=":material/play_arrow:",
             on_click=state.attempt,
             args=(workspace.resume, run.id),
+            kwargs={"owner": state.owner()},
         )
     st.button("Train another", key="another", icon=":material/add:", on_click=_another)
 

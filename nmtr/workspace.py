@@ -156,8 +156,11 @@ class Workspace:
         self._look_after(f"run {run_id} is {'cancelled' if run.state == 'cancelled' else 'asked to stop'}")
         return run
 
-    def resume(self, run_id: str) -> Run:
-        """Queue a failed, cancelled or killed run again; it goes on from its last checkpoint."""
+    def resume(self, run_id: str, *, owner: str | None = None) -> Run:
+        """Queue a failed, cancelled or killed run again; it goes on from its last checkpoint.
+
+        It belongs to who resumes it from then on: $NMTR_OWNER unless named here.
+        """
         from nmtr.runs.supervisor import settle
 
         run = self.runs.get(run_id)
@@ -165,7 +168,7 @@ class Workspace:
             settle(self.runs, run)
             run = self.runs.get(run_id)
         if not abandoned or run.state != "queued":
-            run = self.runs.requeue(run_id)
+            run = self.runs.requeue(run_id, os.environ.get("NMTR_OWNER", "") if owner is None else owner)
         self._look_after(f"run {run_id} is queued and waits, so do not ask for it again")
         return run
 

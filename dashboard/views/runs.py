@@ -194,6 +194,7 @@ def _actions(run: Run) -> None:
                 icon=":material/play_arrow:",
                 on_click=state.attempt,
                 args=(workspace.resume, run.id),
+                kwargs={"owner": state.owner()},
             )
         if run.state == "done":
             archives.export(run)

@@ -8,7 +8,8 @@ that was trained elsewhere and is imported is done from the start, with all that
 
 Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
 while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
-without an owner counts for no owner's limit. `create` gives priority and owner, `move` a queued run another priority.
+without an owner counts for no owner's limit. `create` gives priority and owner, `move` a queued run another priority,
+`requeue` a run that ended another owner.
 While as many wait as $NMTR_QUEUE_CAP allows, `create` and `requeue` refuse another; `release` never does. A pause ends
 no run. A foreground run was never queued: it is running from the start, in the process that created it, whether the
 queue is paused or full, and counts for nobody's limit.
@@ -221,12 +222,14 @@ class RunStore:
         """Running to cancelled: said by the process that stopped, or for one that is gone."""
         return self._move(run_id, "cancelled", ["running"], state="cancelled", finished=time.time())
 
-    def requeue(self, run_id: str) -> Run:
+    def requeue(self, run_id: str, owner: str | None = None) -> Run:
         """Failed or cancelled to queued, to go on in the background from the last checkpoint.
 
-        RunError where the queue is full.
+        owner: who wants it now; None leaves it to whom it was. RunError where the queue is full.
         """
         again: dict[str, Any] = {"foreground": False, "cancel_requested": False, "deaths": 0, **_NO_END, **_NO_PROCESS}
+        if owner is not None:
+            again["owner"] = owner
         cap = limits.queue_cap()
         states: tuple[State, ...] = ("failed", "cancelled")
         return self._move(run_id, "resumed", states, queue.room(cap), otherwise=_full(cap), state="queued", **again)

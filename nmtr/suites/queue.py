@@ -84,13 +84,16 @@ def by_key(runs: Sequence[Run]) -> dict[str, Run]:
 
 
 def begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str, owner: str = "") -> Run:
-    """The run that is there, queued again if it has stopped; else a new one. The caller has a supervisor."""
+    """The run that is there, queued again for this owner if it has stopped; else a new one.
+
+    The caller has a supervisor.
+    """
     if run is None:
         return workspace.runs.create(config, fingerprint, owner=owner)
     if run.abandoned:
         supervisor.settle(workspace.runs, run)
         run = workspace.runs.get(run.id)
-    return workspace.runs.requeue(run.id) if run.state in ("failed", "cancelled") else run
+    return workspace.runs.requeue(run.id, owner) if run.state in ("failed", "cancelled") else run
 
 
 def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Callable[[Progress], None]) -> None:

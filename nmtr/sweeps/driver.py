@@ -70,7 +70,7 @@ def stop(workspace: Workspace, study_id: str) -> None:
 def revive(workspace: Workspace) -> tuple[str, ...]:
     """Start the studies whose driver ended without a word, as when the machine was switched off; their ids.
 
-    Not those that ended with an error: that is for the user to see.
+    One that ended with an error would do so again: the user has to see it.
     """
     found: list[str] = []
     if not storage.is_used(workspace.home):

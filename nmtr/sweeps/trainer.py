@@ -257,7 +257,7 @@ class Trainer:
             return False
         # Who cancels a run of their own gives no reason; a study, another or this one before it went on, does.
         if run.state == "cancelled" and (taken.ending or run.reason is not None):
-            taken.runs[-1], taken.ending = runs.requeue(run.id), False
+            taken.runs[-1], taken.ending = runs.requeue(run.id, owner(self._id)), False
             return False
         if run.state == "done" and len(taken.runs) < self._plan.seeds:
             self._begin(taken)

@@ -32,6 +32,8 @@ def test_run_keeps_its_priority_and_owner(store: RunStore) -> None:
     run = queued(store, 3, "ann")
     store.request_cancel(run.id)
     assert (again := store.requeue(run.id)).priority == 3 and again.owner == "ann"
+    store.request_cancel(run.id)
+    assert store.requeue(run.id, "bob").owner == "bob"
 
 
 def test_moved_run_goes_before_all_others(store: RunStore) -> None:

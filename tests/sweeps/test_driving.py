@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs.store import Run
-from nmtr.sweeps import Study, create, curve, drive, extend, read, revive, start, stop, storage, studies
+from nmtr.sweeps import Study, create, curve, drive, extend, finalize, read, revive, start, stop, storage, studies
 from nmtr.sweeps.plan import Plan
 from nmtr.sweeps.trainer import Trainer
 from nmtr.workspace import Workspace
@@ -177,6 +177,37 @@ def test_run_that_the_user_cancels_is_left_for_the_user(workspace: Workspace, be
     driver.join(30)
     assert workspace.runs.get(run.id).state == "cancelled"
     assert sorted(by_target(read(workspace, study.id)).values()) == ["done", "stopped"]
+
+
+def test_run_that_a_study_gave_up_is_anothers_once_it_is_taken_up(workspace: Workspace, begin: Begin) -> None:
+    """As by --finalize of a pruned point, by another study, or by hand."""
+    study = begin("slow", epochs=30, step=1)
+    for point in study.points:
+        config, _ = workspace.prepare(study.plan.config.model_copy(update={"lambdas": point.lambdas, "threads": 1}))
+        run = workspace.runs.create(config, FINGERPRINT, owner=f"study {study.id}")
+        workspace.runs.request_cancel(run.id, "Pruned by its study.")
+    first, second = sorted(workspace.runs.list(), key=lambda run: run.config.lambdas or ())
+    other = begin("slow", epochs=30, step=1)
+    assert workspace.resume(first.id, owner="ann").owner == "ann"
+    driver = Thread(target=drive, args=(workspace, other.id))
+    driver.start()
+    eventually(lambda: workspace.runs.get(second.id).owner == f"study {other.id}")
+    stop(workspace, study.id)
+    assert not [run for run in workspace.runs.list() if run.cancel_requested]
+    stop(workspace, other.id)
+    assert [run.id for run in workspace.runs.list() if run.cancel_requested] == [second.id]
+    driver.join(30)
+
+
+def test_finalized_run_of_a_pruned_point_is_the_users(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=9, step=0.1, prune=True)
+    drive(workspace, study.id)
+    pruned = next(point for point in read(workspace, study.id).points if point.state == "pruned")
+    eventually(lambda: ended(workspace, pruned.runs[0]))
+    finalize(workspace, study.id, pruned.number)
+    drive(workspace, study.id)  # what it would tidy up is not its own any more
+    assert pruned.runs[0] in read(workspace, study.id).finalized
+    assert not workspace.runs.get(pruned.runs[0]).cancel_requested and not workspace.runs.get(pruned.runs[0]).owner
 
 
 def test_stopping_leaves_runs_alone_that_the_study_did_not_queue(workspace: Workspace, begin: Begin) -> None:

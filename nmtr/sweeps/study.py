@@ -191,8 +191,8 @@ def extend(
     for number, options in enumerate(given):
         if options not in [*there, *given[:number]]:
             _enqueue(made, options, study.behaviors)
-    numbers = {repr(point.options): point.number for point in glance(workspace, study_id).points}
-    return tuple(numbers[repr(options)] for options in given)
+    found = glance(workspace, study_id).points
+    return tuple(next(point.number for point in found if point.options == options) for options in given)
 
 
 def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[EpochReport, ...], ...]:

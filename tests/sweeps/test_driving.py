@@ -306,6 +306,15 @@ def test_points_are_added_while_the_study_is_driven(workspace: Workspace, begin:
     assert by_target(read(workspace, study.id)) == {0.0: "done", 0.5: "done", 1.0: "done"}
 
 
+def test_point_is_found_again_in_whatever_order_its_options_stand(workspace: Workspace, begin: Begin) -> None:
+    study = begin(sampler="tpe", trials=1, search=("lambdas", "learning_rate"))
+    kept, options = storage.load(workspace, study.id), study.points[0].options
+    again = {"learning_rate": options["learning_rate"], "lambdas": [0.25, 0.75]}
+    for order in (again, dict(reversed(again.items()))):
+        kept.enqueue_trial({}, user_attrs={"options": order})
+        assert extend(workspace, study.id, points=[(0.25, 0.75)]) == (1,)
+
+
 def test_points_added_just_as_the_study_ends_are_trained(
     workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

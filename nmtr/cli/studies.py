@@ -31,9 +31,9 @@ def show_points(study: Study, test: dict[str, Score] | None) -> None:
         say(f"it ended with an error: {study.error}")
     done = sum(point.state == "done" for point in study.points)
     if study.best:
-        equal = len(study.equally_good) - 1
-        others = f"{equal} of {done - 1} others that are done cannot be told from it"
-        say(f"best on validation: {text(study.best)}; {others}.")
+        equal = len(study.equally_good) - 1  # without its ranks not even the best is judged
+        others = f"; {equal} of {done - 1} others that are done cannot be told from it" if equal >= 0 else ""
+        say(f"best on validation: {text(study.best)}{others}.")
     if test is not None:
         rows = [[name, f"{score.value:.4f}", _around(score), _spread(score)] for name, score in test.items()]
         chosen = study.point(study.finalized_point)

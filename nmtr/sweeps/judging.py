@@ -79,14 +79,14 @@ class _Judged(NamedTuple):
 def judged(workspace: Workspace, study: Study) -> Study:
     """The study with intervals and equally good points.
 
-    Points whose ranks are gone, with a run that was deleted, have neither. Worked out once for each set of done points
-    in a process.
+    Points whose ranks are gone, with a run that was deleted, have neither; where the best is one, no point is judged
+    to be equally good. Worked out once for each set of done points in a process.
     """
     done = _done(workspace, study)
-    best = study.best
-    if best is None or best not in done:
+    if not done:
         return study
-    found = _judged(workspace.home, tuple(point.runs for point in done), study.metric, done.index(best))
+    held_against = done.index(study.best) if study.best in done else None
+    found = _judged(workspace.home, tuple(point.runs for point in done), study.metric, held_against or 0)
     ranges = {point.number: (found.low[place], found.high[place]) for place, point in enumerate(done)}
     points = tuple(
         point.model_copy(update=dict(zip(("low", "high"), ranges[point.number], strict=True)))
@@ -94,7 +94,7 @@ def judged(workspace: Workspace, study: Study) -> Study:
         else point
         for point in study.points
     )
-    equally_good = frozenset(done[place].number for place in found.equally_good())
+    equally_good = frozenset(done[place].number for place in (found.equally_good() if held_against is not None else ()))
     return study.model_copy(update={"points": points, "equally_good": equally_good})
 
 

@@ -80,7 +80,8 @@ class Study(BaseModel):
     planned: int  # how many points there are to be; more than `points` while some are still to be drawn
     error: str | None = None  # the sentence that its last driver ended with
     #: Numbers of the points that cannot be told from the best: its own, and each done one whose paired difference to
-    #: it, over the users, has an interval that holds 0. Empty where nothing is done, and in `studies`.
+    #: it, over the users, has an interval that holds 0. Empty where nothing is done or the best one's ranks are gone,
+    #: and in `studies`.
     equally_good: frozenset[int] = frozenset()
     finalized: tuple[str, ...] = ()  # ids of the runs of the choice that was finalized, one a seed
     finalized_point: int | None = None

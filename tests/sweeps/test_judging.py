@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.studies import alike, standing
+from nmtr.cli.studies import show_points, text
 from nmtr.compare.entries import Entry
 from nmtr.compare.scores import scores
 from nmtr.data.library import Library
@@ -69,6 +71,20 @@ def test_points_that_differ_by_chance_are_equally_good_and_others_are_not(made: 
     study = made([first(110)], [noisy[0]], [noisy[1]], [first(60)])
     assert study.best is not None and study.best.number == 0
     assert study.equally_good == {0, 1, 2}
+
+
+def test_points_keep_their_intervals_where_the_run_of_the_best_is_deleted(
+    made: Make, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = made([first(110)], [first(100)], [first(60)])
+    best = study.point(None)
+    workspace.runs.delete(best.runs[0])
+    left = read(workspace, study.id)
+    assert left.best is not None and left.best.number == best.number and left.best.low is None
+    assert [point.low for point in left.points[1:]] == [point.low for point in study.points[1:]] and left.points[1].low
+    assert left.equally_good == frozenset() and alike(left) == "" and "chance" not in standing(left, left.points[1])
+    show_points(left, None)
+    assert f"best on validation: {text(best)}.\n" in capsys.readouterr().out
 
 
 def test_differences_are_paired(made: Make) -> None:

@@ -37,7 +37,10 @@ def drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], No
 
 
 def start(workspace: Workspace, study_id: str) -> None:
-    """Train the study in a process of its own that outlives this one, unless there is one."""
+    """Train the study in a process of its own that outlives this one, unless there is one.
+
+    Raises RunError where its data set is another now, or where a process cannot be started.
+    """
     check_data(workspace, glance(workspace, study_id))
     study = storage.load(workspace, study_id)
     if study.user_attrs.get(STOPPED):
@@ -47,16 +50,21 @@ def start(workspace: Workspace, study_id: str) -> None:
     try:
         with _lock(workspace, study_id).acquire(timeout=0):
             pass
+        with (storage.folder(workspace.home) / f"{study_id}.log").open("ab") as log:
+            driver = subprocess.Popen(
+                [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
     except Timeout:
         return
-    with (storage.folder(workspace.home) / f"{study_id}.log").open("ab") as log:
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    except OSError as error:
+        raise RunError(
+            f"a study is driven by a process of its own; that of study {study_id} cannot be started in "
+            f"{workspace.home} ({error.strerror}): mend that, and resume the study."
+        ) from error
     study.set_user_attr(DRIVER, {"pid": driver.pid, "started": process.started(driver.pid) or 0.0})
     threading.Thread(target=driver.wait, daemon=True).start()  # or it stays a zombie once it ends
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from nmtr.errors import RunError
@@ -61,9 +61,10 @@ def _opened(path: Path, inode: int) -> RDBStorage:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with FileLock(folder(path.parent) / "opening.lock"):  # of two processes that make the tables, the second would fail
-        opened = optuna.storages.RDBStorage(
-            f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT}}
-        )
+        url = URL.create(
+            "sqlite", database=str(path)
+        ).render_as_string()  # a path may hold what means something in a URL
+        opened = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT}})
     event.listen(opened.engine, "connect", configure)
     opened.engine.dispose()  # the connections that were made before
     return opened

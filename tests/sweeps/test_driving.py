@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
 import time
 from pathlib import Path
 from threading import Event, Thread
@@ -365,6 +367,34 @@ def test_study_whose_driver_has_gone_without_a_word_is_stopped_and_started_again
     started: list[str] = []
     monkeypatch.setattr(driver, "start", lambda workspace, study_id: started.append(study_id))
     assert driver.revive(workspace) == (lost.id,) and started == [lost.id]
+
+
+def test_study_is_kept_in_its_home_whatever_that_is_called(
+    tmp_path: Path, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "shop? {a}%20#b&c"
+    odd = Workspace(home)
+    study = create(odd, Plan.parse({"config": {"data": "quick", "epochs": 2}, "step": 0.5}))
+    assert [one.id for one in studies(odd)] == [study.id]
+    assert {path.name for path in home.iterdir()} >= {"nmtr.db", "studies"} and not list(tmp_path.glob("shop"))
+    with sqlite3.connect(home / "nmtr.db") as db:
+        assert db.execute("select study_name from studies").fetchall() == [(study.id,)]
+    db.close()
+    odd.runs.close()
+
+
+def test_driver_that_cannot_be_started_is_one_sentence(
+    workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    study = begin(step=1)
+    monkeypatch.setattr("subprocess.Popen", full)
+    sentence = f"^a study is driven by a process of its own; that of study {study.id} cannot be started in .*Resource"
+    with pytest.raises(RunError, match=sentence):
+        start(workspace, study.id)
+    assert read(workspace, study.id).state == "stopped"
 
 
 def test_home_without_studies_is_looked_through_without_optuna(

@@ -86,7 +86,7 @@ def by_key(runs: Sequence[Run]) -> dict[str, Run]:
 def begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str, owner: str = "") -> Run:
     """The run that is there, queued again for this owner if it has stopped; else a new one.
 
-    The caller has a supervisor.
+    The caller sees to a supervisor.
     """
     if run is None:
         return workspace.runs.create(config, fingerprint, owner=owner)

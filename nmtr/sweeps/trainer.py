@@ -226,16 +226,17 @@ class Trainer:
         """Its run of the next seed: one that is there, or a new one."""
         config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
         found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
-        if found is None or found.state != "done":
-            self._look_after_worker()
         run = queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id))
         taken.runs.append(run)
         taken.ending = run.cancel_requested
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])
+        if run.live:
+            self._look_after_worker()
 
     def _look_after_worker(self) -> None:
         if time.monotonic() >= self._next_worker:  # it may have been killed
-            supervisor.ensure_running(self._workspace.home, self._plan.jobs)
+            if self._workspace.runs.queue.has_work():  # while the queue is paused there may be none
+                supervisor.ensure_running(self._workspace.home, self._plan.jobs)
             self._next_worker = time.monotonic() + _WORKER_TICK
 
     def _advance(self, taken: _Taken) -> bool:

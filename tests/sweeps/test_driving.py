@@ -170,6 +170,28 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
     once_each(workspace, runs=2)
 
 
+def test_no_supervisor_is_asked_for_while_the_queue_is_paused(
+    workspace: Workspace, begin: Begin, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], Trainer._look_after_worker
+
+    def counted(trainer: Trainer) -> None:
+        looks.append(None)
+        trainer._next_worker = 0.0
+        look(trainer)
+
+    monkeypatch.setattr(Trainer, "_look_after_worker", counted)
+    workspace.runs.queue.pause()
+    study = begin(step=1)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    eventually(lambda: len(looks) > 5)
+    assert workers == [] and len(workspace.runs.line()) == 2
+    workspace.runs.queue.resume()
+    driver.join(30)
+    assert read(workspace, study.id).state == "done" and set(workers) == {2}
+
+
 def test_run_that_the_user_cancels_is_left_for_the_user(workspace: Workspace, begin: Begin) -> None:
     study = begin("slow", epochs=60, step=1)
     driver = Thread(target=drive, args=(workspace, study.id))

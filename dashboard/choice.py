@@ -36,7 +36,7 @@ def show(study: Study, point: Point) -> None:
         )
         if st.session_state.pop("lab_kept", False):
             state.go("train", data=study.data, run=None)
-        if study.finalized_point != point.number:
+        if study.finalized_point != point.number or not finalized(study):
             st.button(
                 "Finalize",
                 key="lab_finalize",
@@ -92,17 +92,17 @@ def _keep(study_id: str, number: int) -> None:
 # On test, once it is decided
 
 
-def finalized(study: Study) -> list[Run]:
-    return [state.workspace().runs.get(run) for run in study.finalized]
+def finalized(study: Study) -> tuple[Run, ...]:
+    return sweeps.final_runs(state.workspace(), study)
 
 
 def _test(study: Study, point: Point) -> None:
     """Test figures of the choice that was finalized, once its runs are done, and of no other."""
-    if study.finalized_point != point.number:
-        again = " Another choice was finalized before." if study.finalized else ""
+    runs = finalized(study)
+    if study.finalized_point != point.number or not runs:
+        again = " Another choice was finalized before." if runs else ""
         st.caption(f"All figures here are of validation; “Finalize” shows what these weights reach on test.{again}")
         return
-    runs = finalized(study)
     waiting = [run for run in runs if run.live]
     broken = [run for run in runs if run.state in ("failed", "cancelled")]
     if waiting:

@@ -273,6 +273,7 @@ def _present(workspace: Workspace, study: Study, as_json: bool) -> None:
 
 def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:
     """The test figures of the choice that was finalized; None until all of its runs are done."""
-    if not study.finalized or any(workspace.runs.get(run).state != "done" for run in study.finalized):
+    runs = sweeps.final_runs(workspace, study)
+    if not runs or any(run.state != "done" for run in runs):
         return None
     return leaderboard(workspace, study.finalized).entries[0].test

@@ -3,7 +3,7 @@
 Everything is chosen on validation; a study says nothing of test purchases until its choice is finalized.
 """
 
-from nmtr.sweeps.choosing import finalize, keep
+from nmtr.sweeps.choosing import final_runs, finalize, keep
 from nmtr.sweeps.driver import drive, revive, start, stop
 from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
 from nmtr.sweeps.plan import METRICS, SEARCHABLE, Plan, Sampler, simplex
@@ -24,6 +24,7 @@ __all__ = [
     "curve",
     "drive",
     "extend",
+    "final_runs",
     "finalize",
     "keep",
     "read",

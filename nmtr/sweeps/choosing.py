@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nmtr.config import RunConfig
-from nmtr.errors import ConfigError
+from nmtr.errors import ConfigError, RunError
 from nmtr.runs import supervisor
+from nmtr.runs.store import Run
 from nmtr.suites import presets, queue
 from nmtr.suites.methods import VARIANTS
 from nmtr.sweeps import storage
@@ -41,6 +42,14 @@ def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> 
     if any(run.live for run in runs):
         supervisor.ensure_running(workspace.home, study.plan.jobs)
     return ids
+
+
+def final_runs(workspace: Workspace, study: Study) -> tuple[Run, ...]:
+    """The runs of the choice that was finalized, one a seed; none once one of them was deleted."""
+    try:
+        return tuple(workspace.runs.get(run) for run in study.finalized)
+    except RunError:
+        return ()
 
 
 def keep(workspace: Workspace, study_id: str, number: int | None = None) -> str:

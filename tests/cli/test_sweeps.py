@@ -16,6 +16,7 @@ from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
 from tests.runs import fakes
 
+SHOP = {"data": "shop", "behaviors": ["view", "buy"], "epochs": 2, "threads": 1}
 SWEEP = ("sweep", "--data", "shop", "--behaviors", "view,buy", "--epochs", 2, "--step", "0.5")
 
 
@@ -24,10 +25,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     """A home with the shop, and the runs that the study and its choice ask for."""
     workspace = Workspace(tmp_path_factory.mktemp("sweeps"))
     add(workspace.data, "shop", shop_csv)
-    common = {"data": "shop", "behaviors": ["view", "buy"], "epochs": 2, "threads": 1}
     for lambdas in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0)):
         for seed in range(3):
-            workspace.train(RunConfig.parse({**common, "lambdas": lambdas, "seed": seed}))
+            workspace.train(RunConfig.parse({**SHOP, "lambdas": lambdas, "seed": seed}))
     workspace.runs.close()
     return workspace.home
 
@@ -113,6 +113,22 @@ def test_finalized_choice_shows_its_test_figures(nmtr: Nmtr, study: str) -> None
     shown = nmtr("study", study).out
     assert "test, standard: λ" in shown and "mean of 3 seeds" in shown
     assert f"{value['test']['HR@100']['value']:.4f}" in shown
+
+
+def test_choice_of_which_a_run_was_deleted_is_no_longer_final_until_it_is_finalized_again(
+    nmtr: Nmtr, study: str, trained: Path
+) -> None:
+    workspace = Workspace(trained)
+    point = nmtr("study", study, "--json").json["points"][1]
+    options = {**SHOP, "lambdas": point["lambdas"]}
+    final = nmtr("study", study, "--finalize", "--point", point["number"], "--json").json["finalized"]
+    nmtr("delete", final["runs"][2])
+    assert nmtr("study", study, "--json").json["finalized"] is None
+    assert "test, standard" not in nmtr("study", study).out
+    new = workspace.train(RunConfig.parse({**options, "seed": 2}))
+    value = nmtr("study", study, "--finalize", "--point", point["number"], "--json").json["finalized"]
+    assert value["runs"] == [*final["runs"][:2], new.id] and value["test"] == final["test"]
+    workspace.runs.close()
 
 
 def test_final_run_that_fails_is_named(nmtr: Nmtr, study: str, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

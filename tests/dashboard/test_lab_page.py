@@ -174,6 +174,10 @@ def test_test_figures_are_shown_once_the_choice_is_final(open_page: Open, lab: L
     app = open_page("lab", study=study.id, point=str(other.number))
     assert not [shown for shown in app.metric if "test" in shown.label]
     assert "Another choice was finalized before" in words(app)
+    lab.workspace.delete(lab.read().finalized[-1])  # none of the study's own
+    app = open_page("lab", study=study.id, point=str(best.number))
+    assert not app.error and not app.exception and not [shown for shown in app.metric if "test" in shown.label]
+    assert app.button(key="lab_finalize") and "Another choice was finalized" not in words(app)
 
 
 def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open, lab: Lab) -> None:

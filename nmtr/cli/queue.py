@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from nmtr.cli.console import Json, say, show, table
-from nmtr.cli.runs import RunId
+from nmtr.cli.runs import RunId, look_after
 from nmtr.cli.training import Priority, described
 from nmtr.runs.waiting import Place
 from nmtr.workspace import Workspace
@@ -25,7 +25,7 @@ def list_queue(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand is not None:
         return
     workspace = Workspace()
-    workspace.start_worker()
+    look_after(workspace)
     places = sorted(workspace.places().items(), key=lambda entry: entry[1].number)
     runs = [(workspace.runs.get(run_id), place) for run_id, place in places]
     now = time.time()
@@ -77,9 +77,13 @@ def move(
     """
     workspace = Workspace()
     run = workspace.runs.move(run_id, priority)
-    place = workspace.places()[run_id]
-    value = {**described(run), **_expected(place)}
-    show(value, as_json, lambda: say(f"run {run_id} is at place {place.number}, with priority {run.priority}"))
+    place = workspace.places().get(run_id)
+    if place and place.number:
+        said = f"run {run_id} is at place {place.number}, with priority {run.priority}"
+    else:  # it was begun in between
+        run = workspace.runs.get(run_id)
+        said = f"run {run_id} waits no longer: it is {run.state}"
+    show({**described(run), **_expected(place)}, as_json, lambda: say(said))
 
 
 def _show_state(workspace: Workspace, as_json: bool) -> None:
@@ -94,7 +98,9 @@ def _state(workspace: Workspace) -> str:
     return f"the queue is open: {state.slots} at once{of_owner}"
 
 
-def _expected(place: Place) -> dict[str, Any]:
+def _expected(place: Place | None) -> dict[str, Any]:
+    if place is None:
+        return {"place": None, "starts_in": None, "ends_in": None}
     return {"place": place.number, "starts_in": place.starts, "ends_in": place.ends}
 
 

@@ -23,7 +23,7 @@ User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 def list_runs(as_json: Json = False) -> None:
     """All runs, newest first, with their HR@100 on test."""
     workspace = Workspace()
-    _look_after(workspace)
+    look_after(workspace)
     runs = workspace.runs.list()
     columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     show([described(run) for run in runs], as_json, lambda: table(columns, [_listed(run) for run in runs]))
@@ -32,7 +32,7 @@ def list_runs(as_json: Json = False) -> None:
 def show_run(run_id: RunId, as_json: Json = False) -> None:
     """One run: its config, state, epochs and figures."""
     workspace = Workspace()
-    _look_after(workspace)
+    look_after(workspace)
     runs = workspace.runs
     run, reports = runs.get(run_id), runs.reports(run_id)
     value = {**described(run), "reports": [report.model_dump(mode="json") for report in reports]}
@@ -174,7 +174,7 @@ def _row(stage: Stage) -> list[str]:
     return [stage.behavior, *(f"{part:.3f}" for part in parts), place]
 
 
-def _look_after(workspace: Workspace) -> None:
+def look_after(workspace: Workspace) -> None:
     """Start a worker if one is needed; where that cannot be, what there is can be shown all the same."""
     try:
         workspace.start_worker()

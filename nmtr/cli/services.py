@@ -15,6 +15,7 @@ import typer
 from nmtr import sweeps
 from nmtr.cli.console import note
 from nmtr.cli.options import whole_number
+from nmtr.cli.runs import look_after
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs import process
 from nmtr.workspace import Workspace
@@ -58,7 +59,7 @@ def dashboard(
         from nmtr.demo import install
 
         install(workspace)
-    workspace.start_worker()
+    look_after(workspace)
     sweeps.revive(workspace)
     # Headless where no browser can be opened: streamlit would wait for an e-mail address at its first start.
     headless = address != "localhost" or (sys.platform == "linux" and not os.environ.get("DISPLAY"))

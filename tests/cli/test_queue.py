@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nmtr.errors import RunError
+from nmtr.runs.store import Run, RunStore
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
 
@@ -68,6 +70,39 @@ def test_run_is_moved_to_the_front_or_to_a_priority(nmtr: Nmtr, workspace: Works
     moved = nmtr("queue", "move", first, "--priority", -3, "--json").json
     assert (moved["place"], moved["priority"]) == (3, -3)
     assert [run.id for run in workspace.runs.line()] == [third, second, first]
+
+
+def test_run_that_ends_while_it_is_moved_is_told_of(
+    nmtr: Nmtr, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = (nmtr(*TRAIN).json["run"] for _ in range(2))
+    move = RunStore.move
+
+    def moved(store: RunStore, run_id: str, priority: int | None) -> Run:
+        before = move(store, run_id, priority)
+        if run_id == run:
+            store.claim(1)
+            store.fail(run, "It ran out of luck.")
+        else:
+            store.claim(1)
+        return before
+
+    monkeypatch.setattr(RunStore, "move", moved)
+    assert nmtr("queue", "move", run).out == f"run {run} waits no longer: it is failed\n"
+    assert nmtr("queue", "move", other).out == f"run {other} waits no longer: it is running\n"
+
+
+def test_queue_is_shown_where_no_worker_can_be_started(
+    nmtr: Nmtr, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = nmtr(*TRAIN).json["run"]
+
+    def refused(home: Path) -> None:
+        raise RunError("a supervisor cannot be started: mend that.")
+
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", refused)
+    answer = nmtr("queue", "--json")
+    assert answer.json["runs"][0]["run"] == run and answer.err == "a supervisor cannot be started: mend that.\n"
 
 
 def test_reason_of_a_cancel_is_shown(nmtr: Nmtr, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -69,11 +70,12 @@ def known(home: Path, config: RunConfig, fingerprint: str) -> Pace | None:
 def probe(home: Path, config: RunConfig, fingerprint: str) -> Pace:
     """Time a resolved config on its data, in a process of its own, which takes some seconds; kept for `known`.
 
-    Raises CapacityError where the process takes too long or is killed, as by a lack of memory, RunError where it fails.
+    Raises CapacityError where the process takes too long or is killed, as by a lack of memory, RunError where it fails
+    or nothing can be kept.
     """
     place = _place(home, config, fingerprint)
-    place.parent.mkdir(exist_ok=True)
     try:
+        place.parent.mkdir(exist_ok=True)
         with FileLock(place.parent / "lock"):  # two at once would time each other
             done = subprocess.run(
                 [sys.executable, "-m", "nmtr.probe", str(home)],
@@ -89,6 +91,8 @@ def probe(home: Path, config: RunConfig, fingerprint: str) -> Pace:
             f"a few steps of the run should take seconds and were not through after {_LONGEST:.0f}: "
             f"take a smaller batch size, embedding size or data set."
         ) from None
+    except OSError as error:
+        raise _refused(place.parent, error) from error
     if done.returncode < 0:
         raise CapacityError(
             f"a few steps of the run must fit this machine, and their process was killed (signal {-done.returncode}), "
@@ -99,9 +103,21 @@ def probe(home: Path, config: RunConfig, fingerprint: str) -> Pace:
         raise RunError(last if done.returncode == 2 else f"the run could not be timed ({last[:200]}); try again.")
     pace = Pace.model_validate_json(done.stdout.splitlines()[-1])
     draft = place.with_suffix(f".{os.getpid()}.tmp")
-    draft.write_text(pace.model_dump_json(), encoding="utf-8")
-    os.replace(draft, place)
+    try:
+        draft.write_text(pace.model_dump_json(), encoding="utf-8")
+        os.replace(draft, place)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise _refused(place.parent, error) from error
     return pace
+
+
+def _refused(folder: Path, error: OSError) -> RunError:
+    return RunError(
+        f"timing a run needs {folder} to be a folder that can be written, and it is not ({error.strerror}): mend that, "
+        f"or train without timing it."
+    )
 
 
 def _place(home: Path, config: RunConfig, fingerprint: str) -> Path:

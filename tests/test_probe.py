@@ -140,6 +140,25 @@ def test_run_that_was_timed_and_does_not_fit_is_refused_with_the_numbers(
     assert workspace.runs.list() == ()
 
 
+def test_probe_that_cannot_be_kept_is_refused_in_a_sentence_and_leaves_nothing(
+    workspace: Workspace, ended: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended()
+    config = RunConfig.parse(SMALL)
+    (workspace.home / "probes").touch()  # as little of a folder as one that cannot be made
+    with pytest.raises(RunError, match=r"^timing a run needs .*probes to be a folder .* \(File exists\): mend that, or"):
+        workspace.probe(config)
+    (workspace.home / "probes").unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nmtr.probe.os.replace", full)
+    with pytest.raises(RunError, match=r"^timing a run needs .*probes .*\(No space left on device\): mend that, or"):
+        workspace.probe(config)
+    assert not [*(workspace.home / "probes").glob("*.tmp")] and workspace.estimate(config).pace is None
+
+
 def test_damaged_file_of_a_probe_counts_as_none(workspace: Workspace, ended: Callable[..., list[Any]]) -> None:
     config = RunConfig.parse(SMALL)
     ended()

@@ -102,7 +102,13 @@ def contents_of(store: RunStore, run: Run, data: DatasetInfo | None) -> Contents
                 f"run {run.id} needs data set {run.config.data} as it was trained on to be exported, for its sizes: "
                 f"bring that one back."
             )
-        data = DatasetInfo.model_validate_json((folder / DATA).read_bytes())
+        try:
+            data = DatasetInfo.model_validate_json((folder / DATA).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise RunError(
+                f"run {run.id} needs {folder / DATA} to be whole to be exported, and it is damaged: bring data set "
+                f"{run.config.data} back, or delete the run and import it again."
+            ) from error
     values = {name: getattr(run, name) for name in Saved.model_fields}
     log = folder / LOG
     return Contents(

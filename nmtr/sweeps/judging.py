@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from scipy import special
 
 from nmtr.compare.entries import parse_metric
 from nmtr.errors import RunError
@@ -37,7 +38,9 @@ class Sensitivity(BaseModel):
     value: float  # of the study's metric, for these users
     low: float | None  # 95 % interval
     high: float | None
-    #: How far the study's best point stays behind it for these users, 0 or less, and the paired interval.
+    #: How far the study's best point stays behind it for these users, 0 or less, and the interval of the paired
+    #: difference. It is wide enough (Bonferroni) to hold for every other point and group at once, at 95 %, for a
+    #: group's best is looked for among all points: the best of many that are worth the same is ahead by chance.
     behind: float
     behind_low: float | None
     behind_high: float | None
@@ -109,7 +112,9 @@ def sensitivity(workspace: Workspace, study: Study) -> tuple[Sensitivity, ...]:
     values = _per_user(ranks, study.metric)
     validated = ~np.isnan(ranks[0][0])
     counts = purchases(workspace.data.load(study.data))[validated]
-    return tuple(_of_group(group.name, values[group.members], done, overall) for group in by_purchases(counts))
+    groups = by_purchases(counts)
+    comparisons = max(1, (len(done) - 1) * len(groups))
+    return tuple(_of_group(group.name, values[group.members], done, overall, comparisons) for group in groups)
 
 
 def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
@@ -132,10 +137,14 @@ def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
     return tuple(found)
 
 
-def _of_group(name: str, values: Values, done: Sequence[Point], overall: int) -> Sensitivity:
-    """values: (n, P) of the group's users; overall: the place of the point that is best for all users."""
+def _of_group(name: str, values: Values, done: Sequence[Point], overall: int, comparisons: int) -> Sensitivity:
+    """values: (n, P) of the group's users; overall: the place of the point that is best for all users.
+
+    comparisons: for how many at once the interval of their difference is to hold.
+    """
     best = int(values.mean(axis=0).argmax())
     found = _judge(values, best)
+    behind_low, behind_high = _simultaneous(values[:, overall] - values[:, best], comparisons)
     return Sensitivity(
         group=name,
         users=len(values),
@@ -145,10 +154,23 @@ def _of_group(name: str, values: Values, done: Sequence[Point], overall: int) ->
         low=found.low[best],
         high=found.high[best],
         behind=found.behind[overall],
-        behind_low=found.behind_low[overall],
-        behind_high=found.behind_high[overall],
+        behind_low=behind_low,
+        behind_high=behind_high,
         equally_good=frozenset(done[place].number for place in found.equally_good()),
     )
+
+
+def _simultaneous(differences: Values, comparisons: int) -> tuple[float | None, float | None]:
+    """The ends of Student's interval of the mean of (n,) differences, one of so many that are to hold at once by 95 %.
+
+    Not the bootstrap's: its draws do not tell quantiles that far out.
+    """
+    count = len(differences)
+    if count < 2:
+        return None, None
+    quantile = special.stdtrit(count - 1, 1 - 0.025 / comparisons)
+    mean, half_width = differences.mean(), quantile * differences.std(ddof=1) / np.sqrt(count)
+    return float(mean - half_width), float(mean + half_width)
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,7 @@ from nmtr.compare.entries import Entry
 from nmtr.compare.scores import scores
 from nmtr.data.library import Library
 from nmtr.runs.checkpoint import save_ranks
-from nmtr.sweeps import Plan, Study, create, read, sensitivity, storage, trade_off
+from nmtr.sweeps import Plan, Study, create, judging, read, sensitivity, storage, trade_off
 from nmtr.sweeps.study import OPTIONS, RUNS
 from nmtr.workspace import Workspace
 from tests.runs import fakes
@@ -144,6 +144,26 @@ def test_group_with_another_best_point_is_found(
     assert (sparse.group, sparse.users, sparse.number, sparse.value, sparse.behind) == ("2–8", 50, 1, 1.0, -1.0)
     assert sparse.differs and sparse.equally_good == {1}
     assert (rich.users, rich.number, rich.behind, rich.differs) == (150, 0, 0.0, False)
+
+
+def test_the_best_of_many_points_for_a_group_is_seldom_told_apart_by_chance(
+    workspace: Workspace, made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In forty studies whose first point is best for the 60 richest users, while all 28 are alike for the others."""
+    random = np.random.default_rng(5)
+    monkeypatch.setattr(judging, "check_data", lambda workspace, study: None)
+    monkeypatch.setattr(Library, "load", lambda self, name: DATA)
+    monkeypatch.setattr(judging, "purchases", lambda dataset: np.repeat([2, 9, 20], [70, 70, 60]))
+    study = made(*[[first(120 if n == 0 else 100)] for n in range(28)])
+    apart = 0
+    for _ in range(40):
+        values = (random.random((USERS, 28)) < random.random((USERS, 1))).astype(float)  # users differ, points do not
+        values[-60:] = np.arange(28) == 0
+        monkeypatch.setattr(judging, "_per_user", lambda ranks, metric, values=values: values)
+        *alike, rich = sensitivity(workspace, study)
+        assert len(alike) == 2 and rich.number == 0 and not rich.differs
+        apart += any(row.differs for row in alike)
+    assert apart <= 2  # 17 by the intervals of each comparison alone
 
 
 def test_nothing_is_said_where_nothing_is_done(workspace: Workspace, made: Make) -> None:

@@ -122,11 +122,7 @@ def groups_finding(rows: list[Sensitivity]) -> str:
 
 def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
     target = study.behaviors[-1]
-    rows = [
-        (row.options["lambdas"][-1], {**row.values, target: study.point(row.number).value or 0.0})
-        for row in sweeps.trade_off(state.workspace(), study)
-        if "lambdas" in row.options
-    ]
+    rows = [row for row in sweeps.trade_off(state.workspace(), study) if "lambdas" in row.options]
     if not rows:
         st.markdown("##### What raising one weight costs the other behaviors")
         st.markdown(
@@ -134,17 +130,21 @@ def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
             "under Advanced, to see each behavior’s own figure here."
         )
         return
-    values = {b: [own[b] for _, own in rows] for b in study.behaviors if all(b in own for _, own in rows)}
-    weights = [weight for weight, _ in rows]
+    weights = [row.options["lambdas"][-1] for row in rows]
+    values = {b: [row.values[b] for row in rows] for b in study.behaviors if all(b in row.values for row in rows)}
+    half_widths = {b: [row.half_widths.get(b) for row in rows] for b in values}
     parts.figure(
         trade_off_finding(weights, values, target),
         f"{study.metric} of each behavior as a target of its own: {plain(target)} on its validation purchases, the "
-        f"others on held-out pairs that led no further; by the weight of {plain(target)}",
-        charts.costs(weights, values, target, study.metric, cues(info.behaviors), parts.theme()),
+        f"others on held-out pairs that led no further; by the weight of {plain(target)}; bars: 95 % intervals",
+        charts.costs(weights, values, half_widths, target, study.metric, cues(info.behaviors), parts.theme()),
         "lab_costs",
         where,
     )
-    exported = [{f"weight of {target}": weight, **own} for weight, own in rows]
+    exported = [
+        {f"weight of {target}": weight, **row.values, **{f"{b} ±": half for b, half in row.half_widths.items()}}
+        for weight, row in zip(weights, rows, strict=True)
+    ]
     comparing.export(exported, f"lab-costs-{study.data}-{study.protocol}-{study.id}.csv")
 
 

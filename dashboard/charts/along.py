@@ -135,11 +135,18 @@ def parallel(spots: Sequence[Spot], axes: Sequence[Axis], measure: str, theme: T
 
 
 def costs(
-    weights: Sequence[float], values: Mapping[str, Sequence[float]], target: str, measure: str, cue: Cues, theme: Theme
+    weights: Sequence[float],
+    values: Mapping[str, Sequence[float]],
+    half_widths: Mapping[str, Sequence[float | None]],
+    target: str,
+    measure: str,
+    cue: Cues,
+    theme: Theme,
 ) -> go.Figure:
     """Each behavior's own metric along the target's weight: one point a choice of weights, a line through their means.
 
-    weights: the target's, one a choice; values: a behavior's metric, in the same order.
+    weights: the target's, one a choice; values: a behavior's metric, in the same order; half_widths: of their 95 %
+    intervals, None where one is not known.
     """
     figure = frame(340, theme, margin={"l": 8, "r": 70, "t": 8, "b": 8})
     steps = sorted({round(weight, 6) for weight in weights})
@@ -149,10 +156,12 @@ def costs(
         color = theme.line(look)
         at = {step: [v for w, v in zip(weights, measured, strict=True) if round(w, 6) == step] for step in steps}
         means = [sum(found) / len(found) for found in at.values()]
-        if len(weights) > len(steps):
+        bars = half_widths[behavior]
+        if len(weights) > len(steps) or any(bars):
             figure.add_scatter(
                 x=[*weights],
                 y=[*measured],
+                error_y={"array": [half or 0.0 for half in bars], "thickness": 1.5, "width": 4},
                 mode="markers",
                 hoverinfo="skip",
                 opacity=0.35,

@@ -20,6 +20,7 @@ from nmtr.errors import RunError
 from nmtr.evaluation.groups import by_purchases, purchases
 from nmtr.evaluation.metrics import gains, hits
 from nmtr.evaluation.ranking import Ranks
+from nmtr.evaluation.result import Result
 from nmtr.evaluation.significance import Values, bootstrap, ends
 from nmtr.runs.checkpoint import RANKS, load_ranks
 from nmtr.sweeps.study import Point, Study, check_data
@@ -62,6 +63,9 @@ class TradeOff(BaseModel):
     #: Behavior -> the study's metric, the mean over the seeds: of the target on validation, of lower ones on the pairs
     #: that were hidden for this.
     values: dict[str, float]
+    #: Behavior -> half of its value's 95 % interval over users, where it is known: that of a lower behavior is kept for
+    #: each run alone, so with several seeds it is not.
+    half_widths: dict[str, float] = {}
 
 
 class _Judged(NamedTuple):
@@ -132,9 +136,26 @@ def trade_off(workspace: Workspace, study: Study) -> tuple[TradeOff, ...]:
                 for behavior in study.behaviors[:-1]
                 if all(study.metric in own[behavior] for own in lower)  # else nobody has a pair to hold out
             }
-            target = {study.behaviors[-1]: point.value}
-            found.append(TradeOff(number=point.number, options=point.options, values=values | target))
+            found.append(
+                TradeOff(
+                    number=point.number,
+                    options=point.options,
+                    values={**values, study.behaviors[-1]: point.value},
+                    half_widths=_half_widths(study, point, results),
+                )
+            )
     return tuple(found)
+
+
+def _half_widths(study: Study, point: Point, results: Sequence[Result | None]) -> dict[str, float]:
+    """By behavior, of a point's results, one a seed."""
+    found: dict[str, float] = {}
+    if len(results) == 1 and results[0] is not None:
+        own = results[0].behavior_intervals
+        found = {behavior: own[behavior][study.metric] for behavior in own if study.metric in own[behavior]}
+    if point.low is not None and point.high is not None:
+        found[study.behaviors[-1]] = (point.high - point.low) / 2
+    return found
 
 
 def _of_group(name: str, values: Values, done: Sequence[Point], overall: int, comparisons: int) -> Sensitivity:

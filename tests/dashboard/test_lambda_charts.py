@@ -149,9 +149,11 @@ def test_parallel_axes_carry_weights_and_the_metric_the_best_on_top() -> None:
 
 
 def test_what_a_weight_costs_is_a_line_through_the_means_of_each_behavior() -> None:
-    figure = charts.costs(
-        [0, 0.5, 0.5], {"cart": [0.4, 0.3, 0.1], "buy": [0.1, 0.2, 0.4]}, "buy", "HR@100", cues(TWO), charts.LIGHT
-    )
+    values = {"cart": [0.4, 0.3, 0.1], "buy": [0.1, 0.2, 0.4]}
+    bars = {"cart": [None, None, None], "buy": [0.01, 0.02, None]}
+    figure = charts.costs([0, 0.5, 0.5], values, bars, "buy", "HR@100", cues(TWO), charts.LIGHT)
+    single = [one for one in figure.data if one.mode == "markers"]
+    assert [list(one.error_y.array) for one in single] == [[0, 0, 0], [0.01, 0.02, 0]]
     lines = {one.name: list(one.y) for one in figure.data if one.mode == "lines+markers"}
     assert lines == {"cart": pytest.approx([0.4, 0.2]), "buy": pytest.approx([0.1, 0.3])}
 

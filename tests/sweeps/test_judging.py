@@ -179,7 +179,8 @@ def test_trade_off_is_of_runs_that_held_out_lower_behaviors(
     plain = fakes.result
 
     def with_lower(value: float) -> Any:
-        return plain(value).model_copy(update={"behaviors": {"view": {"HR@100": value / 2}}})
+        lower = {"behaviors": {"view": {"HR@100": value / 2}}, "behavior_intervals": {"view": {"HR@100": 0.07}}}
+        return plain(value).model_copy(update=lower)
 
     monkeypatch.setattr(fakes, "result", with_lower)
     study = made([first(110), first(90)], [first(20), first(20)])
@@ -189,3 +190,9 @@ def test_trade_off_is_of_runs_that_held_out_lower_behaviors(
         (1, {"view": pytest.approx(0.05), "buy": pytest.approx(0.1)}),
     ]
     assert [row.options for row in rows] == [point.options for point in study.points]
+    halves = [
+        (point.high - point.low) / 2 for point in study.points if point.low is not None and point.high is not None
+    ]
+    assert [row.half_widths for row in rows] == [{"buy": half} for half in halves]  # view's are of each seed alone
+    one_seed = made([first(110)], [first(20)])
+    assert [row.half_widths["view"] for row in trade_off(workspace, one_seed)] == [0.07, 0.07]

@@ -67,10 +67,13 @@ def _tables(runs: Sequence[Run]) -> None:
 
 
 def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
-    """The best runs of a group with their intervals, under what they say."""
-    done = [run for run in runs if run.result is not None and COMPARED in run.result.test]
+    """The best runs of a group with their intervals, under what they say; studies choose theirs on validation."""
+    tested = [run for run in runs if run.result is not None and COMPARED in run.result.test]
+    done = [run for run in tested if not run.of_study]
     if not done:
-        st.markdown("##### No finished run yet")
+        st.markdown(
+            "##### Runs of studies alone: the λ lab chooses among them" if tested else "##### No finished run yet"
+        )
         st.caption(where)
         return
     best = sorted((_measured(run, name) for run, name in zip(done, parts.short_names(done), strict=True)), reverse=True)

@@ -54,6 +54,11 @@ class Run:
         """Whether it is waiting or running."""
         return self.state in ("queued", "running")
 
+    @property
+    def of_study(self) -> bool:
+        """Whether a study queued it, to choose by its validation (`nmtr.sweeps.trainer.owner`)."""
+        return self.owner.startswith("study ")
+
 
 def run_of(row: Row[Any]) -> Run:
     """The run in a row of the table of runs."""

@@ -30,6 +30,20 @@ def test_runs_whose_intervals_overlap_are_not_told_apart(open_page: Open, runs: 
     assert any("leads with 1.000" in finding and "overlap" in finding for finding in findings)
 
 
+def test_runs_of_a_study_are_not_ranked_by_their_test_figures(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    config = {"data": "one", "protocol": "clean", "epochs": 1, "embedding_size": 4, "threads": 1}
+    resolved, info = workspace.prepare(RunConfig.parse(config))
+    run = workspace.runs.create(resolved, info.fingerprint, foreground=True, owner="study abcdefgh")
+    try:
+        workspace.continue_training(run)
+        app = open_page("runs")
+        assert "##### Runs of studies alone: the λ lab chooses among them" in words(app)
+        assert any(run.id in set(frame.value["run"]) for frame in app.dataframe)
+    finally:
+        workspace.delete(run.id)
+
+
 def test_runs_show_only_the_options_that_are_not_the_default(open_page: Open, runs: Runs) -> None:
     app = open_page("runs")
     options = {row.run: row.options for frame in app.dataframe for row in frame.value.itertuples()}

@@ -191,7 +191,7 @@ def test_folder_that_a_killed_import_left_is_in_nobodys_way(exported: bytes, els
 def test_run_whose_sizes_are_damaged_is_refused_in_a_sentence(exported: bytes, elsewhere: Workspace) -> None:
     run, _ = elsewhere.import_run(io.BytesIO(exported), "run.zip")
     (elsewhere.runs.folder(run.id) / "data.json").write_text('{"name": "shop"')
-    with pytest.raises(RunError, match=rf"^run {run.id} needs .*data\.json to be whole .* or delete the run and import"):
+    with pytest.raises(RunError, match=rf"^run {run.id} needs .*data\.json to be whole .* or delete the run"):
         export(elsewhere, run.id)
 
 

@@ -48,7 +48,7 @@ def test_grid_is_trained_and_its_best_is_known(workspace: Workspace, begin: Begi
     for point in study.points:
         (run,) = map(workspace.runs.get, point.runs)
         assert point.value == hits(run.config, 2) / USERS and point.epoch == 2
-        assert run.owner == f"study {study.id}" and run.config.lambdas == point.lambdas
+        assert run.owner == f"study {study.id}" and run.of_study and run.config.lambdas == point.lambdas
     once_each(workspace, runs=6)
     assert set(workers) == {2} and heard[-1].state == "done"
     assert [one.id for one in studies(workspace)] == [study.id]

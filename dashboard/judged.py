@@ -27,6 +27,11 @@ def more(study: Study, info: DatasetInfo, where: str) -> None:
             _table(study, where)
         elif chosen == VIEWS[3]:
             _units(study, info)
+        elif "lambdas" not in study.plan.search:
+            st.markdown(f"##### This study searches no loss weights, only {studies.searched(study)}")
+            st.caption(
+                "What weights are worth to groups of shoppers and to each behavior is shown of studies of weights."
+            )
         elif study.best is None:
             st.caption("There will be something to see when the first weights are done.")
         elif chosen == VIEWS[1]:
@@ -84,32 +89,31 @@ def _sensitivity(home: str, done: object, _study: Study) -> tuple[Sensitivity, .
 
 def _groups(study: Study, info: DatasetInfo, where: str) -> None:
     found = _sensitivity(state.home(), (study.id, _done(study)), study)
-    rows = [row for row in found if "lambdas" in row.options]
-    if not rows:
+    if not found:
         st.markdown("##### No groups to tell apart")
         st.caption("The best weights of each group need the validation ranks of finished runs.")
         return
     makeups = [
         charts.Makeup(f"{row.group} purchases · {row.users:,} shoppers", tuple(row.options["lambdas"]), _worth(row))
-        for row in rows
+        for row in found
     ]
     parts.figure(
-        groups_finding(rows),
+        groups_finding(found),
         f"the best weights for each group by training purchases, by {study.metric} on validation",
         charts.makeups(makeups, study.behaviors, cues(info.behaviors), parts.theme()),
         "lab_groups",
         where,
     )
-    if behind := [f"{gap(row.behind)} for {plain(row.group)}" for row in rows if row.behind < 0]:
+    if behind := [f"{gap(row.behind)} for {plain(row.group)}" for row in found if row.behind < 0]:
         st.caption(f"The best weights of all, instead: {and_list(behind)} purchases.")
-    comparing.export([row.model_dump(mode="json") for row in rows], f"lab-groups-{study.data}-{study.id}.csv")
+    comparing.export([row.model_dump(mode="json") for row in found], f"lab-groups-{study.data}-{study.id}.csv")
 
 
 def _worth(row: Sensitivity) -> str:
     return metric(row.value, None if row.low is None or row.high is None else (row.high - row.low) / 2)
 
 
-def groups_finding(rows: list[Sensitivity]) -> str:
+def groups_finding(rows: Sequence[Sensitivity]) -> str:
     """For which groups other weights than the best of all are better, and not by chance."""
     apart = [row.group for row in rows if row.differs]
     if not apart:
@@ -122,7 +126,7 @@ def groups_finding(rows: list[Sensitivity]) -> str:
 
 def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
     target = study.behaviors[-1]
-    rows = [row for row in sweeps.trade_off(state.workspace(), study) if "lambdas" in row.options]
+    rows = sweeps.trade_off(state.workspace(), study)
     if not rows:
         st.markdown("##### What raising one weight costs the other behaviors")
         st.markdown(

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from dashboard.charts import Axis, Spot
-from dashboard.words import metric, plain
+from dashboard.words import and_list, metric, plain
 from nmtr.compare import option_text
 from nmtr.paper import optimum
 from nmtr.sweeps import Point, Study, simplex
@@ -57,6 +57,11 @@ def setting(study: Study) -> str:
     """Data set · protocol, and whether pairs of the lower behaviors were held out as well."""
     hidden = ("pairs of the lower behaviors held out",) if study.plan.config.hold_out_lower else ()
     return " · ".join((plain(study.data), study.protocol, *hidden))
+
+
+def searched(study: Study) -> str:
+    """``loss weights``, ``loss weights and unit``."""
+    return and_list([{"lambdas": "loss weights", **ALSO}[name] for name in study.plan.search])
 
 
 def search_of(study: Study) -> str:
@@ -115,11 +120,11 @@ def place_of(key: str) -> tuple[float, ...] | None:
 
 
 def spots(study: Study, chosen: int | None, clickable: bool = True) -> list[Spot]:
-    """A mark for each point that has weights, and for the places that a click would add."""
+    """A mark for each point, and for the places that a click would add."""
     best = study.best
     found = [
         Spot(
-            point.lambdas,
+            point.lambdas or (),
             point.state,
             str(point.number),
             point.value,
@@ -132,17 +137,15 @@ def spots(study: Study, chosen: int | None, clickable: bool = True) -> list[Spot
             others=others(point),
         )
         for point in study.points
-        if point.lambdas is not None
     ]
     places = untried(study) if clickable else []
     return [Spot(weights, "empty", key_of(weights)) for weights in places] + found
 
 
 def axes(study: Study) -> list[Axis]:
-    """An axis for each weight and each other option that was searched, of the points that have weights."""
-    points = [point for point in study.points if point.lambdas is not None]
-    found = []
-    for r, behavior in enumerate(study.behaviors):
+    """An axis for each weight, where weights are searched, and for each other option that is."""
+    points, found = study.points, []
+    for r, behavior in enumerate(study.behaviors if "lambdas" in study.plan.search else ()):
         weights = [(point.lambdas or ())[r] for point in points]
         found.append(Axis(behavior, weights, [f"{behavior} {weight:.2f}" for weight in weights], ("0", "1")))
     for option, name in ALSO.items():

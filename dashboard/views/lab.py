@@ -132,7 +132,7 @@ def _chosen(study: Study) -> Point | None:
 def _picture(study: Study, info: DatasetInfo, chosen: Point | None) -> None:
     parts.figure(
         studies.finding(study),
-        f"{study.metric} on the validation purchases, by loss weights",
+        f"{study.metric} on the validation purchases, by {studies.searched(study)}",
         _drawing(study, info, chosen),
         PICTURE,
         where(study, info),

@@ -17,7 +17,7 @@ from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
 from nmtr.suites import presets
-from nmtr.sweeps import Study, storage
+from nmtr.sweeps import Plan, Study, storage
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, Open, shops, studied, words
 
@@ -202,6 +202,18 @@ def test_runs_that_rank_the_lower_behaviors_tell_what_a_weight_costs_them(open_p
     app.segmented_control(key="lab_view").set_value("Trade-off").run()
     assert "Raising the weight of buy from 0.00 to 1.00 takes, on average, view from" in words(app)
     assert "shop · clean · pairs of the lower behaviors held out · NMTR-GMF" in words(app)
+    assert not app.error and not app.exception
+
+
+def test_a_study_without_weights_says_what_it_searches(open_page: Open, lab: Lab) -> None:
+    config = {key: value for key, value in CLEAN.items() if key != "unit"}
+    plan = {"config": config, "sampler": "tpe", "trials": 2, "search": ("unit",)}
+    study = sweeps.create(lab.workspace, Plan.parse(plan))
+    app = open_page("lab", study=study.id)
+    assert "on the validation purchases, by unit" in words(app)
+    for view in ("Shopper groups", "Trade-off"):
+        app.segmented_control(key="lab_view").set_value(view).run()
+        assert "This study searches no loss weights, only unit" in words(app)
     assert not app.error and not app.exception
 
 

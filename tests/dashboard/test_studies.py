@@ -159,3 +159,17 @@ def test_units_stand_beside_each_other_only_where_nothing_else_differs() -> None
     named = study("neumf", "neumf", {"loss": "sampled"})  # which it would take anyhow
     assert [one.id for one in judged.alike(gmf, (*unlike, gmf, mlp))] == ["gmf", "mlp"]
     assert [one.id for one in judged.alike(mlp, (*unlike, named, gmf, mlp))] == ["gmf", "mlp", "neumf"]
+
+
+def test_a_study_without_weights_has_a_line_a_point_across_what_it_searches() -> None:
+    options = [{"unit": unit, "learning_rate": rate} for unit in ("gmf", "mlp") for rate in (0.01, 0.1, 0.05)]
+    plan = {"sampler": "tpe", "trials": 6, "search": ("unit", "learning_rate")}
+    study = made(options, [0.1, 0.3, 0.2, 0.15, 0.25, None], **plan)
+    axes = studies.axes(study)
+    assert [axis.name for axis in axes] == ["unit", "learning rate"] and studies.searched(study) == (
+        "unit and learning rate"
+    )
+    figure = charts.parallel(studies.spots(study, None), axes, study.metric, charts.LIGHT)
+    lines = {line.customdata[0][0]: list(line.y) for line in figure.data}
+    assert set(lines) == {"0", "1", "2", "3", "4"} and lines["1"] == pytest.approx([0, 1, 1])
+    assert lines["3"] == pytest.approx([1, 0, 0.25])

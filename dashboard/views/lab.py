@@ -172,7 +172,7 @@ def _legend(study: Study) -> list[str]:
         ("– given up early", drawn and "pruned" in states),
         ("✕ failed", drawn and "failed" in states),
         ("○ not tried: click to queue it", bool(studies.untried(study))),
-        ("heavy line: best; deeper shade: better", not drawn),
+        ("heavy line: best; the more a line stands out, the better", not drawn),
     )
     return [text for text, there in entries if there]
 

@@ -211,6 +211,7 @@ def test_a_study_without_weights_says_what_it_searches(open_page: Open, lab: Lab
     study = sweeps.create(lab.workspace, Plan.parse(plan))
     app = open_page("lab", study=study.id)
     assert "on the validation purchases, by unit" in words(app)
+    assert "the more a line stands out, the better" in words(app)  # as in light, so in dark
     for view in ("Shopper groups", "Trade-off"):
         app.segmented_control(key="lab_view").set_value(view).run()
         assert "This study searches no loss weights, only unit" in words(app)

@@ -25,7 +25,8 @@ def final_configs(study: Study, number: int | None = None) -> list[RunConfig]:
 def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> tuple[str, ...]:
     """Queue the best point, or a chosen one, with three seeds; the ids of its runs, those that exist taken as they are.
 
-    Their test figures are what the study's choice is worth; nothing else of it shows any.
+    Their test figures are what the study's choice is worth; the lab and `nmtr study` show no others. (A run's own page
+    shows its own, as any run's.)
     """
     study = glance(workspace, study_id)
     check_data(workspace, study)

@@ -13,10 +13,7 @@ from dashboard.triangle import triangle
 from dashboard.words import SUBSCRIPTS, plain
 from nmtr.config import UNIT_NAMES
 from nmtr.config.methods import Unit
-
-#: Table II of the paper: Beibei's weights for three behaviors, whatever the unit, and Tmall's for two, by unit.
-PAPER_THREE = (1 / 3, 1 / 3, 1 / 3)
-PAPER_TWO: dict[Unit, tuple[float, float]] = {"gmf": (0.4, 0.6), "mlp": (0.5, 0.5), "neumf": (0.4, 0.6)}
+from nmtr.paper import optimum, table2
 
 
 def choose(behaviors: tuple[str, ...], unit: Unit | dict[str, Unit], place: str) -> tuple[float, ...]:
@@ -163,10 +160,10 @@ def _finer(weights: Sequence[float]) -> str:
 
 def _paper(count: int, unit: Unit | dict[str, Unit]) -> tuple[tuple[float, ...] | None, str]:
     """The paper's weights for this number of behaviors and this unit, None where it has none; and where from."""
-    if count == 3:
-        return PAPER_THREE, "Table II of the NMTR paper, for Beibei: thirds, whatever the unit."
-    if count != 2:
+    if found := table2(count):
+        return found.lambdas, f"Table II of the NMTR paper, for {found.dataset}, whatever the unit."
+    if isinstance(unit, str) and (found := table2(count, unit)):
+        return found.lambdas, f"Table II of the NMTR paper, for {found.dataset} with {UNIT_NAMES[unit]}."
+    if optimum(count) is None:
         return None, f"The NMTR paper gives weights for two and for three behaviors; these are {count}."
-    if not isinstance(unit, str):
-        return None, "The NMTR paper gives weights for two behaviors of the same unit; these have one each."
-    return PAPER_TWO[unit], f"Table II of the NMTR paper, for two behaviors of Tmall with {UNIT_NAMES[unit]}."
+    return None, f"The NMTR paper gives weights for {count} behaviors of the same unit; these have one each."

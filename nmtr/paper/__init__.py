@@ -1,4 +1,4 @@
-"""What the paper reports in its Tables III, IV and V and in Fig. 4, to stand beside our figures and never among them.
+"""What the paper reports in its Tables II to V and in Fig. 4, to stand beside our figures and never among them.
 
 Its figures are those of the best test epoch, under the protocol that is *standard* here, of one run each. Its Tmall is
 another sample than the one that is published, so there they are context only.
@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from nmtr.config import UNIT_NAMES, RunConfig
-from nmtr.config.methods import METHODS
+from nmtr.config.methods import METHODS, Unit
 
 _RESULTS = Path(__file__).with_name("results.csv")
 #: Printed, but not possible beside the same row's other figures: both measures rise with the cutoff.
@@ -33,20 +33,39 @@ class Reported:
 
 
 @dataclass(frozen=True)
-class Optimum:
-    """The loss weights with the best HR@100 in the paper's Fig. 4, almost the same for all three units."""
+class Weights:
+    """Loss weights that the paper names."""
 
     lambdas: tuple[float, ...]  # lowest behavior first, the target last
-    dataset: str  # "Beibei", "Tmall"
+    dataset: str  # that they are for: "Beibei", "Tmall"
 
 
-#: By the number of behaviors. Of Tmall it says "about"; the grids are in sixths and in tenths.
-_OPTIMA = {3: Optimum((1 / 3, 1 / 3, 1 / 3), "Beibei"), 2: Optimum((0.4, 0.6), "Tmall")}
+_THIRDS, _TWO_TO_THREE = Weights((1 / 3, 1 / 3, 1 / 3), "Beibei"), Weights((0.4, 0.6), "Tmall")
+#: Fig. 4, by the number of behaviors. Of Tmall it says "about"; the grids are in sixths and in tenths.
+_OPTIMA = {3: _THIRDS, 2: _TWO_TO_THREE}
+#: Table II, by the number of behaviors and the unit.
+_TABLE_2: dict[int, dict[Unit, Weights]] = {
+    3: {"gmf": _THIRDS, "mlp": _THIRDS, "neumf": _THIRDS},
+    2: {"gmf": _TWO_TO_THREE, "mlp": Weights((0.5, 0.5), "Tmall"), "neumf": _TWO_TO_THREE},
+}
 
 
-def optimum(behaviors: int) -> Optimum | None:
-    """What the paper finds best for so many behaviors; None where it looks at no such data."""
+def optimum(behaviors: int) -> Weights | None:
+    """The weights with the best HR@100 in Fig. 4 for so many behaviors, almost the same for all three units.
+
+    None where the paper looks at no such data.
+    """
     return _OPTIMA.get(behaviors)
+
+
+def table2(behaviors: int, unit: Unit | None = None) -> Weights | None:
+    """The weights that the paper trains with, by Table II, for so many behaviors with this unit.
+
+    Without a unit: those of every unit. None where they differ, or the paper has no such data.
+    """
+    by_unit = _TABLE_2.get(behaviors, {})
+    found = {weights for name, weights in by_unit.items() if unit in (name, None)}
+    return found.pop() if len(found) == 1 else None
 
 
 @cache

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nmtr.config import RunConfig
-from nmtr.paper import counterpart, find, optimum, reported
+from nmtr.config import UNITS, RunConfig
+from nmtr.paper import counterpart, find, optimum, reported, table2
 
 
 def test_every_row_is_there_once() -> None:
@@ -78,3 +78,15 @@ def test_best_weights_are_known_of_two_and_three_behaviors() -> None:
         assert found is not None and found.dataset == dataset
         assert len(found.lambdas) == count and sum(found.lambdas) == pytest.approx(1)
     assert optimum(4) is None
+
+
+def test_weights_of_table_2_are_those_of_the_unit() -> None:
+    of_two = {unit: table2(2, unit) for unit in UNITS}
+    assert {unit: found and found.lambdas for unit, found in of_two.items()} == {
+        "gmf": (0.4, 0.6),
+        "mlp": (0.5, 0.5),
+        "neumf": (0.4, 0.6),
+    }
+    assert table2(2) is None  # they differ
+    assert table2(3) == table2(3, "mlp") == optimum(3) and table2(3) is not None
+    assert table2(4) is None is table2(4, "gmf")

@@ -144,6 +144,18 @@ def eventually(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
     return value
 
 
+def in_time(attempt: Callable[[], float], seconds: float = 2.0) -> list[float]:
+    """The seconds that each attempt took, the last of which was fast enough; fails if the third is not.
+
+    Something else may have had the machine for a moment.
+    """
+    took: list[float] = []
+    while not took or took[-1] >= seconds:
+        assert len(took) < 3, took
+        took.append(attempt())
+    return took
+
+
 def main() -> None:
     role, home, *rest = sys.argv[1:]
     if role == "job":

@@ -26,8 +26,8 @@ def entered(weights: Sequence[float], locked: Collection[int], moved: int, value
     if moved in locked or not others:
         return rounded(weights)
     held = {r: round(100 * weight) for r, weight in enumerate(rounded(weights)) if r in locked}
-    wanted = round(100 * value) if math.isfinite(value) else 0
-    held[moved] = min(max(wanted, 0), 100 - sum(held.values()))
+    wanted = round(100 * min(max(value, 0.0), 1.0)) if math.isfinite(value) else 0
+    held[moved] = min(wanted, 100 - sum(held.values()))
     return _filled(held, weights)
 
 

@@ -96,3 +96,8 @@ def test_weights_from_any_browser_are_on_the_simplex_or_refused(sent: list[float
     weights = readable(sent, 3)
     if weights is not None:
         assert min(weights) >= 0 and sum(weights) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.8e306, 1.0), (-1.8e306, 0.0), (float("inf"), 0.0)])
+def test_what_is_entered_beyond_all_bounds_is_taken_to_the_nearest_or_to_nothing(value: float, expected: float) -> None:
+    assert entered([0.2, 0.3, 0.5], (), 2, value)[2] == expected

@@ -42,7 +42,8 @@ def show(study: Study, point: Point) -> None:
                 key="lab_finalize",
                 icon=":material/flag:",
                 disabled=not done,
-                help="Train them with three seeds, and only then show their test figures.",
+                help="Train them with three seeds; only then are test figures shown here. A run's own page shows its "
+                "own, as any run's.",
                 on_click=state.attempt,
                 args=(sweeps.finalize, state.workspace(), study.id, point.number),
             )

@@ -57,7 +57,7 @@ def show_groups(study: Study, groups: tuple[Sensitivity, ...]) -> None:
     best = f"{text(study.best)} behind" if study.best else ""
     title = f"{study.data} · {study.protocol} · {study.metric}, validation, by training purchases (users)"
     table(["purchases", "best", study.metric, "95 %", best, "equally good"], rows, title=title)
-    say("* more than chance (95 % interval of the paired difference).")
+    say("* more than chance (95 % interval of the paired difference, for all points and groups at once).")
 
 
 def show_trade_off(study: Study, rows: tuple[TradeOff, ...]) -> None:

@@ -19,6 +19,7 @@ from nmtr.sweeps import Study
 from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
 from tests.dashboard.conftest import events, studied
+from tests.runs.fakes import eventually
 
 expect.set_options(timeout=PATIENCE)
 
@@ -59,8 +60,9 @@ def test_a_click_shows_a_mark_and_queues_a_place_and_weights_are_taken_over(
     expect(page.locator("h5").nth(1)).to_have_text(studies.name_of(queued, queued.point(6)))
     expect(page.locator(".st-key-lab_study input")).to_have_value(re.compile("7 weights · done"))
     expect(page.locator(".st-key-lab_use button").first).to_be_enabled()
+    eventually(lambda: sweeps.read(Workspace(home), study.id).point(6).state == "done", 60)
     trained = sweeps.read(Workspace(home), study.id).point(6)
-    assert trained.state == "done" and trained.lambdas is not None
+    assert trained.lambdas is not None
 
     address = urlsplit(page.url)
     again = visit(f"{address.path}?{address.query}")

@@ -225,6 +225,8 @@ def _progress(study: Study) -> None:
             )
             st.caption(f"stopped with {ended} of {total} tried; what is done is not repeated")
         _extend(study)
+    if study.undrawn:
+        st.caption(f"{study.undrawn} more were to be drawn; nearly all that could be are here.")
 
 
 def _left(study: Study, count: int) -> str:

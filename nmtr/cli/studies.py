@@ -27,6 +27,8 @@ def show_points(study: Study, test: dict[str, Score] | None) -> None:
     ]
     title = f"study {study.id} ({study.state}): {what}"
     table(["point", "", f"{study.metric}, validation", "95 %", "state", "", "runs"], rows, title=title)
+    if study.undrawn:
+        say(f"{study.undrawn} more were to be drawn; nearly all that could be are here.")
     if study.error:
         say(f"it ended with an error: {study.error}")
     done = sum(point.state == "done" for point in study.points)

@@ -194,6 +194,7 @@ def contract(study: Study, test: dict[str, Score] | None) -> dict[str, Any]:
         "study": study.id,
         "state": study.state,
         "error": study.error,
+        "undrawn": study.undrawn,
         "data": study.data,
         "behaviors": list(study.behaviors),
         "fingerprint": study.fingerprint,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -78,6 +78,7 @@ class Study(BaseModel):
     fingerprint: str
     points: tuple[Point, ...]
     planned: int  # how many points there are to be; more than `points` while some are still to be drawn
+    undrawn: int = 0  # how many that were to be drawn were not: nearly all that could be are among `points`
     error: str | None = None  # the sentence that its last driver ended with
     #: Numbers of the points that cannot be told from the best: its own, and each done one whose paired difference to
     #: it, over the users, has an interval that holds 0. Empty where nothing is done or the best one's ranks are gone,
@@ -206,6 +207,7 @@ def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[Epoch
 # What the attributes are called, and what they mean
 
 WANTED = "wanted"  # of a study: how many points to draw in all
+UNDRAWN = "undrawn"  # of a study: how many of those were given up, as what is drawn is nearly always there already
 STOPPED = "stopped"  # of a study: whether it was asked to stop
 LEFT = "left"  # of a study: None, or that its last driver left points for the user to see: its error, "" without one
 DRIVER = "driver"  # of a study: pid and start time of the process that drives it
@@ -225,8 +227,9 @@ def was_drawn(trial: FrozenTrial) -> bool:
     return "fixed_params" not in trial.system_attrs
 
 
-def left_to_draw(trials: Sequence[FrozenTrial], wanted: int) -> int:
-    """How many points are still to be drawn."""
+def left_to_draw(trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> int:
+    """How many points are still to be drawn for the study with these attributes."""
+    wanted: int = attributes[WANTED] - attributes.get(UNDRAWN, 0)
     return wanted - sum(was_drawn(trial) and TWIN not in trial.user_attrs for trial in trials)
 
 
@@ -234,7 +237,7 @@ def waits(workspace: Workspace, study_id: str) -> bool:
     """Whether there is a point that no driver has taken yet."""
     number, attributes = storage.find(workspace, study_id)
     trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
-    return left_to_draw(trials, attributes[WANTED]) > 0 or any(trial.state.name == "WAITING" for trial in trials)
+    return left_to_draw(trials, attributes) > 0 or any(trial.state.name == "WAITING" for trial in trials)
 
 
 def with_options(plan: Plan, options: dict[str, Any], seed: int = 0) -> RunConfig:
@@ -282,7 +285,7 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
     plan = Plan.parse(attributes[storage.PLAN])
     trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
     points = [_point(workspace, plan, trial) for trial in trials if OPTIONS in trial.user_attrs]
-    to_draw = left_to_draw(trials, attributes[WANTED])
+    to_draw = left_to_draw(trials, attributes)
     pending = to_draw > 0 or any(not trial.state.is_finished() for trial in trials)
     running = is_driven(attributes) and not attributes.get(STOPPED)
     finalized = attributes.get(FINALIZED, {})
@@ -297,6 +300,7 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
         fingerprint=attributes["data"]["fingerprint"],
         points=tuple(points),
         planned=len(points) + max(0, to_draw),
+        undrawn=attributes.get(UNDRAWN, 0),
         error=attributes.get(LEFT) or None,
         finalized=tuple(finalized.get("runs", ())),
         finalized_point=finalized.get("point"),

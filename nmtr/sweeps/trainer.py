@@ -37,7 +37,7 @@ from nmtr.sweeps.study import (
     RUNS,
     STOPPED,
     TWIN,
-    WANTED,
+    UNDRAWN,
     Study,
     glance,
     left_to_draw,
@@ -170,9 +170,9 @@ class Trainer:
 
     def _next(self) -> _Taken | None:
         """The next point to train, with its first run; None where there is none, now or at all."""
-        trials = self._study.get_trials(deepcopy=False)
         for _ in range(_MOST_TWINS):
-            trial = self._next_trial(trials)
+            # Read anew each time: a twin that is not marked yet would count as drawn.
+            trial = self._next_trial(self._study.get_trials(deepcopy=False))
             if trial is None:
                 return None
             self._met.add(trial.number)
@@ -182,13 +182,9 @@ class Trainer:
                 self._begin(taken)
                 return taken
         # Hardly anything is left to draw that is not there.
-        self._study.set_user_attr(WANTED, self._wanted - left_to_draw(trials, self._wanted))
+        trials, attributes = self._study.get_trials(deepcopy=False), self._study.user_attrs
+        self._study.set_user_attr(UNDRAWN, attributes.get(UNDRAWN, 0) + left_to_draw(trials, attributes))
         return None
-
-    @property
-    def _wanted(self) -> int:
-        wanted: int = self._study.user_attrs[WANTED]
-        return wanted
 
     def _next_trial(self, trials: Sequence[FrozenTrial]) -> Trial | None:
         """One that a driver before this one left, else one that waits, else a new one while more are wanted."""
@@ -197,7 +193,10 @@ class Trainer:
         for left in trials:
             if left.state == TrialState.RUNNING and left.number not in self._met:
                 return Trial(self._study, left._trial_id)
-        if any(trial.state == TrialState.WAITING for trial in trials) or left_to_draw(trials, self._wanted) > 0:
+        if (
+            any(trial.state == TrialState.WAITING for trial in trials)
+            or left_to_draw(trials, self._study.user_attrs) > 0
+        ):
             return self._study.ask()
         return None
 

@@ -12,6 +12,7 @@ from threading import Event, Thread
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from nmtr.cli.studies import show_points
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs.store import Run
 from nmtr.sweeps import Study, create, curve, drive, extend, finalize, read, revive, start, stop, storage, studies
@@ -381,6 +382,22 @@ def test_drawn_points_gather_where_validation_is_best_and_none_is_drawn_twice(
     assert study.points[:12] == tuple(point.model_copy() for point in study.points[:12])
     assert study.best is not None and study.best.lambdas is not None and abs(study.best.lambdas[-1] - PEAK) < 0.1
     once_each(workspace, runs=16)
+
+
+def test_study_that_can_draw_no_more_says_how_many_it_lacks(
+    workspace: Workspace, begin: Begin, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = begin(sampler="tpe", trials=5, search=("unit",), jobs=1)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert (study.state, len(study.points), study.planned, study.undrawn) == ("done", 3, 3, 2)
+    show_points(study, None)
+    assert "\n2 more were to be drawn; nearly all that could be are here.\n" in capsys.readouterr().out
+    extend(workspace, study.id, trials=1)
+    assert read(workspace, study.id).planned == 4
+    drive(workspace, study.id)
+    assert (read(workspace, study.id).planned, read(workspace, study.id).undrawn) == (3, 3)
+    once_each(workspace, runs=3)
 
 
 def test_study_whose_driver_has_gone_without_a_word_is_stopped_and_started_again(

@@ -48,7 +48,8 @@ def train_all(
     runs: dict[str, Run] = {}
     queued: list[str] = []
     try:
-        if any(key not in there or there[key].state != "done" for key in keys):
+        missing = any(key not in there or there[key].state != "done" for key in keys)
+        if missing and not workspace.runs.queue.state().paused:  # while it is, a supervisor would only end again
             supervisor.ensure_running(workspace.home, jobs)
         for key, (config, info) in zip(keys, prepared, strict=True):
             if key not in runs:
@@ -105,7 +106,8 @@ def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Ca
     next_look = time.monotonic() + _WORKER_TICK
     while waiting := {run.id: key for key, run in runs.items() if run.live}:
         if time.monotonic() >= next_look:  # it may have been killed
-            supervisor.ensure_running(workspace.home, jobs)
+            if workspace.runs.queue.has_work():
+                supervisor.ensure_running(workspace.home, jobs)
             next_look = time.monotonic() + _WORKER_TICK
         live = {run.id: run for run in workspace.runs.list("queued", "running")}
         for run_id, key in waiting.items():

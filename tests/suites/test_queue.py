@@ -158,6 +158,24 @@ def test_interrupt_cancels_what_has_not_begun_and_the_next_call_goes_on(
     eventually(lambda: not workspace.runs.list("queued", "running"))
 
 
+def test_paused_queue_starts_no_worker_until_it_goes_on(
+    workspace: Workspace, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_WORKER_TICK", 0.01)
+    workspace.runs.queue.pause()
+    looked = 0
+
+    def resume_later(progress: Progress) -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 10:
+            assert workers == []
+            workspace.runs.queue.resume()
+
+    (run,) = train_all(workspace, [config()], 2, resume_later)
+    assert run.state == "done" and set(workers) == {2}
+
+
 def test_interrupt_leaves_what_others_queued(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots=None: None)
     resolved = [workspace.prepare(config(seed=seed))[0] for seed in range(2)]

@@ -7,7 +7,8 @@ from nmtr.sweeps.choosing import final_runs, finalize, keep
 from nmtr.sweeps.driver import drive, revive, start, stop
 from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
 from nmtr.sweeps.plan import METRICS, SEARCHABLE, Plan, Sampler, simplex
-from nmtr.sweeps.study import Point, PointState, Study, StudyState, create, curve, extend, read, studies
+from nmtr.sweeps.record import Point, PointState, Study, StudyState
+from nmtr.sweeps.study import create, curve, extend, read, studies
 
 __all__ = [
     "METRICS",

@@ -9,7 +9,8 @@ from nmtr.runs.store import Run
 from nmtr.suites import presets, queue
 from nmtr.suites.methods import VARIANTS
 from nmtr.sweeps import storage
-from nmtr.sweeps.study import FINALIZED, Study, check_data, glance, with_options
+from nmtr.sweeps.record import Study
+from nmtr.sweeps.study import FINALIZED, check_data, glance, with_options
 from nmtr.workspace import Workspace
 
 #: Seeds that a choice is trained with before its test figures are shown.

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from nmtr.errors import NmtrError, RunError
 from nmtr.runs import process
 from nmtr.sweeps import storage
-from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, Study, check_data, glance, studies, waits
+from nmtr.sweeps.record import Study
+from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, check_data, glance, studies, waits
 from nmtr.sweeps.trainer import Trainer, ask_to_stop
 from nmtr.workspace import Workspace
 

@@ -29,6 +29,7 @@ from nmtr.runs import process, supervisor
 from nmtr.runs.store import Run
 from nmtr.suites import queue
 from nmtr.sweeps import storage
+from nmtr.sweeps.record import Study
 from nmtr.sweeps.space import draw, suggest_given
 from nmtr.sweeps.study import (
     DRIVER,
@@ -38,7 +39,6 @@ from nmtr.sweeps.study import (
     STOPPED,
     TWIN,
     UNDRAWN,
-    Study,
     glance,
     left_to_draw,
     with_options,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmtr.config import PROTOCOLS, Protocol
+from nmtr.config.lambdas import grid
 from nmtr.errors import ConfigError
 from nmtr.suites.methods import VARIANTS, Variant
 
@@ -114,8 +115,7 @@ def _trainings(variants: Sequence[Variant], setting: Setting) -> list[Cell]:
 def simplex(behaviors: int) -> list[tuple[float, ...]]:
     """The λ grid (Fig. 4): weights of that many behaviors that sum to 1, zeros included; 11 of two, 28 of three."""
     steps = _LAMBDA_STEPS.get(behaviors, _MANY_BEHAVIORS_STEPS)
-    points = (point for point in itertools.product(range(steps + 1), repeat=behaviors - 1) if sum(point) <= steps)
-    return [tuple(share / steps for share in (*point, steps - sum(point))) for point in points]
+    return list(grid(behaviors, steps))
 
 
 def _lambdas(variants: Sequence[Variant], setting: Setting) -> list[Cell]:

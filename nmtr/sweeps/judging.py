@@ -76,7 +76,6 @@ class _Judged(NamedTuple):
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
     behind: tuple[float, ...]  # the best
-    behind_low: tuple[float | None, ...]
     behind_high: tuple[float | None, ...]
 
     def equally_good(self) -> list[int]:
@@ -205,13 +204,12 @@ def _judge(values: Values, best: int) -> _Judged:
     mean = values.mean(axis=0)
     apart = bootstrap(values)
     behind = mean - mean[best]
-    (low, high), (behind_low, behind_high) = ends(apart), ends(apart - apart[:, [best]])
+    (low, high), (_, behind_high) = ends(apart), ends(apart - apart[:, [best]])
     return _Judged(
         value=tuple(mean.tolist()),
         low=_known(mean + low),
         high=_known(mean + high),
         behind=tuple(behind.tolist()),
-        behind_low=_known(behind + behind_low),
         behind_high=_known(behind + behind_high),
     )
 

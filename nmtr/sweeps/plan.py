@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from nmtr.config import RunConfig
+from nmtr.config.lambdas import grid
 from nmtr.errors import ConfigError
 from nmtr.evaluation.metrics import CUTOFFS
 
@@ -135,10 +135,7 @@ def simplex(behaviors: int, step: float) -> tuple[tuple[float, ...], ...]:
             f"a grid must have {MOST_POINTS} points or fewer; {behaviors} behaviors in steps of 1/{parts} have "
             f"{count}: take a larger step, or draw by tpe."
         )
-    # Stars and bars: where the bars stand among the stars says how many parts each weight has.
-    places = combinations(range(parts + behaviors - 1), behaviors - 1)
-    bars = ((-1, *bar, parts + behaviors - 1) for bar in places)
-    return tuple(tuple((b - a - 1) / parts for a, b in zip(bar, bar[1:], strict=False)) for bar in bars)
+    return grid(behaviors, parts)
 
 
 def _sentence(error: ValidationError) -> str:

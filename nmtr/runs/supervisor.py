@@ -57,14 +57,8 @@ def ensure_running(home: Path, slots: int | None = None) -> None:
     try:
         with _lock(home).acquire(timeout=0):
             pass
-        with (home / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])]
+        worker = process.detached(command, home / "worker.log")
     except Timeout:
         return
     except OSError as error:
@@ -149,14 +143,8 @@ class Supervisor:
     def _spawn(self, run: Run) -> None:
         self._asked.pop(run.id, None)
         try:
-            with (self._store.folder(run.id) / LOG).open("ab") as log:
-                self._children[run.id] = subprocess.Popen(
-                    [*self._job, str(self._home), run.id],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
+            command = [*self._job, str(self._home), run.id]
+            self._children[run.id] = process.detached(command, self._store.folder(run.id) / LOG)
         except OSError as error:
             self._store.fail(run.id, f"The run's process could not be started ({error.strerror}); resume it later.")
 

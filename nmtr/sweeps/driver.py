@@ -5,7 +5,6 @@ When a driver is killed, the runs that it queued go on, and the next driver find
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -51,14 +50,8 @@ def start(workspace: Workspace, study_id: str) -> None:
     try:
         with _lock(workspace, study_id).acquire(timeout=0):
             pass
-        with (storage.folder(workspace.home) / f"{study_id}.log").open("ab") as log:
-            driver = subprocess.Popen(
-                [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id]
+        driver = process.detached(command, storage.folder(workspace.home) / f"{study_id}.log")
     except Timeout:
         return
     except OSError as error:

@@ -89,9 +89,7 @@ def live(module: str, arguments: Sequence[str], log: str) -> None:
         sys.argv = [module, *arguments]
         job._train = once(job._train)
         os.nice = lambda _: 0  # a busy machine would let it wait
-        supervisor.subprocess = SimpleNamespace(  # type: ignore[assignment]
-            Popen=Child, DEVNULL=subprocess.DEVNULL, TimeoutExpired=subprocess.TimeoutExpired
-        )
+        process.subprocess = SimpleNamespace(Popen=Child, DEVNULL=subprocess.DEVNULL)  # type: ignore[assignment]
         {PAGE: page, SUPERVISOR: supervisor.main, JOB: job.main}[module]()
         status = 0
     except SystemExit as end:

@@ -24,6 +24,7 @@ ADVANCED = {
     "l2_embeddings": "L2 on embeddings",
     "l2_towers": "L2 on units",
     "batch_size": "Batch size",
+    "validation": "Validation purchase",
     "seed": "Seed",
     "threads": "Threads",
     "refit": "Refit on training + validation",
@@ -44,6 +45,7 @@ CHOICES = {
     "embedding": {"shared": "Shared by behaviors", "separate": "One for each behavior"},
     "training": {"joint": "All behaviors at once", "sequential": "One after the other"},
     "shared_side": {"item": "Items", "user": "Shoppers"},
+    "validation": {"random": "Any of a shopper's", "newest": "The newest item's"},
     "optimizer": {"adagrad": "Adagrad", "adam": "Adam"},
 }
 FRACTIONS = {

@@ -274,7 +274,7 @@ def _split(dataset: Dataset, config: RunConfig, *, validation: bool) -> Split:
         dataset,
         config.protocol,
         config.seed,
-        validation=validation,
+        validation=config.validation if validation else None,
         sample=config.sample,
         hold_out_lower=config.hold_out_lower,
     )

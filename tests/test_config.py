@@ -99,7 +99,9 @@ def test_wrong_config_is_refused_in_one_sentence(options: dict[str, Any], senten
 
 def test_unknown_option_is_refused_with_the_list_of_those_there_are() -> None:
     sentence = refusal({"lamdas": [1]})
-    assert sentence.startswith("lamdas is not an option; the options are data, behaviors, protocol, sample, method, ")
+    assert sentence.startswith(
+        "lamdas is not an option; the options are data, behaviors, protocol, validation, sample, method, "
+    )
     assert all(name in sentence for name in RunConfig.model_fields)
 
 

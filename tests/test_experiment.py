@@ -139,7 +139,7 @@ def test_refit_trains_a_new_model_on_training_and_validation_for_the_chosen_numb
     torch.manual_seed(config.seed)
     method = contract.trained(config)
     model = method.build(config, DATASET.num_users, DATASET.num_items)
-    everything = split(DATASET, config.protocol, config.seed, validation=False)
+    everything = split(DATASET, config.protocol, config.seed, validation=None)
     trainer = method.learning(model, config, everything.train)
     for epoch in range(1, best + 1):
         trainer.epoch(epoch, lambda: False)
@@ -357,7 +357,7 @@ def test_lower_behaviors_are_ranked_by_their_own_scores_among_what_the_user_did_
     config = resolved(DATASET, hold_out_lower=True, seed=3, **options)
     _, outcome = run(config)
     assert [*outcome.result.behaviors] == [*outcome.result.behavior_intervals] == ["view", "cart"]
-    parts = split(DATASET, config.protocol, 3, validation=not config.refit, hold_out_lower=True)
+    parts = split(DATASET, config.protocol, 3, validation=None if config.refit else "random", hold_out_lower=True)
     scorer, known = load_scorer(config, DATASET, outcome.weights)
     model = contract.trained(config).build(config, DATASET.num_users, DATASET.num_items)
     model.load_state_dict(outcome.weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nmtr.cli.console import Json, say, show
-from nmtr.config import RunConfig
+from nmtr.config import EVERY_METHOD, RunConfig
 from nmtr.config.methods import METHODS
 
 
@@ -38,9 +38,8 @@ def options_of(name: str) -> list[str]:
     configs = [
         RunConfig.parse({"method": name, **({"loss": loss} if loss else {})}) for loss in method.losses or (None,)
     ]
-    everyone = {"data", "behaviors", "sample", "protocol", "method", "seed", "threads"}
     return [
         option
         for option in RunConfig.model_fields
-        if option not in everyone and any(config.uses(option) for config in configs)
+        if option not in EVERY_METHOD and any(config.uses(option) for config in configs)
     ]

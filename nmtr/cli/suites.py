@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from nmtr.cli.console import Json, note, say, show, suite_progress, table
 from nmtr.cli.options import names, whole_number
-from nmtr.config import PROTOCOLS
+from nmtr.config import PROTOCOLS, Validation
 from nmtr.errors import ConfigError
 from nmtr.runs import process
 from nmtr.suites.cells import SUITES
@@ -67,6 +67,17 @@ def suite(
             show_default=False,
         ),
     ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(get_args(Validation)),
+            help="The purchases that options and epochs are chosen by; random if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Test what is trained once more on training + validation.")
+    ] = False,
     jobs: Annotated[
         int,
         typer.Option(
@@ -87,7 +98,7 @@ def suite(
     Runs that exist are not trained again. Ctrl-C stops it, and the same command goes on. `nmtr report` makes Markdown
     of what it keeps.
     """
-    asked = {"epochs": epochs, "embedding_size": embedding_size}
+    asked = {"epochs": epochs, "embedding_size": embedding_size, "validation": validation, "refit": refit or None}
     order = Order(
         suite=name,
         data=data,

@@ -16,6 +16,7 @@ from nmtr.config.methods import METHODS, Loss, Unit
 from nmtr.errors import ConfigError
 
 Protocol = Literal["standard", "clean"]
+Validation = Literal["random", "newest"]
 Optimizer = Literal["adagrad", "adam"]
 Cascade = Literal["sum", "mean", "none"]
 Embedding = Literal["shared", "separate"]
@@ -26,7 +27,8 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 UNIT_NAMES: dict[Unit, str] = {"gmf": "GMF", "mlp": "MLP", "neumf": "NeuMF"}
 
-_EVERY_METHOD = frozenset({"data", "behaviors", "sample", "protocol", "method", "seed", "threads"})
+#: The options that every run has.
+EVERY_METHOD = frozenset({"data", "behaviors", "sample", "protocol", "validation", "method", "seed", "threads"})
 #: The option that each loss reads beside the method's.
 OF_LOSS: dict[Loss, str] = {
     "sampled": "negatives",
@@ -60,6 +62,12 @@ class RunConfig(BaseModel):
         "standard",
         description="standard: as published, the held-out purchase is removed from the target only. "
         "clean: held-out pairs are removed from every lower behavior too.",
+    )
+    validation: Validation = Field(
+        "random",
+        description="Which purchase of each user the options and epochs are chosen by, where the source names none. "
+        "random: any. newest: of the item that stands last in the data set, nearest to the last purchase where items "
+        "are numbered as they came on sale, as Beibei's are.",
     )
     sample: dict[str, float] = Field(
         {}, description="Share of a lower behavior's pairs to learn from, drawn at random: cart=0.5; all if not given."
@@ -257,7 +265,7 @@ class RunConfig(BaseModel):
         method = METHODS[self.method]
         if option == "lambdas" and self.training == "sequential":
             return False
-        if option in _EVERY_METHOD | method.options:
+        if option in EVERY_METHOD | method.options:
             return True
         loss = self.loss or (self.usual_loss() if method.losses else None)
         return loss is not None and option == OF_LOSS[loss]

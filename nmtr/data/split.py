@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from nmtr.config import Protocol
+from nmtr.config import Protocol, Validation
 from nmtr.data.dataset import Dataset, IntArray, matrix_of, pairs_of
 
 
@@ -30,17 +30,17 @@ def split(
     protocol: Protocol,
     seed: int,
     *,
-    validation: bool = True,
+    validation: Validation | None = "random",
     sample: Mapping[str, float] | None = None,
     hold_out_lower: bool = False,
 ) -> Split:
     """Hold out one purchase a user for validation, beside the test purchase that the data set holds out.
 
-    The validation purchase is the one that the source names, else one drawn at random (seeded) from the
-    training purchases of each user who has two or more. *standard*, as published, removes the held-out pairs
-    from the target only; *clean* removes them from every lower behavior too. Without `validation`, the
-    validation purchases stay in training (refit). Of the lower behaviors in `sample` only that share of the pairs
-    stays, drawn at random (seeded) from each user's.
+    The validation purchase is the one that the source names, else, of the training purchases of each user who has two
+    or more, one drawn at random (seeded) or that of the item with the highest number, as `validation` says.
+    *standard*, as published, removes the held-out pairs from the target only; *clean* removes them from every lower
+    behavior too. Without `validation`, the validation purchases stay in training (refit). Of the lower behaviors in
+    `sample` only that share of the pairs stays, drawn at random (seeded) from each user's.
 
     With `hold_out_lower`, one pair of each lower behavior is held out of every user who has two or more: drawn at
     random (seeded) from those that stand in no higher behavior, nor are the test purchase. A view that led to a cart
@@ -49,7 +49,8 @@ def split(
     is removed from them under *clean*.
     """
     known = dataset.matrices[-1]
-    valid_item = _validation_items(dataset, seed) if validation else np.full(dataset.num_users, -1, np.int32)
+    nobodys = np.full(dataset.num_users, -1, np.int32)
+    valid_item = nobodys if validation is None else _validation_items(dataset, validation, seed)
     lower = [
         _sampled(matrix, sample[behavior], [seed, r]) if sample and behavior in sample else matrix
         for r, (behavior, matrix) in enumerate(zip(dataset.behaviors[:-1], dataset.matrices[:-1], strict=True))
@@ -126,13 +127,16 @@ def _numbered(matrix: csr_array) -> NDArray[np.int64]:
     return users.astype(np.int64) * matrix.shape[1] + items
 
 
-def _validation_items(dataset: Dataset, seed: int) -> IntArray:
+def _validation_items(dataset: Dataset, validation: Validation, seed: int) -> IntArray:
     """(M,) one training purchase of each user who has two or more, -1 for the others."""
     target = dataset.matrices[-1]
     count = np.diff(target.indptr)
-    position = np.random.default_rng(seed).integers(0, np.maximum(count, 1))
     has = count >= 2
     drawn = np.full(dataset.num_users, -1, np.int32)
-    drawn[has] = target.indices[(target.indptr[:-1] + position)[has]]
+    if validation == "newest":
+        drawn[has] = target.indices[(target.indptr[1:] - 1)[has]]  # indices are sorted
+    else:
+        position = np.random.default_rng(seed).integers(0, np.maximum(count, 1))
+        drawn[has] = target.indices[(target.indptr[:-1] + position)[has]]
     given = dataset.given_valid_item
     return np.where((given >= 0) & has, given, drawn).astype(np.int32) if (given >= 0).any() else drawn

@@ -13,7 +13,10 @@ from nmtr.data.library import count_interactions
 from nmtr.data.split import stands_in
 
 _SAMPLE = 5
-_SHOWN = {"name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"}
+_SHOWN = {
+    *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
+    "held_out_newest",
+}
 
 
 class _Frozen(BaseModel):
@@ -67,6 +70,9 @@ class Summary(_Frozen):
     fingerprint: str
     sample: Sample
     leak: dict[str, float]  # lower behavior -> share of held-out pairs that stand in it
+    #: Share of held-out pairs whose item stands in the data set behind all else that the user bought, and what chance
+    #: would give: far apart, items are numbered by time, and validation purchases are best drawn as `newest`.
+    held_out_newest: dict[str, float]  # "share", "by_chance"
     funnel: tuple[Step, ...]  # lowest behavior first
     per_user: dict[str, Spread]
     origin: Origin
@@ -98,6 +104,7 @@ def describe(dataset: Dataset) -> Summary:
         fingerprint=dataset.fingerprint,
         sample=Sample(users=_some(dataset.users), items=_some(dataset.items)),
         leak=leak,
+        held_out_newest=_held_out_newest(dataset),
         funnel=tuple(
             _step(behavior, *pairs[behavior], _keys(dataset, *purchases), dataset) for behavior in dataset.behaviors
         ),
@@ -106,6 +113,18 @@ def describe(dataset: Dataset) -> Summary:
         },
         origin=dataset.origin,
     )
+
+
+def _held_out_newest(dataset: Dataset) -> dict[str, float]:
+    """Of the users with a held-out pair and other purchases; zeros where there is none."""
+    bought = dataset.matrices[-1]
+    count = np.diff(bought.indptr)
+    users = np.flatnonzero((dataset.test_item >= 0) & (count > 0))
+    if not len(users):
+        return {"share": 0.0, "by_chance": 0.0}
+    last = bought.indices[bought.indptr[1:][users] - 1]  # indices are sorted
+    share = (dataset.test_item[users] > last).mean()
+    return {"share": float(share), "by_chance": float((1 / (count[users] + 1)).mean())}
 
 
 def _purchases(dataset: Dataset) -> tuple[IntArray, IntArray]:

@@ -52,7 +52,9 @@ class Order:
         words += [f"--methods {','.join(self.methods)}"] if self.methods else []
         words += [f"--seeds {self.seeds}"]
         words += [] if self.budget is None else [f"--budget {self.budget}"]
-        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.options.items()]
+        for name, value in self.options.items():
+            flag = f"--{name.replace('_', '-')}"
+            words.append(flag if value is True else f"{flag} {value}")
         return " ".join(words)
 
     def file(self, home: Path) -> Path:

@@ -240,9 +240,10 @@ class _Space:
     def config(self, options: Mapping[str, Any], share: int) -> RunConfig:
         """A trial's config, for its share of the epochs (1 / share)."""
         epochs = min(self._usual.epochs, max(math.ceil(self._usual.epochs / share), self._behaviors))
-        # Test purchases are watched, if at all, in the runs that may be reported: those of the last rung.
-        unwatched = {"watch_test": False} if share > 1 and self._usual.watch_test else {}
-        return RunConfig.parse({**self._given, **options, **unwatched, "epochs": epochs})
+        # What only a reported run needs is left to the last rung: a trial's validation is the same without it.
+        reporting = ("watch_test", "refit") if share > 1 else ()
+        without = {name: False for name in reporting if getattr(self._usual, name)}
+        return RunConfig.parse({**self._given, **options, **without, "epochs": epochs})
 
     def draw(self, budget: int) -> list[dict[str, Any]]:
         """The options of so many trials; none for the first."""

@@ -27,7 +27,8 @@ def test_data_list_names_what_is_here_and_for_people_what_can_be_had(nmtr: Nmtr,
 def test_data_show_keeps_its_contract(nmtr: Nmtr, home: Path) -> None:
     value = nmtr("data", "show", "shop", "--json").json
     assert set(value) == {
-        *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak")
+        *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
+        "held_out_newest",
     }
     assert (value["name"], value["users"], value["items"]) == ("shop", 12, 9)
     assert value["behaviors"] == BEHAVIORS

@@ -60,7 +60,7 @@ def held_out(parts: Split) -> list[list[int]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_held_out_pairs_are_those_that_led_no_further(seed: int) -> None:
-    parts = split(TINY, "standard", seed, validation=False, hold_out_lower=True)
+    parts = split(TINY, "standard", seed, validation=None, hold_out_lower=True)
     assert held_out(parts) == [VIEWS, CARTS]
     assert items(parts.train[0]) == [[1, 2, 5], [0, 1], [3], [0, 1, 2], []]
     assert items(parts.train[1]) == [[1, 5], [0, 1], [], [2], [5]]
@@ -68,7 +68,7 @@ def test_held_out_pairs_are_those_that_led_no_further(seed: int) -> None:
 
 
 def test_clean_hides_held_out_pairs_from_the_behaviors_below_too() -> None:
-    parts = split(TINY, "clean", 0, validation=False, hold_out_lower=True)
+    parts = split(TINY, "clean", 0, validation=None, hold_out_lower=True)
     assert held_out(parts) == [VIEWS, CARTS]
     # Without the test purchases 5, 1 and 2, the held-out carts 2 and 0, and the held-out view 0.
     assert items(parts.train[0]) == [[1], [0], [3], [1], []]
@@ -89,7 +89,7 @@ def test_target_is_split_as_without_them(protocol: Any) -> None:
 def test_held_out_pairs_hang_on_the_seed_alone() -> None:
     dataset = random_dataset()
     first = held_out(split(dataset, "standard", 1, hold_out_lower=True))
-    assert first == held_out(split(dataset, "clean", 1, validation=False, hold_out_lower=True))
+    assert first == held_out(split(dataset, "clean", 1, validation=None, hold_out_lower=True))
     assert first != held_out(split(dataset, "standard", 2, hold_out_lower=True))
     assert first[0] != first[1]
 
@@ -119,3 +119,22 @@ def test_pairs_that_a_sample_leaves_out_are_not_held_out() -> None:
 def test_one_behavior_has_no_lower_one() -> None:
     dataset = random_dataset().select(("buy",))
     assert split(dataset, "clean", 0, hold_out_lower=True).lower_item == ()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_newest_holds_out_the_purchase_that_stands_last_in_the_data_set(protocol: Any) -> None:
+    bought = dataset_of(
+        view=[[1, 4], [0], [3]], cart=[[4], [2], [3]], buy=[[1, 2, 4], [0, 3], [3]], test=[5, NONE, NONE]
+    )
+    for seed in range(3):
+        parts = split(bought, protocol, seed, validation="newest")
+        assert parts.valid_item.tolist() == [4, 3, NONE]  # of user 2 the only purchase stays in training
+        assert items(parts.train[-1]) == [[1, 2], [0], [3]]
+        assert items(parts.train[0]) == [[1, 4] if protocol == "standard" else [1], [0], [3]]
+        assert items(parts.known) == [[1, 2, 4], [0, 3], [3]]
+
+
+def test_a_validation_purchase_that_the_source_names_is_taken_however_others_are_drawn() -> None:
+    bought = dataset_of(view=[[1], [0]], cart=[[4], [2]], buy=[[1, 2, 4], [0, 3]], test=[5, NONE])
+    named = replace(bought, given_valid_item=np.array([2, NONE], np.int32))
+    assert split(named, "clean", 0, validation="newest").valid_item.tolist() == [2, 3]

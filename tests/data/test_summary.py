@@ -30,6 +30,8 @@ def test_summary_counts_by_hand(dataset: Dataset) -> None:
         Bin(low=2, high=2, users=1),
         Bin(low=3, high=4, users=1),
     )
+    # Users 0 and 2 have one other purchase each, and both held-out items stand behind it.
+    assert summary.held_out_newest == {"share": 1.0, "by_chance": 0.5}
     assert summary.per_user["buy"].mean == pytest.approx(5 / 3) and summary.per_user["buy"].most == 2
 
 
@@ -45,6 +47,7 @@ def test_summary_json_is_the_contract_of_data_show(dataset: Dataset) -> None:
         "fingerprint": dataset.fingerprint,
         "sample": {"users": ["ann", "bob", "zoë"], "items": ["1", "2", "03", "x"]},
         "leak": {"view": 0.5},
+        "held_out_newest": {"share": 1.0, "by_chance": 0.5},
     }
 
 
@@ -56,8 +59,15 @@ def test_summary_survives_its_json(dataset: Dataset) -> None:
 def test_summary_of_one_behavior_and_nothing_held_out(dataset: Dataset) -> None:
     nobody = dataclasses.replace(dataset.select(["buy"]), test_item=np.full(3, -1, np.int32))
     summary = describe(nobody)
+    assert summary.held_out_newest == {"share": 0.0, "by_chance": 0.0}
     assert summary.leak == {} and summary.test_users == 0 and summary.interactions == {"buy": 3}
     assert describe(dataclasses.replace(dataset, test_item=nobody.test_item)).leak == {"view": 0.0}
+
+
+def test_items_of_beibei_are_numbered_by_time_and_those_of_tmall_are_not(real_data: Path) -> None:
+    beibei, tmall = (describe(read(real_data / name, name=name)).held_out_newest for name in ("beibei", "tmall"))
+    assert beibei == pytest.approx({"share": 0.629, "by_chance": 0.087}, abs=5e-4)
+    assert tmall == pytest.approx({"share": 0.181, "by_chance": 0.181}, abs=5e-4)
 
 
 def test_summary_leaks_of_the_real_data_are_those_measured(real_data: Path) -> None:

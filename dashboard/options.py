@@ -14,6 +14,7 @@ ADVANCED = {
     "unobserved_weight": "Weight of the unobserved",
     "epochs": "Most epochs",
     "patience": "Patience, in epochs",
+    "rank_every": "Validate every … epochs",
     "embedding_size": "Embedding size E",
     "layers": "Hidden layers",
     "negatives": "Negatives ρ",

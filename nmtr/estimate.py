@@ -20,7 +20,7 @@ _RATE = {"exact": 1.8e11, "shared": 6e10, "sampled": 3e10, "squared": 4e10, "pai
 _INSTANCE = 7000.0
 #: Seconds that an epoch of the exact loss may take: with ten minutes, the default's 60 epochs take ten hours.
 _LONGEST_EPOCH = 600.0
-_COMPARED_USERS = 100_000  # as in `experiment`: those who are ranked after every epoch
+_COMPARED_USERS = 100_000  # as in `experiment`: those who are ranked to compare epochs
 _BASE_MEMORY = 350 << 20  # the process with torch, before any data
 _BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
@@ -65,10 +65,11 @@ def estimate(
     rates = [work(past, its) / seconds for past, its, seconds in finished if _kind(past) == _kind(config)]
     rate = statistics.median(rates) if rates else _RATE[_minimized(config)]
     epochs = config.epochs * (2 if config.refit else 1)
-    # Validation ranks all items after every epoch: a forward pass, a third of the work of training a pair.
+    # Validation ranks all items: a forward pass, a third of the work of training a pair.
     ranking_rate = rate if config.loss == "exact" else _RATE["exact"]
     ranking = _pair_operations(config) / 3 * min(info.users, _COMPARED_USERS) * info.items / ranking_rate
-    return Estimate(epochs * (work(config, info) / rate + ranking) + 3, _memory(config, info), measured=bool(rates))
+    seconds = epochs * work(config, info) / rate + config.rankings * ranking + 3
+    return Estimate(seconds, _memory(config, info), measured=bool(rates))
 
 
 def _seconds(config: RunConfig, info: DatasetInfo, pace: Pace) -> float:
@@ -78,9 +79,8 @@ def _seconds(config: RunConfig, info: DatasetInfo, pace: Pace) -> float:
     if not config.uses("epochs"):
         return pace.preparing + pace.ranking + testing
     ranking = pace.ranking + (testing if config.watch_test else 0.0)
-    select = config.epochs * (pace.epoch + ranking + pace.saving)
-    refit = config.epochs * (pace.epoch + pace.saving) if config.refit else 0.0
-    return pace.preparing + select + refit + testing
+    epochs = config.epochs * (2 if config.refit else 1)
+    return pace.preparing + epochs * (pace.epoch + pace.saving) + config.rankings * ranking + testing
 
 
 def _memory(config: RunConfig, info: DatasetInfo) -> int:

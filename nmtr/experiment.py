@@ -28,7 +28,7 @@ from nmtr.models.kernels import tiny_numbers_as_zero, use_threads
 from nmtr.training.report import EpochReport, Phase
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
-#: million users need not be ranked after every epoch.
+#: million users need not be ranked again and again.
 _COMPARED_USERS = 100_000
 
 
@@ -45,8 +45,9 @@ class Experiment:
     """One run: chooses the number of epochs on validation, tests once.
 
     The *select* phase trains on the split with validation purchases held out and keeps the weights of the epoch with
-    the best validation HR@100 (NDCG@100 among equals). With `refit`, a second phase trains a new model on training +
-    validation for that many epochs, and that one is tested.
+    the best validation HR@100 (NDCG@100 among equals) of those that are ranked: every `rank_every`-th, and the last.
+    With `refit`, a second phase trains a new model on training + validation for that many epochs, and that one is
+    tested.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
@@ -91,14 +92,16 @@ class Experiment:
 
     def _selected(self) -> bool:
         waited = self._epoch - max(self._best_epoch, self.config.earliest - 1)
-        return self._epoch >= self.config.epochs or 0 < self.config.patience <= waited
+        lost = 0 < self.config.patience <= waited and self.config.ranks(self._epoch)
+        return self._epoch >= self.config.epochs or lost
 
     def _train_epoch(self, most: int, stop: Callable[[], bool]) -> EpochReport:
         losses, seconds = self.train(self._epoch + 1, stop)
         self._epoch += 1
         self._seconds.append(seconds)
-        valid = self._validate() if self._phase == "select" else None
-        test = self._watch() if self._phase == "select" and self.config.watch_test else None
+        ranked = self._phase == "select" and self.config.ranks(self._epoch)
+        valid = self._validate() if ranked else None
+        test = self._watch() if ranked and self.config.watch_test else None
         return EpochReport(
             epoch=self._epoch,
             epochs=most,

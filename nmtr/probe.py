@@ -50,6 +50,7 @@ _FREE = {
     "lambdas",
     "epochs",
     "patience",
+    "rank_every",
     "refit",
     "watch_test",
     "learning_rate",

@@ -86,9 +86,19 @@ def test_estimate_without_finished_runs_is_of_the_right_order() -> None:
     assert 100 * 1 < said.seconds < 100 * 12
 
 
-def test_refit_takes_up_to_twice_as_long() -> None:
+def test_refit_trains_twice_and_ranks_once() -> None:
     once, twice = (estimate(config_of(refit=refit), info_of(), []).seconds for refit in (False, True))
-    assert twice == pytest.approx(2 * once, rel=0.05)
+    rarely, refitted = (estimate(config_of(refit=refit, rank_every=10**4), info_of(), []).seconds for refit in (0, 1))
+    assert twice - once == pytest.approx(refitted - rarely) and once < twice < 2 * once
+    assert refitted - 3 == pytest.approx(2 * (rarely - 3), rel=0.05), "but for one ranking"
+
+
+def test_only_rankings_that_happen_are_counted() -> None:
+    every, third, fifth, last = (
+        estimate(config_of(epochs=10, rank_every=n), info_of(), []).seconds for n in (1, 3, 5, 99)
+    )
+    ranking = (every - last) / 9
+    assert ranking > 0 and third == pytest.approx(last + 3 * ranking) and fifth == pytest.approx(last + ranking)
 
 
 def test_rules_take_moments_and_no_tables() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -110,6 +111,41 @@ def test_patience_ends_the_training_after_so_many_epochs_without_a_better_one() 
     assert outcome.result.epochs == len(patient) and outcome.result.best_epoch == len(patient) - 2
 
 
+def expected_choice(every: list[EpochReport], rank_every: int, patience: int) -> tuple[list[int], int]:
+    """Which epochs are ranked, and which is chosen, of a training all of whose epochs are known."""
+    ranked: list[int] = []
+    best = 0
+    for report in every:
+        if report.epoch % rank_every and report is not every[-1]:
+            continue
+        ranked.append(report.epoch)
+        if not best or selection(report) > selection(every[best - 1]):
+            best = report.epoch
+        if patience and report.epoch - best >= patience:
+            break
+    return ranked, best
+
+
+def test_epochs_are_ranked_and_chosen_as_often_as_asked_for_and_trained_the_same() -> None:
+    """Of a training whose best epoch is neither the first nor a multiple of anything that is tried."""
+    options: dict[str, Any] = {"epochs": 14, "optimizer": "adam", "learning_rate": 0.02, "watch_test": True}
+    every, _ = run(resolved(DATASET, patience=0, **options))
+    stopped = set()
+    for rank_every, patience in itertools.product((1, 2, 3, 5, 14, 99), (0, 1, 2, 4)):
+        reports, outcome = run(resolved(DATASET, rank_every=rank_every, patience=patience, **options))
+        ranked, best = expected_choice(every, rank_every, patience)
+        assert [report.epoch for report in reports if report.valid] == ranked and len(reports) == ranked[-1]
+        assert outcome.result.best_epoch == best and outcome.result.valid == every[best - 1].valid
+        for report, same in zip(reports, every, strict=False):
+            assert report.loss == same.loss
+            figures = (same.valid, same.test) if report.epoch in ranked else (None, None)
+            assert (report.valid, report.test) == figures
+        assert outcome.result.best_test is not None and outcome.result.best_test.epoch in ranked
+        stopped.add((rank_every, len(reports)))
+    assert {14} < {epochs for _, epochs in stopped}, "some stop early"
+    assert any(epochs < 14 and rank_every in (2, 3, 5) for rank_every, epochs in stopped)
+
+
 @in_every_kind
 def test_test_purchases_have_no_part_in_training_or_selection(kind: str) -> None:
     config = of_kind(kind)
@@ -182,6 +218,22 @@ def test_experiment_resumed_after_any_epoch_ends_the_same_to_the_bit(kind: str, 
         assert_same_weights(outcome.weights, expected.weights)
 
 
+@pytest.mark.parametrize("kind", ["sampled", "squared"])
+def test_experiment_resumed_between_two_rankings_ends_the_same_to_the_bit(kind: str) -> None:
+    config = of_kind(kind, epochs=11, patience=3, rank_every=4, refit=True)
+    reports, checkpoints, expected = uninterrupted(config)
+    assert {report.valid is None for report in reports if report.phase == "select"} == {True, False}
+    for at, saved in enumerate(checkpoints, start=1):
+        resumed = Experiment(config, DATASET)
+        resumed.restore(torch.load(io.BytesIO(saved), weights_only=True))
+        rest = [report.model_dump(exclude={"seconds"}) for report in resumed.epochs()]
+        outcome = resumed.finish()
+        assert rest == [report.model_dump(exclude={"seconds"}) for report in reports[at:]]
+        assert outcome.result.best_epoch == expected.result.best_epoch
+        np.testing.assert_array_equal(outcome.ranks["test"], expected.ranks["test"])
+        assert_same_weights(outcome.weights, expected.weights)
+
+
 def test_experiment_stops_at_a_batch_boundary() -> None:
     experiment = Experiment(resolved(DATASET, batch_size=10), DATASET)
     asked = 0
@@ -218,9 +270,10 @@ def test_one_user_is_enough(options: dict[str, Any], protocol: str) -> None:
     assert outcome.result.valid == outcome.result.intervals == {}
 
 
-def test_last_epoch_is_tested_where_no_purchase_can_be_held_out_for_validation() -> None:
+@pytest.mark.parametrize("rank_every", [1, 2, 7])
+def test_last_epoch_is_tested_where_no_purchase_can_be_held_out_for_validation(rank_every: int) -> None:
     dataset = random_dataset(purchases=2)  # one of them is the test purchase
-    reports, outcome = run(resolved(dataset, epochs=5, patience=1), dataset)
+    reports, outcome = run(resolved(dataset, epochs=5, patience=1, rank_every=rank_every), dataset)
     assert [report.valid for report in reports] == [None] * 5
     assert outcome.result.best_epoch == 5 and outcome.result.valid == {}
     assert np.isnan(outcome.ranks["valid"]).all() and len(outcome.result.test) > 0

@@ -181,6 +181,9 @@ def of_shop(**options: Any) -> tuple[RunConfig, DatasetInfo]:
     [
         ({"epochs": 10}, 3 + 10 * (2 + 0.5 + 0.25) + 0.5),
         ({"epochs": 10, "watch_test": True}, 3 + 10 * (2 + 1 + 0.25) + 0.5),
+        ({"epochs": 10, "rank_every": 3}, 3 + 10 * (2 + 0.25) + 4 * 0.5 + 0.5),
+        ({"epochs": 10, "rank_every": 5, "watch_test": True}, 3 + 10 * (2 + 0.25) + 2 * 1 + 0.5),
+        ({"epochs": 10, "rank_every": 99, "refit": True}, 3 + 20 * (2 + 0.25) + 0.5 + 0.5),
         ({"epochs": 10, "refit": True}, 3 + 10 * (2 + 0.5 + 0.25) + 10 * (2 + 0.25) + 0.5),
         ({"method": "popularity"}, 3 + 0.5 + 0.5),
     ],

@@ -88,15 +88,17 @@ def training_progress(what: str) -> Iterator[Callable[[EpochReport], None]]:
     times = (TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, *times, console=_err, speed_estimate_period=math.inf) as progress:
         bars = {"select": progress.add_task(what, total=None, now="loading")}
+        ranked = ""
 
         def advance(report: EpochReport) -> None:
+            nonlocal ranked
             if report.phase not in bars:
                 # The first phase may have stopped early: it is done all the same.
                 progress.update(bars["select"], total=1, completed=1)
                 bars[report.phase] = progress.add_task("refit", now="")
-            now = f"{report.epoch}/{report.epochs}"
             if report.valid:
-                now += f" HR@100 {report.valid['HR@100']:.4f}, best {report.best_epoch}"
+                ranked = f" HR@100 {report.valid['HR@100']:.4f}, best {report.best_epoch}"
+            now = f"{report.epoch}/{report.epochs}{ranked if report.phase == 'select' else ''}"
             progress.update(bars[report.phase], total=report.epochs, completed=report.epoch, now=now)
 
         yield advance

@@ -58,6 +58,15 @@ def suite(
             parser=whole_number("--epochs", 1, 10_000), metavar="N", help="Most epochs of each run.", show_default=False
         ),
     ] = None,
+    rank_every: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--rank-every", 1, 10_000),
+            metavar="N",
+            help="Rank validation after every N-th epoch of each run only, and after its last.",
+            show_default=False,
+        ),
+    ] = None,
     embedding_size: Annotated[
         int | None,
         typer.Option(
@@ -98,7 +107,13 @@ def suite(
     Runs that exist are not trained again. Ctrl-C stops it, and the same command goes on. `nmtr report` makes Markdown
     of what it keeps.
     """
-    asked = {"epochs": epochs, "embedding_size": embedding_size, "validation": validation, "refit": refit or None}
+    asked = {
+        "epochs": epochs,
+        "rank_every": rank_every,
+        "embedding_size": embedding_size,
+        "validation": validation,
+        "refit": refit or None,
+    }
     order = Order(
         suite=name,
         data=data,

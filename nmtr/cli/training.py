@@ -98,6 +98,7 @@ def _estimated(config: RunConfig, estimate: Estimate) -> dict[str, Any]:
         "epochs": config.epochs if config.uses("epochs") else 0,
         "seconds": estimate.seconds,
         "bytes": estimate.bytes,
+        "rankings": config.rankings if config.uses("epochs") else 1,
         "seconds_per_epoch": estimate.pace.epoch,
         "ranking_seconds": estimate.pace.ranking,
         "preparing_seconds": estimate.pace.preparing,
@@ -108,6 +109,7 @@ def _estimated(config: RunConfig, estimate: Estimate) -> dict[str, Any]:
 def _show_estimate(config: RunConfig, estimate: Estimate) -> None:
     assert estimate.pace is not None, "it was timed"
     pace, epochs = estimate.pace, f"{config.epochs} epochs" if config.uses("epochs") else "nothing to train"
+    epochs += f" and {config.rankings} rankings" if config.uses("rank_every") and config.rank_every > 1 else ""
     say(
         f"{config.label} on {config.data}: up to {estimate.seconds:,.0f} s for {epochs}, "
         f"{estimate.bytes / 2**20:,.0f} MiB"

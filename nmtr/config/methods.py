@@ -14,7 +14,7 @@ Loss = Literal["sampled", "shared", "exact", "squared"]
 #: what came later.
 Family = Literal["nmtr", "multi", "single", "floor", "beyond"]
 
-_SEARCHED = frozenset({"epochs", "patience", "refit", "watch_test", "embedding_size", "l2_embeddings"})
+_SEARCHED = frozenset({"epochs", "patience", "rank_every", "refit", "watch_test", "embedding_size", "l2_embeddings"})
 _DESCENT = _SEARCHED | {"dropout", "optimizer", "learning_rate", "batch_size", "initial_scale"}
 _TOWER = frozenset({"layers", "l2_towers"})
 _CASCADE = _DESCENT | _TOWER | {"loss"}

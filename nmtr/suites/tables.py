@@ -241,16 +241,16 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
 
 def _curves(outcome: Outcome) -> list[Table]:
     """Validation HR@100 of the first seed at some epochs, and the target's loss at the first and the last."""
-    longest = max((len(run.curve) for row in outcome.rows for run in row.runs), default=0)
-    epochs = [epoch for epoch in _CURVE_EPOCHS if epoch <= longest]
+    ranked = {point.epoch for row in outcome.rows for run in row.runs for point in run.curve if point.valid}
+    epochs = [epoch for epoch in _CURVE_EPOCHS if epoch in ranked]
     columns = ["group", "method", "options", "loss, first", "loss, last", *(f"epoch {epoch}" for epoch in epochs)]
     columns += ["chosen epoch", "test HR@100", "best test epoch", "test HR@100 there"]
     lines = []
     for row in outcome.rows:
         for run in (run for run in row.runs[:1] if run.curve):
             losses = [number(list(point.loss.values())[-1]) for point in (run.curve[0], run.curve[-1])]
-            valid = [point.valid["HR@100"] if point.valid else None for point in run.curve]
-            values = [number(valid[epoch - 1]) if epoch <= len(valid) else NONE for epoch in epochs]
+            valid = {point.epoch: point.valid["HR@100"] for point in run.curve if point.valid}
+            values = [number(valid.get(epoch)) for epoch in epochs]
             chosen, best = run.result, run.result.best_test
             ends = [str(chosen.best_epoch), number(chosen.test["HR@100"])]
             ends += [str(best.epoch), number(best.metrics["HR@100"])] if best else [NONE, NONE]

@@ -65,7 +65,8 @@ class _Taken:
     options: dict[str, Any]
     seen: int  # epochs of its first run that Optuna knows
     runs: list[Run] = field(default_factory=list)  # one a seed, as far as they were begun; all but the last are done
-    curve: list[float] = field(default_factory=list)  # the metric after each epoch of the first
+    read: int = 0  # reports of the first's epochs so far
+    curve: dict[int, float] = field(default_factory=dict)  # the metric after those of them that were ranked
     ending: bool = False  # its last run had been asked to stop before it was taken, and is to go on once it has
 
 
@@ -272,12 +273,15 @@ class Trainer:
         One by one where that is decided by them, else the last one alone, for who watches: each is a write.
         """
         new = []
-        for report in self._workspace.runs.reports(taken.runs[0].id, since=len(taken.curve)):
-            if report.phase != "select" or report.valid is None:
+        for report in self._workspace.runs.reports(taken.runs[0].id, since=taken.read):
+            if report.phase != "select":
                 break
-            taken.curve.append(report.valid[self._plan.metric])
+            taken.read += 1
+            if report.valid is None:
+                continue
+            taken.curve[report.epoch] = report.valid[self._plan.metric]
             if report.epoch > taken.seen and report.best_epoch:
-                new.append((taken.curve[report.best_epoch - 1], report.epoch))
+                new.append((taken.curve[report.best_epoch], report.epoch))
         behind = False
         for value, epoch in new if self._plan.prune else new[-1:]:
             taken.trial.report(value, epoch)

@@ -10,7 +10,10 @@ Phase = Literal["select", "refit"]
 
 
 class EpochReport(BaseModel):
-    """One epoch of one phase; JSON in and out."""
+    """One epoch of one phase; JSON in and out.
+
+    Nothing is ranked in a refit, after the epochs that `rank_every` passes over, and where no purchase is held out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +21,7 @@ class EpochReport(BaseModel):
     epochs: int  # the most that this phase will run
     phase: Phase  # "select" chooses the number of epochs on validation, "refit" trains on everything for that number
     loss: dict[str, float]  # behavior -> mean loss an instance of that behavior, before λ (Eq. 12)
-    valid: dict[str, float] | None  # "HR@100" -> value; None in a refit and where no purchase is held out
+    valid: dict[str, float] | None  # "HR@100" -> value; None where nothing was ranked: see below
     test: dict[str, float] | None = None  # the same of the test purchases, where the run watches them; chooses nothing
     best_epoch: int  # the best epoch of the select phase so far
     seconds: float  # this epoch's training, without its validation

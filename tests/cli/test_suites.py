@@ -26,7 +26,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     """A home with the shop and the runs that the suite asks for."""
     workspace = Workspace(tmp_path_factory.mktemp("suites"))
     add(workspace.data, "shop", shop_csv)
-    for options in ({"method": "nmtr", "unit": "gmf", "epochs": 2, "watch_test": True}, {"method": "popularity"}):
+    nmtr = {"method": "nmtr", "unit": "gmf", "epochs": 2, "watch_test": True}
+    for options in (nmtr, nmtr | {"rank_every": 9}, {"method": "popularity"}):
         workspace.train(RunConfig.parse({"data": "shop", "threads": 1, **options}))
     workspace.runs.close()
     return workspace.home
@@ -36,6 +37,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
 def home(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NMTR_HOME", str(trained))
     return trained
+
+
+def test_suite_passes_on_how_often_to_rank(nmtr: Nmtr) -> None:
+    answer = nmtr("suite", "table3", "--data", "shop", *METHODS[:4], "--rank-every", 9, "--seeds", 1, "--json")
+    assert [row["options"].get("rank_every") for row in answer.json["rows"]] == [9, None]
+    assert "--rank-every 9" in answer.json["command"]
 
 
 def test_suite_keeps_its_contract(nmtr: Nmtr, home: Path, tmp_path: Path) -> None:

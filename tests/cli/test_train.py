@@ -217,6 +217,7 @@ def test_dry_run_says_what_it_would_take_and_trains_nothing(
         "epochs": 10,
         "seconds": 2.0 + 10 * 2.0 + 0.5,
         "bytes": 300 << 20,
+        "rankings": 10,
         "seconds_per_epoch": 1.5,
         "ranking_seconds": 0.5,
         "preparing_seconds": 2.0,
@@ -226,6 +227,8 @@ def test_dry_run_says_what_it_would_take_and_trains_nothing(
     told = nmtr(*options)
     assert told.out == "NMTR-GMF on shop: up to 22 s for 10 epochs, 300 MiB\n"
     assert told.err.startswith("timed here, on this data: an epoch 1.50 s and its ranking 0.50 s")
+    rarely = nmtr(*options, "--rank-every", "4")
+    assert rarely.out == "NMTR-GMF on shop: up to 19 s for 10 epochs and 3 rankings, 300 MiB\n"
     assert nmtr("runs", "--json").json == before
 
 

@@ -114,6 +114,13 @@ def test_sequential_training_waits_for_the_target_before_it_loses_patience() -> 
     assert len(reports_of(Experiment(config, SHOP))) > 9 - 1
 
 
+def test_sequential_training_chooses_among_the_ranked_epochs_that_train_the_target() -> None:
+    config = config_of({"training": "sequential", "epochs": 12, "patience": 1, "rank_every": 5})
+    reports = reports_of(Experiment(config, SHOP))
+    assert [report.epoch for report in reports if report.valid] == [5, 10, 12][: len(reports) // 5 + len(reports) // 12]
+    assert config.earliest == 9 and [report.best_epoch for report in reports[:10]] == [0] * 9 + [10]
+
+
 def test_half_of_a_behavior_is_half_of_every_users_pairs_the_same_for_the_same_seed() -> None:
     whole, half = split(SHOP, "standard", 0), split(SHOP, "standard", 0, sample={"view": 0.5})
     before, after = (np.diff(parts.train[0].indptr) for parts in (whole, half))

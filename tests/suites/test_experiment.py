@@ -272,6 +272,24 @@ def test_fig2_keeps_a_point_an_epoch(perform: Perform) -> None:
     assert len(figures) == 4 and {"epoch", "loss buy", "validation HR@100", "test HR@100"} <= set(figures[0])
 
 
+def test_fig2_has_figures_of_the_ranked_epochs_alone(perform: Perform) -> None:
+    outcome = perform("fig2", "nmtr-gmf", "bpr", options={**SMALL, "epochs": 5, "rank_every": 2})
+    assert outcome.command.endswith("--rank-every 2")
+    for row in outcome.rows:
+        assert [point.valid is not None for point in row.runs[0].curve] == [False, True, False, True, True]
+        assert all((point.valid is None) == (point.test is None) for point in row.runs[0].curve)
+        assert row.runs[0].result.best_epoch in (2, 4, 5)
+    figures = rows(outcome)
+    assert [("validation HR@100" in row, "loss buy" in row) for row in figures[:2]] == [(False, True), (True, True)]
+    (table,) = tables(outcome)
+    assert [name for name in table.columns if name.startswith("epoch ")] == ["epoch 2", "epoch 5"]
+
+
+def test_runs_that_rank_other_epochs_are_others(perform: Perform) -> None:
+    one, other = (perform("table3", "bpr", options={**SMALL, "rank_every": n}).rows[0].runs[0].run for n in (1, 4))
+    assert one != other
+
+
 def test_fig4_marks_the_weights_that_validation_chooses(perform: Perform) -> None:
     outcome = perform("fig4", "nmtr-gmf", behaviors=("view", "buy"))
     assert len(outcome.rows) == 11 and outcome.boards[0].reference.endswith("λ .50/.50")

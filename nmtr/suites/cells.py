@@ -15,6 +15,7 @@ from nmtr.suites.methods import VARIANTS, Variant
 #: The λ grid's steps by the number of behaviors: of 1/10 for two and of 1/6 for three, as in the paper.
 _LAMBDA_STEPS = {1: 1, 2: 10, 3: 6}
 _MANY_BEHAVIORS_STEPS = 4
+_TARGET_WEIGHTS = (0.2, 0.8)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,25 @@ def _trainings(variants: Sequence[Variant], setting: Setting) -> list[Cell]:
     ]
 
 
+def _parts(variants: Sequence[Variant], setting: Setting) -> list[Cell]:
+    """NMTR as it is, with one part changed at a time, and of the target alone."""
+    *lower, target = setting.behaviors
+    options = {"behaviors": setting.behaviors, "protocol": setting.protocol}
+    changed: dict[str, dict[str, Any]] = {"as it is": {}} if lower else {}
+    if lower:
+        changed |= {"cascade: mean": {"cascade": "mean"}, "cascade: none": {"cascade": "none"}}
+        changed["embeddings: separate"] = {"embedding": "separate"}
+        for weight in _TARGET_WEIGHTS:
+            rest = ((1 - weight) / len(lower),) * len(lower)
+            changed[f"λ of {target}: {weight:g}"] = {"lambdas": (*rest, weight)}
+    changed[f"{target} alone"] = {"behaviors": (target,)}
+    return [
+        Cell(part, variant.label, variant, {**options, **change})
+        for part, change in changed.items()
+        for variant in variants
+    ]
+
+
 def simplex(behaviors: int) -> list[tuple[float, ...]]:
     """The λ grid (Fig. 4): weights of that many behaviors that sum to 1, zeros included; 11 of two, 28 of three."""
     steps = _LAMBDA_STEPS.get(behaviors, _MANY_BEHAVIORS_STEPS)
@@ -151,6 +171,7 @@ SUITES: dict[str, Suite] = {
         Suite("table3", "All methods", _methods, watches_test=True),
         Suite("table4", "Which behaviors help", _subsets, reference=_target_alone, **_BY_UNIT),
         Suite("table5", "Joint and sequential training", _trainings, reference=_joint, **_BY_UNIT),
+        Suite("parts", "Which part carries the gain", _parts, reference=_target_alone, **_BY_UNIT),
         Suite("fig2", "Loss and validation by epoch", _trained, curves=True, watches_test=True),
         Suite("fig4", "Loss weights λ", _lambdas, reference=_equal_weights, **_BY_UNIT),
         Suite("fig5", "Users with few purchases", _methods, _SPARSITY, sparsity=True),

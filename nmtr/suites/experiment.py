@@ -87,7 +87,9 @@ def carry_out(
     started, began = time.monotonic(), time.time()
     suite = find(order.suite)
     info = workspace.data.info(order.data)
-    common = RunConfig.parse({"data": order.data, "behaviors": order.behaviors, "protocol": order.protocol})
+    common = RunConfig.parse(
+        {"data": order.data, "behaviors": order.behaviors, "protocol": order.protocol, **order.options}
+    )
     setting = Setting(common.resolve(info.behaviors).behaviors, common.protocol)
     budget = suite.budget if order.budget is None else order.budget
     cells = suite.cells(choose(order.methods, suite.variants), setting)

@@ -85,7 +85,10 @@ def test_table1_needs_no_runs(nmtr: Nmtr) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["suite", "table9"], "a suite must be one of table1, table2, table3, table4, table5, fig2, fig4, fig5, leak"),
+        (
+            ["suite", "table9"],
+            "a suite must be one of table1, table2, table3, table4, table5, parts, fig2, fig4, fig5, leak",
+        ),
         (["suite", "table3", "--methods", "svd"], "methods must be among nmtr-gmf, nmtr-mlp"),
         (["suite", "table4", "--methods", "bpr"], "methods must be among nmtr-gmf, nmtr-mlp, nmtr-neumf; got bpr."),
         (["suite", "table3", "--behaviors", "view,cart"], "with the target buy last; got view, cart."),

@@ -59,6 +59,23 @@ def test_table4_has_every_subset_with_the_target_and_half_of_each_lower_behavior
     assert [(options["behaviors"], options["sample"]) for options in half] == [(("cart", "buy"), {"cart": 0.5})] * 3
 
 
+def test_parts_are_changed_one_at_a_time() -> None:
+    found = {cell.group: dict(cell.options) for cell in cells("parts") if cell.variant.name == "nmtr-gmf"}
+    whole = found.pop("as it is")
+    assert found.pop("buy alone") == whole | {"behaviors": ("buy",)}
+    changes = {
+        group: {name: options[name] for name in options.keys() - whole.keys()} for group, options in found.items()
+    }
+    assert changes == {
+        "cascade: mean": {"cascade": "mean"},
+        "cascade: none": {"cascade": "none"},
+        "embeddings: separate": {"embedding": "separate"},
+        "λ of buy: 0.2": {"lambdas": (0.4, 0.4, 0.2)},
+        "λ of buy: 0.8": {"lambdas": pytest.approx((0.1, 0.1, 0.8))},
+    }
+    assert {cell.group for cell in cells("parts", ("buy",))} == {"buy alone"}
+
+
 @pytest.mark.parametrize(("behaviors", "points"), [(1, 1), (2, 11), (3, 28), (4, 35)])
 def test_grid_holds_every_weighting_once_zeros_included(behaviors: int, points: int) -> None:
     grid = simplex(behaviors)
@@ -69,7 +86,8 @@ def test_grid_holds_every_weighting_once_zeros_included(behaviors: int, points: 
 
 
 @pytest.mark.parametrize(
-    ("name", "references"), [("table4", {"buy"}), ("table5", {"joint"}), ("fig4", {"0.33 / 0.33 / 0.33"})]
+    ("name", "references"),
+    [("table4", {"buy"}), ("parts", {"buy alone"}), ("table5", {"joint"}), ("fig4", {"0.33 / 0.33 / 0.33"})],
 )
 def test_reference_of_each_method_is_among_its_own_cells(name: str, references: set[str]) -> None:
     suite = SUITES[name]

@@ -139,6 +139,17 @@ def test_progress_is_plain_lines_on_stderr_without_a_terminal(nmtr: Nmtr, shop: 
     assert second.startswith("NMTR-GMF epoch 2/2 ") and " valid HR@100 " in second
 
 
+def test_progress_shows_what_was_ranked_last(nmtr: Nmtr, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = nmtr("train", "--data", "shop", *SMALL, "--epochs", 3, "--rank-every", 2)
+    assert [" valid HR@100 " in line for line in answer.err.splitlines()] == [False, True, True]
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None, _environ={})
+    monkeypatch.setattr(console, "_err", screen)
+    with console.training_progress("NMTR-GMF") as on_report:
+        on_report(report(1).model_copy(update={"valid": {"HR@100": 0.25}}))
+        on_report(report(2))
+    assert "2/9 HR@100 0.2500, best 1" in screen.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_progress_is_a_bar_with_the_time_left_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None, _environ={})
     monkeypatch.setattr(console, "_err", screen)

@@ -84,6 +84,20 @@ def test_validation_marks_the_best_epoch() -> None:
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (2, 0.4)
 
 
+def test_validation_is_drawn_through_the_epochs_that_were_ranked() -> None:
+    valid = {3: {"HR@100": 0.2}, 6: {"HR@100": 0.4}, 7: {"HR@100": 0.3}}
+    reports = [
+        EpochReport(
+            epoch=e, epochs=7, phase="select", loss={"buy": 1.0 / e}, valid=valid.get(e), best_epoch=1, seconds=1.0
+        )
+        for e in range(1, 8)
+    ]
+    curve, best = charts.validation(reports, "HR@100", charts.LIGHT).data
+    assert (list(curve.x), list(curve.y), best.x[0]) == ([3, 6, 7], [0.2, 0.4, 0.3], 6)
+    assert not charts.validation(reports[:2], "HR@100", charts.LIGHT).data
+    assert list(charts.losses(reports, cues(("buy",)), charts.LIGHT).data[0].x) == [*range(1, 8)]
+
+
 def contrast(one: str, other: str) -> float:
     """The contrast ratio of two colors, as WCAG 2 defines it."""
 

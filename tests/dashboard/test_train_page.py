@@ -174,6 +174,22 @@ def test_a_finished_run_shows_its_metrics_with_intervals(open_page: Open, runs: 
     assert app.button(key="start") and not app.metric
 
 
+def test_a_run_that_ranks_some_epochs_is_shown_by_those(open_page: Open, home: Path, weights: AppTest) -> None:
+    weights.number_input(key="train_rank_every").set_value(0).run()
+    assert weights.button(key="start").disabled and "greater than or equal to 1" in weights.warning[0].value
+    workspace = Workspace(home)
+    config = RunConfig.parse({"data": "shop", "epochs": 5, "rank_every": 3, "embedding_size": 4, "threads": 1})
+    run = workspace.train(config)
+    assert run.result is not None and run.result.best_epoch in (3, 5)
+    try:
+        app = open_page("train", run=run.id)
+        assert f"at epoch {run.result.best_epoch}" in words(app) and not app.exception and not app.error
+        app = open_page("compare", data="shop", runs=run.id)
+        assert "gets furthest: 1.000 at epoch 3" in words(app) and not app.exception and not app.error
+    finally:
+        workspace.delete(run.id)
+
+
 def test_a_run_is_timed_on_its_data_before_it_starts(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     paces: list[Pace] = []
     pace = Pace(preparing=2.0, epoch=1.5, ranking=0.5, saving=0.0, bytes=300 << 20)

@@ -95,6 +95,7 @@ def test_training_whose_job_supervisor_and_page_are_killed_at_random_ends_as_an_
         "batch_size": 512,
         "epochs": 12,
         "patience": 0,
+        "rank_every": 2,
         "refit": True,
     }
     config = resolved(dataset, **options)

@@ -74,8 +74,8 @@ def workers(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
 def begin(workspace: Workspace, workers: list[int | None]) -> Begin:
     """A new study of λ in steps of a fifth, of runs that train at once, if not said otherwise."""
 
-    def begin(data: str = "quick", epochs: int = 2, **plan: Any) -> Study:
-        config = RunConfig(data=data, epochs=epochs, threads=1)
+    def begin(data: str = "quick", epochs: int = 2, rank_every: int = 1, **plan: Any) -> Study:
+        config = RunConfig(data=data, epochs=epochs, rank_every=rank_every, threads=1)
         step = {} if plan.get("sampler") == "tpe" else {"step": 0.2}
         return create(workspace, Plan.parse({"config": config, **step, **plan}))
 

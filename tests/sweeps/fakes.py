@@ -58,8 +58,10 @@ class Experiment(fakes.Experiment):
 
     def epochs(self, stop: Callable[[], bool]) -> Iterator[EpochReport]:
         for report in super().epochs(stop):
-            value = {"HR@100": hits(self.config, report.epoch) / USERS}
-            yield report.model_copy(update={"valid": value, "epochs": self.config.epochs})
+            ranked = self.config.ranks(report.epoch)
+            valid = {"HR@100": hits(self.config, report.epoch) / USERS} if ranked else None
+            best = report.epoch if ranked else report.epoch // self.config.rank_every * self.config.rank_every
+            yield report.model_copy(update={"valid": valid, "best_epoch": best, "epochs": self.config.epochs})
 
     def meet_fate(self, stop: Callable[[], bool]) -> None:
         if self.config.data == "slow":

@@ -102,6 +102,20 @@ def ended(workspace: Workspace, run_id: str) -> Run | None:
     return None if run.live else run
 
 
+def test_points_are_pruned_where_they_are_ranked(workspace: Workspace, begin: Begin) -> None:
+    study = begin("slow", epochs=9, rank_every=2, step=0.1, prune=True)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert study.best is not None and study.best.lambdas is not None and study.best.lambdas[-1] == PEAK
+    assert study.best.value == pytest.approx(hits(workspace.runs.get(study.best.runs[0]).config, 9) / USERS)
+    assert {point.epoch for point in study.points if point.state == "done"} == {9}
+    pruned = [point for point in study.points if point.state == "pruned"]
+    assert len(pruned) >= 3 and {point.epoch for point in pruned} <= {2, 4}
+    for point in pruned:
+        run = eventually(lambda run=point.runs[0]: ended(workspace, run))
+        assert point.value == pytest.approx(hits(run.config, point.epoch) / USERS)
+
+
 def test_other_seeds_begin_where_the_first_got_to_its_end(workspace: Workspace, begin: Begin) -> None:
     study = begin("slow", epochs=9, step=0.2, prune=True, seeds=2)
     drive(workspace, study.id)

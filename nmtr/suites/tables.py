@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nmtr.compare import Leaderboard, Score, Sparsity, Standing, option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
+from nmtr.suites.notes import ELSE, INTERVAL, against, of_presets, options_from, setting
 from nmtr.suites.numbers import NONE, count, number, p_value, share, star, with_interval
 from nmtr.suites.outcome import Outcome, Row
 from nmtr.suites.published import PAPER_OPTIONS
@@ -70,48 +71,6 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-# What holds of the figures
-
-
-def _setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = False) -> str:
-    protocols = protocol or " and ".join(outcome.protocols)
-    seeds = "seed 0" if first_seed or outcome.seeds == 1 else f"mean of {outcome.seeds} seeds"
-    tuned = f", tuned by {outcome.budget} trials each" if outcome.budget else ""
-    return (
-        f"{outcome.data} ({', '.join(outcome.behaviors)}) · {protocols} · {seeds}{tuned} · epoch chosen on validation"
-    )
-
-
-_ELSE = " †"
-
-
-def _options(*rows: Row) -> str:
-    """Where a method's options come from."""
-    short = {"tuning": "tuned", "nothing to choose": NONE}
-    named = (
-        "preset" if row.chosen_by.startswith("preset ") else short.get(row.chosen_by, row.chosen_by) for row in rows
-    )
-    return "; ".join(dict.fromkeys(named)) + _ELSE * any(row.tuned_for for row in rows)
-
-
-def _of_presets(rows: Sequence[Row]) -> list[str]:
-    """What the mark of some presets stands for."""
-    told = "; ".join(dict.fromkeys(row.tuned_for for row in rows if row.tuned_for))
-    return [f"{_ELSE.strip()}: by a preset that was tuned for something else: {told}"] if told else []
-
-
-_INTERVAL = "±: 95 % bootstrap interval over users"
-
-
-def _against(outcome: Outcome, board: Leaderboard) -> str:
-    """How to read a board's differences."""
-    reference = next(entry for entry in board.entries if entry.name == board.reference)
-    row = next(row for row in outcome.rows if standing(board, row) is reference)
-    alike = [other for other in outcome.rows if (other.label, other.protocol) == (row.label, row.protocol)]
-    name = f"{row.label}, {row.group}" if len(alike) > 1 else row.label
-    return f"{_INTERVAL} · difference and p (paired t-test, Holm-corrected): to {name}"
-
-
 # Suites of scores: table3, table4, table5, fig4
 
 
@@ -130,7 +89,7 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     columns: dict[str, Callable[[Row, Standing], str]] = {
         "group": lambda row, place: row.group,
         "method": lambda row, place: row.label,
-        "options": lambda row, place: _options(row),
+        "options": lambda row, place: options_from(row),
         "validation": validated,
         "HR@10": lambda row, place: number(place.test["HR@10"].value),
         "HR@50": lambda row, place: number(place.test["HR@50"].value),
@@ -146,8 +105,8 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
     shown = [list(columns), *([make(row, place) for make in columns.values()] for row, place in placed)]
     kept = [at for at, column in enumerate(zip(*shown[1:], strict=True)) if set(column) != {NONE}]
     names, *lines = [[line[at] for at in kept] for line in shown]
-    notes = [*_finding(outcome, board), _setting(outcome, board.protocol), _against(outcome, board), _OF_HR]
-    notes += _of_presets([row for row, _ in placed])
+    notes = [*_finding(outcome, board), setting(outcome, board.protocol), against(outcome, board), _OF_HR]
+    notes += of_presets([row for row, _ in placed])
     notes += ["*: best on validation, which is what chooses"] if marked else []
     notes += [_PAPER] if any(place.paper for _, place in placed) else []
     title = outcome.title if len(outcome.boards) == 1 else f"{outcome.title}: {placed[0][0].label}"
@@ -188,13 +147,13 @@ def _leak(outcome: Outcome) -> list[Table]:
     for row in outcome.rows:
         place = standing(boards[row.protocol], row) if row.protocol in boards else None
         alike = [other for other in outcome.rows if (other.group, other.label) == (row.group, row.label)]
-        line = lines.setdefault((row.group, row.label), [row.group, row.label, _options(*alike)])
+        line = lines.setdefault((row.group, row.label), [row.group, row.label, options_from(*alike)])
         parts = (place.test, place.visited, place.not_visited) if place else ({}, {}, {})
         line += [with_interval(part["HR@100"]) if part else NONE for part in parts]
     columns = ["group", "method", "options"]
     columns += [f"{protocol} {part}" for protocol in outcome.protocols for part in ("all", "visited", "not visited")]
     notes = [sentence for board in outcome.boards for sentence in _finding(outcome, board)]
-    notes += [_setting(outcome), f"HR@100, {_INTERVAL}", *_of_presets(outcome.rows)]
+    notes += [setting(outcome), f"HR@100, {INTERVAL}", *of_presets(outcome.rows)]
     if board := next(iter(boards.values()), None):
         notes.append(
             f"visited: the {board.visited_users:,} of {board.test_users:,} test users whose held-out item stands in "
@@ -221,17 +180,17 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
     lines = [
         [
             entry.name,
-            _options(by_run[entry.runs[0]]),
+            options_from(by_run[entry.runs[0]]),
             *(with_interval(score) + star(score) for score in entry.groups),
             share(entry.drop),
         ]
         for entry in found.entries
     ]
     notes = (
-        _setting(outcome, found.protocol),
-        f"{found.metric} by training purchases (test users) · {_INTERVAL}",
+        setting(outcome, found.protocol),
+        f"{found.metric} by training purchases (test users) · {INTERVAL}",
         f"*: differs from {found.reference}, p < .05 (paired t-test, Holm-corrected)",
-        *_of_presets(outcome.rows),
+        *of_presets(outcome.rows),
     )
     return Table(f"{outcome.title}: {found.metric}", columns, lines, notes)
 
@@ -254,12 +213,12 @@ def _curves(outcome: Outcome) -> list[Table]:
             chosen, best = run.result, run.result.best_test
             ends = [str(chosen.best_epoch), number(chosen.test["HR@100"])]
             ends += [str(best.epoch), number(best.metrics["HR@100"])] if best else [NONE, NONE]
-            lines.append([row.group, row.label, _options(row), *losses, *values, *ends])
+            lines.append([row.group, row.label, options_from(row), *losses, *values, *ends])
     note = (
         "validation HR@100 by epoch and the target's mean loss of an instance; losses differ in kind; "
         "the best test epoch is what the paper reports, and chooses nothing"
     )
-    notes = (_setting(outcome, first_seed=True), note, *_of_presets(outcome.rows))
+    notes = (setting(outcome, first_seed=True), note, *of_presets(outcome.rows))
     return [Table(outcome.title, columns, lines, notes)]
 
 
@@ -277,13 +236,13 @@ def _chosen_options(outcome: Outcome) -> list[Table]:
         options = {name: value for name, value in row.options.items() if name in searched and value not in (None, {})}
         line = [
             row.label,
-            row.chosen_by + _ELSE * bool(row.tuned_for),
+            row.chosen_by + ELSE * bool(row.tuned_for),
             number(row.mean("HR@100", "valid")),
             number(row.mean("HR@100")),
         ]
         line.append(", ".join(option_text(name, value) for name, value in options.items()))
         lines.append([*line, printed[row.variant] or NONE][: len(columns)])
-    notes = [_setting(outcome), *_of_presets(outcome.rows), *([outcome.kept] if outcome.kept else [])]
+    notes = [setting(outcome), *of_presets(outcome.rows), *([outcome.kept] if outcome.kept else [])]
     notes += (
         ["the paper's options: its Table II; all with 4 negatives, embedding size 64, Adagrad"]
         if any(printed.values())

@@ -225,6 +225,15 @@ def test_row_on_a_preset_that_was_tuned_for_something_else_says_so(perform: Perf
     assert {row["tuned for"] for row in rows(outcome)} == {"", "training joint"}
 
 
+def test_table_says_where_validation_is_not_the_usual(perform: Perform, no_presets: Path) -> None:
+    newest = perform("table3", "nmtr-gmf", "popularity", options={"validation": "newest", "refit": True, **SMALL})
+    said = "epoch chosen on validation (newest purchases), tested after a refit on training + validation"
+    (table,) = tables(newest)
+    assert any(note.endswith(said) for note in table.notes)
+    (table,) = tables(perform("table3", "nmtr-gmf", "popularity", options=SMALL))
+    assert any(note.endswith("epoch chosen on validation") for note in table.notes)
+
+
 def test_leak_takes_presets_only_where_both_protocols_have_one(perform: Perform, no_presets: Path) -> None:
     (no_presets / "nmtr-gmf-standard.json").write_text('{"learning_rate": 0.1}', encoding="utf-8")
     outcome = perform("leak", "nmtr-gmf", "popularity")

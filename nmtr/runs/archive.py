@@ -251,6 +251,8 @@ def _verified(members: Mapping[str, bytes], expected: Expected) -> Contents:
     epochs = {(report.phase, report.epoch) for report in reports if 0 < report.epoch <= config.epochs}
     if len(epochs) < len(reports):
         raise ValueError(f"reports.json must have each epoch, of {config.epochs} at most, once")
+    # Options that came after the archive was written have their defaults, as in the store.
+    saved = saved.model_copy(update={"config": config.to_json()})
     return Contents(saved, data, reports, ranks, weights, members[LOG])
 
 

@@ -171,6 +171,16 @@ def test_imported_twice_it_is_there_already_and_imported_over_another_it_is_refu
     assert elsewhere.import_run(io.BytesIO(other), "run.zip")[0].created == 1.0
 
 
+def test_archive_from_before_an_option_is_imported_and_is_there_already(exported: bytes, elsewhere: Workspace) -> None:
+    config = json.loads(unzipped(exported)["run.json"])["config"]
+    assert config.pop("rank_every") == 1
+    old = changed(exported, "run.json", config=config)
+    run, new = elsewhere.import_run(io.BytesIO(old), "run.zip")
+    assert new and run.config.rank_every == 1
+    for content in (old, exported):
+        assert elsewhere.import_run(io.BytesIO(content), "run.zip") == (run, False)
+
+
 def test_two_imports_at_once_leave_one_run_whole(exported: bytes, elsewhere: Workspace) -> None:
     contents = archive.read(io.BytesIO(exported), "run.zip", expected_weights)
     run = archive.bring(elsewhere.runs, contents)

@@ -1,8 +1,9 @@
 """Tuning: the same number of trials for every method, halved rung by rung, chosen on validation and never on test.
 
-Trials are drawn once, by a scrambled Sobol sequence, from the space of the options that the method reads: trial 0 is
-its defaults, and a larger budget only adds trials. A trial leaves about half of the options at their defaults: where
-all are drawn anew, one bad value spoils most trials, and small budgets find nothing.
+Trials are drawn once, by a scrambled Sobol sequence, from the space of the options that the method reads. Before those
+that are drawn come its defaults (trial 0) and its defaults with its other loss, since losses make as much of a
+difference as methods do; a larger budget only adds trials, and none is there twice. A trial leaves about half of the
+options at their defaults: where all are drawn anew, one bad value spoils most trials, and small budgets find nothing.
 
 With nine or more, all are trained for a ninth of the epochs, the best third of them for a third, and the best ninth for
 all of them. The defaults go on whatever they give, so that tuning never ends below them on validation. A rung is a run
@@ -12,6 +13,8 @@ from the runs that it finds.
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +32,7 @@ from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
 
 SEED = 0  # of the one split that trials are compared on
+_POINTS = 13  # 2 ** so many are drawn from, at most
 _KEEPS = 0.5  # the chance that a trial leaves an option at its default
 _OF_TOWERS = {"layers", "l2_towers"}
 _KEPT = 3  # of so many trials one goes on to the next rung, with so many times the epochs
@@ -228,6 +232,8 @@ class _Space:
         self.about: dict[str, str] = (
             {"lambdas": "equal, or uniform on the simplex, in hundredths"} if self._cuts else {}
         )
+        if len(self._losses) > 1:
+            self.about["loss"] = f"one of {', '.join(self._losses)}"
 
     def _affordable_losses(self) -> tuple[str, ...]:
         """The losses to try; none where the method has one only."""
@@ -246,19 +252,24 @@ class _Space:
         return RunConfig.parse({**self._given, **options, **without, "epochs": epochs})
 
     def draw(self, budget: int) -> list[dict[str, Any]]:
-        """The options of so many trials; none for the first."""
+        """The options of so many trials, none for the first; of fewer where the space has no more."""
         from scipy.stats import qmc  # takes half a second, which no other command is to wait for
 
         sobol = qmc.Sobol(1 + len(SPACE) + self._cuts + 1, rng=np.random.default_rng(SEED))
-        points = sobol.random_base2(max(0, budget - 2).bit_length())
-        return [{}, *(self._options(point) for point in points[: budget - 1])]
+        usual = [{}, *({"loss": loss} for loss in self._losses if loss != self._usual.loss)]
+        trials: dict[str, dict[str, Any]] = {}  # by what they come to
+        for options in itertools.chain(usual, map(self._options, sobol.random_base2(_POINTS))):
+            resolved = self._prepare(RunConfig.parse({**self._given, **options}))
+            trials.setdefault(json.dumps(resolved.to_json()), options)
+            if len(trials) == budget:
+                break
+        return list(trials.values())
 
     def _options(self, point: NDArray[np.float64]) -> dict[str, Any]:
         """A point of the unit cube as options."""
         options: dict[str, Any] = {}
         if len(self._losses) > 1:
             options["loss"] = self._losses[int(point[0] * len(self._losses))]
-            self.about["loss"] = f"one of {', '.join(self._losses)}"
         for (name, dimension), u in zip(SPACE.items(), point[1:], strict=False):
             # Resolved anew for each option: the learning rate's default is the drawn optimizer's and loss's.
             usual = self._prepare(RunConfig.parse({**self._given, **options}))

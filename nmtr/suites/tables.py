@@ -40,7 +40,7 @@ def tables(outcome: Outcome) -> list[Table]:
 
 def markdown(outcome: Outcome) -> str:
     """The tables with what holds of them, and the command that makes them."""
-    lines = [f"## {outcome.title}: {outcome.data}", ""]
+    lines = [f"## {outcome.title}: {outcome.data}, {' and '.join(outcome.protocols)}", ""]
     for table in tables(outcome):
         lines += [f"**{table.title}**", ""] if table.title != outcome.title else []
         lines += [_line(table.columns), _line(["---"] * len(table.columns)), *map(_line, table.rows), ""]

@@ -184,3 +184,15 @@ def test_configs_are_tuned_together_rung_by_rung() -> None:
     found = tune(4, train, config(), config(method="bpr"))
     assert [len(rung) for rung in train.asked] == [8, 4]
     assert [rung.run for search in found for rung in search.trials[0].rungs] == ["1-0", "2-0", "1-4", "2-2"]
+
+
+def test_defaults_with_the_other_loss_come_before_what_is_drawn_and_nothing_comes_twice() -> None:
+    found = drawn(9)
+    assert [trial.options for trial in found[:2]] == [{}, {"loss": "squared"}]
+    come_to = {prepare(config(**trial.options)).model_dump_json() for trial in drawn(40)}
+    assert len(come_to) == 40
+
+
+def test_space_that_holds_fewer_trials_than_asked_for_gives_those() -> None:
+    (found,) = tune(9, Trainer(), config(method="ials", l2_embeddings=0.1, unobserved_weight=0.1))
+    assert [trial.options for trial in found.trials] == [{}]

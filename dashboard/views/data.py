@@ -69,13 +69,9 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         _leak(info, facts)
     with right, st.container(border=True):
         _per_user(facts, where)
-    newest = facts.held_out_newest
-    if newest["share"] > _FAR_FROM_CHANCE * newest["by_chance"]:
-        st.markdown(
-            f"**Items are numbered by time, it seems:** {share(newest['share'])} of the held-out items stand behind "
-            f"all else that their shopper {target}; by chance {share(newest['by_chance'])} would. Choosing by the "
-            "validation purchase “The newest item's” (Train, Advanced) is then closer to the test than by any other."
-        )
+    if facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]:
+        with right, st.container(border=True):
+            _numbered_by_time(facts)
     st.caption(
         f"Source: {plain(facts.origin.source)}. Licence: {plain(facts.origin.licence)}. {plain(facts.origin.made)}"
     )
@@ -113,6 +109,17 @@ def _leak(info: DatasetInfo, facts: Summary) -> None:
         f"{plain(facts.behaviors[-1])} only: where the shopper also {plain(past(worst))} it, the model still sees that "
         "pair, and finding it again is no feat. **Clean** hides it everywhere, which is what a shop would face. "
         "Figures of the two are never compared."
+    )
+
+
+def _numbered_by_time(facts: Summary) -> None:
+    found, by_chance = (share(facts.held_out_newest[which]) for which in ("share", "by_chance"))
+    target = plain(past(facts.behaviors[-1]))
+    st.markdown("##### Items are numbered by time, it seems")
+    st.markdown(
+        f"{found} of the held-out items stand behind all else that their shopper {target}; by chance {by_chance} "
+        "would. Choosing by the validation purchase “The newest item's” (Train, Advanced) is then closer to the test "
+        "than choosing by any of a shopper's."
     )
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from streamlit.testing.v1 import AppTest
 
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
+from tests.conftest import random_dataset
 from tests.dashboard.conftest import Open, Runs, events, words
 
 
@@ -158,6 +162,23 @@ def test_data_says_in_words_what_leaks(open_page: Open, home: Path) -> None:
     app = open_page("data", data="shop")
     assert "The standard protocol shows the model 100 % of its test answers" in words(app)
     assert app.metric[0].value == "60"
+
+
+def test_data_says_whether_items_are_numbered_by_time(open_page: Open, home: Path) -> None:
+    library = Workspace(home).data
+    drawn = random_dataset(num_users=20)
+    latest = np.full(20, drawn.num_items, np.int32)  # an item behind all others, which everybody bought last
+    matrices = tuple(csr_array((m.data, m.indices, m.indptr), shape=(20, drawn.num_items + 1)) for m in drawn.matrices)
+    items = np.append(drawn.items, "latest")
+    library.save(replace(drawn, name="timed", matrices=matrices, test_item=latest, items=items))
+    try:
+        app = open_page("data", data="timed")
+        assert "100 % of the held-out items stand behind all else that their shopper bought; by chance 20 %" in words(
+            app
+        )
+    finally:
+        library.remove("timed")
+    assert "numbered by time" not in words(open_page("data", data="shop"))
 
 
 def test_upload_with_a_missing_column_gives_a_sentence_and_leaves_nothing(open_page: Open, home: Path) -> None:

@@ -202,6 +202,8 @@ class Experiment:
         weights: dict[str, Tensor] = {}
         if self._trainer is None:
             self._valid_ranks = _ranked(self._scorer(), self._split.valid_item, self._split.train[-1])
+            if self.config.refit:
+                self._begin("refit")
         else:
             weights = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
         test_ranks = _ranked(self._scorer(), self._split.test_item, self._split.known)

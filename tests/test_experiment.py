@@ -184,6 +184,18 @@ def test_refit_trains_a_new_model_on_training_and_validation_for_the_chosen_numb
     assert (parts.valid_item == -1).all() and parts.train[-1].nnz == DATASET.matrices[-1].nnz
 
 
+@pytest.mark.parametrize("method", ["popularity", "last-behavior"])
+def test_rule_is_chosen_without_the_validation_purchases_and_with_refit_tested_with_them(method: str) -> None:
+    config = resolved(DATASET, method=method, validation="newest", refit=True)
+    _, outcome = run(config)
+    _, unfitted = run(resolved(DATASET, method=method, validation="newest"))
+    assert outcome.result.valid == unfitted.result.valid and outcome.result.refit
+    scorer, parts = load_scorer(config, DATASET, {})
+    assert parts.train[-1].nnz == DATASET.matrices[-1].nnz
+    assert outcome.result.test == summarize(rank_held_out(scorer, parts.test_item, parts.known))
+    assert not np.array_equal(outcome.ranks["test"], unfitted.ranks["test"], equal_nan=True)
+
+
 # Interruptions
 
 

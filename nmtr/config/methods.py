@@ -14,6 +14,8 @@ Loss = Literal["sampled", "shared", "exact", "squared"]
 #: what came later.
 Family = Literal["nmtr", "multi", "single", "floor", "beyond"]
 
+#: Of rules: nothing is trained once more, but validation purchases are counted in.
+_COUNTED = frozenset({"refit"})
 _SEARCHED = frozenset({"epochs", "patience", "rank_every", "refit", "watch_test", "embedding_size", "l2_embeddings"})
 _DESCENT = _SEARCHED | {"dropout", "optimizer", "learning_rate", "batch_size", "initial_scale"}
 _TOWER = frozenset({"layers", "l2_towers"})
@@ -129,13 +131,18 @@ METHODS: dict[str, Method] = {
         unit="neumf",
     ),
     "popularity": Method(
-        "Popularity", "floor", "The most bought items first, the same for everyone. Nothing to train.", "rules"
+        "Popularity",
+        "floor",
+        "The most bought items first, the same for everyone. Nothing to train.",
+        "rules",
+        _COUNTED,
     ),
     "last-behavior": Method(
         "Touched before, not bought",
         "floor",
         "What the shopper touched in the step before the target and did not buy. Nothing to train.",
         "rules",
+        _COUNTED,
         lower=True,
     ),
     "ehcf": Method(

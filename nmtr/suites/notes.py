@@ -22,23 +22,27 @@ def setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = Fa
     tuned = f", tuned by {outcome.budget} trials each" if outcome.budget else ""
     return (
         f"{outcome.data} ({', '.join(outcome.behaviors)}) · {protocols} · {seeds}{tuned} · "
-        f"epoch chosen on validation{_chosen_how(outcome)}"
+        f"epoch chosen on validation{validated_by(outcome)}{_refitted(outcome)}"
     )
 
 
-def _chosen_how(outcome: Outcome) -> str:
-    """Where validation is not the usual, or the rows have not the same: with what."""
+def validated_by(outcome: Outcome) -> str:
+    """Which purchases chose options and epochs, where they are not the usual: `` (newest purchases)``; else empty."""
+    drawn = _every(outcome, "validation")
+    return f" ({' or '.join(sorted(drawn))} purchases)" if drawn - {"random"} else ""
 
-    def every(option: str) -> set[Any]:
-        usual = RunConfig.model_fields[option].default
-        return {row.options.get(option, usual) for row in outcome.rows if "epochs" in row.options}
 
-    told = ""
-    if (drawn := every("validation")) - {"random"}:
-        told += f" ({' or '.join(sorted(drawn))} purchases)"
-    if any(refit := every("refit")):
-        told += ", tested after a refit on training + validation" if all(refit) else ", some of them refitted"
-    return told
+def _refitted(outcome: Outcome) -> str:
+    refit = _every(outcome, "refit")
+    if not any(refit):
+        return ""
+    return ", tested after a refit on training + validation" if all(refit) else ", some of them refitted"
+
+
+def _every(outcome: Outcome, option: str) -> set[Any]:
+    """The values of an option in the rows that train."""
+    usual = RunConfig.model_fields[option].default
+    return {row.options.get(option, usual) for row in outcome.rows if "epochs" in row.options}
 
 
 def options_from(*rows: Row) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nmtr.compare import Leaderboard, Score, Sparsity, Standing, option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
-from nmtr.suites.notes import ELSE, INTERVAL, against, of_presets, options_from, setting
+from nmtr.suites.notes import ELSE, INTERVAL, against, of_presets, options_from, setting, validated_by
 from nmtr.suites.numbers import NONE, count, number, p_value, share, star, with_interval
 from nmtr.suites.outcome import Outcome, Row
 from nmtr.suites.published import PAPER_OPTIONS
@@ -40,7 +40,7 @@ def tables(outcome: Outcome) -> list[Table]:
 
 def markdown(outcome: Outcome) -> str:
     """The tables with what holds of them, and the command that makes them."""
-    lines = [f"## {outcome.title}: {outcome.data}, {' and '.join(outcome.protocols)}", ""]
+    lines = [f"## {outcome.title}: {outcome.data}, {' and '.join(outcome.protocols)}{validated_by(outcome)}", ""]
     for table in tables(outcome):
         lines += [f"**{table.title}**", ""] if table.title != outcome.title else []
         lines += [_line(table.columns), _line(["---"] * len(table.columns)), *map(_line, table.rows), ""]

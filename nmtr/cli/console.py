@@ -104,6 +104,9 @@ def training_progress(what: str) -> Iterator[Callable[[EpochReport], None]]:
         yield advance
 
 
+_PAUSED = "the queue is paused, go on with `nmtr queue resume`"
+
+
 @contextmanager
 def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
     """Shows how many runs of a suite have ended and what trains: a bar, or a line a run where there is no terminal."""
@@ -113,7 +116,8 @@ def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
         def line(what: str, progress: SuiteProgress) -> None:
             nonlocal said
             there = f", {progress.there} of them there before" if progress.there else ""
-            if (now := f"{what}: {progress.ended} of {progress.total} runs have ended{there}") != said:
+            waits = f"; {_PAUSED}" if progress.paused else ""
+            if (now := f"{what}: {progress.ended} of {progress.total} runs have ended{there}{waits}") != said:
                 note(now)
                 said = now
 
@@ -128,7 +132,7 @@ def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
         def advance(what: str, progress: SuiteProgress) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, running="")
-            shown = _plain("; ".join(progress.running))
+            shown = _plain("; ".join([*progress.running, *([_PAUSED] if progress.paused else [])]))
             bars.update(tasks[what], total=progress.total, completed=progress.ended, running=shown)
 
         yield advance

@@ -27,6 +27,7 @@ class Progress:
     there: int  # done before
     ended: int  # those included
     running: tuple[str, ...]  # "NMTR-GMF, seed 0, epoch 7/60"
+    paused: bool = False  # whether they wait for the queue to go on
 
 
 def train_all(
@@ -114,7 +115,8 @@ def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Ca
             runs[key] = live.get(run_id) or workspace.runs.get(run_id)
         now = [run for run in runs.values() if run.state == "running"]
         ended = sum(not run.live for run in runs.values())
-        on_progress(Progress(len(runs), there, ended, tuple(map(_described, now))))
+        paused = workspace.runs.queue.state().paused
+        on_progress(Progress(len(runs), there, ended, tuple(map(_described, now)), paused))
         if ended < len(runs):
             time.sleep(_TICK)
 

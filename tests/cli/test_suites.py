@@ -145,6 +145,16 @@ def test_preset_is_taken_by_name_and_options_come_before_it(nmtr: Nmtr, home: Pa
     (folder / "nmtr-gmf-clean.json").unlink()
 
 
+def test_progress_says_that_the_queue_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminal in (False, True):
+        file = io.StringIO()
+        screen = Console(file=file, force_terminal=terminal, width=160, color_system=None, _environ={})
+        monkeypatch.setattr(console, "_err", screen)
+        with console.suite_progress() as on_progress:
+            on_progress("All methods", Progress(4, 0, 1, (), paused=True))
+        assert "the queue is paused, go on with `nmtr queue resume`" in file.getvalue()
+
+
 def test_progress_is_a_bar_for_each_step_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     screen = Console(file=file, force_terminal=True, width=120, color_system=None, _environ={})

@@ -169,7 +169,7 @@ def test_paused_queue_starts_no_worker_until_it_goes_on(
         nonlocal looked
         looked += 1
         if looked == 10:
-            assert workers == []
+            assert workers == [] and progress.paused
             workspace.runs.queue.resume()
 
     (run,) = train_all(workspace, [config()], 2, resume_later)

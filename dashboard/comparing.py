@@ -137,7 +137,9 @@ def usual(done: Sequence[Run], protocol: str | None = None) -> list[Entry]:
         selected = [run for run in done if run.id == state.selected("run")]
         protocol = max(selected or done, key=lambda run: (times[run.config.protocol], run.created)).config.protocol
     entries = [entry for entry in grouped(done) if entry[0].config.protocol == protocol]
-    entries.sort(key=lambda entry: (entry[0].config.label, -_validated(entry)))
+    # Figures on other validation purchases are no better or worse: those of the newest run's kind come first.
+    kind = max((run for entry in entries for run in entry), key=lambda run: run.created).config.validation
+    entries.sort(key=lambda entry: (entry[0].config.label, entry[0].config.validation != kind, -_validated(entry)))
     best = [next(alike) for _, alike in groupby(entries, key=lambda entry: entry[0].config.label)]
     best = sorted(best, key=_validated, reverse=True)[:FEW]
     wanted = [entry for entry in entries if state.selected("run") in {run.id for run in entry}]

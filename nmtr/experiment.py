@@ -117,7 +117,7 @@ class Experiment:
         """Ranks the validation purchases and keeps the weights if no epoch before was better."""
         assert self._trainer is not None
         started = time.perf_counter()
-        ranks = _ranked(*self.comparison())
+        ranks = rank(*self.comparison())
         valid = summarize(ranks)
         # Where no purchase can be held out for validation, the last epoch is the one to test.
         value = tuple(valid[metric] for metric in SELECTION) if valid else (float(self._epoch),)
@@ -130,7 +130,7 @@ class Experiment:
     def _watch(self) -> dict[str, float] | None:
         """Ranks the test purchases, for the record: nothing depends on it."""
         started = time.perf_counter()
-        test = summarize(_ranked(self._scorer(), self._split.test_item, self._split.known)) or None
+        test = summarize(rank(self._scorer(), self._split.test_item, self._split.known)) or None
         if test and (self._best_test is None or test[SELECTION[0]] > self._best_test.metrics[SELECTION[0]]):
             self._best_test = BestTestEpoch(epoch=self._epoch, metrics=test)
         self._evaluating += time.perf_counter() - started
@@ -142,7 +142,7 @@ class Experiment:
         started = time.perf_counter()
         self._trainer.model.load_state_dict(self._best)
         if self._compared is not self._split.valid_item:
-            self._valid_ranks = _ranked(self._scorer(), self._split.valid_item, self._split.train[-1])
+            self._valid_ranks = rank(self._scorer(), self._split.valid_item, self._split.train[-1])
         self._evaluating += time.perf_counter() - started
 
     def _scorer(self) -> Scorer:
@@ -201,12 +201,12 @@ class Experiment:
         started = time.perf_counter()
         weights: dict[str, Tensor] = {}
         if self._trainer is None:
-            self._valid_ranks = _ranked(self._scorer(), self._split.valid_item, self._split.train[-1])
+            self._valid_ranks = rank(self._scorer(), self._split.valid_item, self._split.train[-1])
             if self.config.refit:
                 self._begin("refit")
         else:
             weights = {name: tensor.clone() for name, tensor in self._trainer.model.state_dict().items()}
-        test_ranks = _ranked(self._scorer(), self._split.test_item, self._split.known)
+        test_ranks = rank(self._scorer(), self._split.test_item, self._split.known)
         lower_ranks = self._rank_lower()
         visited = np.zeros(self.dataset.num_users, np.bool_)
         for lower in self._split.train[:-1]:
@@ -239,12 +239,12 @@ class Experiment:
         method, model = contract.several(self.config), self._trainer.model
         lower = zip(self.config.behaviors, self._split.lower_item, self.dataset.matrices, strict=False)
         return {
-            behavior: _ranked(method.lower(model, r), held_out, matrix)
+            behavior: rank(method.lower(model, r), held_out, matrix)
             for r, (behavior, held_out, matrix) in enumerate(lower)
         }
 
 
-def _ranked(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ranks:
+def rank(scorer: Scorer, held_out: IntArray, left_out: csr_array) -> Ranks:
     """`rank_held_out`, as fast for a model whose weights have decayed to next to nothing as for any other."""
     with tiny_numbers_as_zero():
         return rank_held_out(scorer, held_out, left_out)

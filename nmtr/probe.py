@@ -31,7 +31,6 @@ from nmtr.config import RunConfig
 from nmtr.data.dataset import IntArray
 from nmtr.errors import CapacityError, NmtrError, RunError
 from nmtr.estimate import Pace
-from nmtr.evaluation.ranking import rank_held_out
 from nmtr.evaluation.scorer import Scorer
 from nmtr.training.report import Stopped
 
@@ -52,6 +51,7 @@ _FREE = {
     "patience",
     "rank_every",
     "refit",
+    "validation",
     "watch_test",
     "learning_rate",
     "unobserved_weight",
@@ -199,6 +199,8 @@ def _epoch_seconds(train: Callable[[int, Stop], tuple[object, float]], steps: in
 def _ranking_seconds(scorer: Scorer, held_out: IntArray, left_out: csr_array, budget: float) -> float:
     """The seconds that ranking takes, told from what can be ranked in about `budget` seconds; without the first block,
     as of an epoch."""
+    from nmtr.experiment import rank
+
     users = np.random.default_rng(0).permutation(np.flatnonzero(held_out >= 0))
     size, done, timed, seconds = 128, 0, 0, 0.0
     started = time.perf_counter()
@@ -207,7 +209,7 @@ def _ranking_seconds(scorer: Scorer, held_out: IntArray, left_out: csr_array, bu
         some = np.full_like(held_out, -1)
         some[block] = held_out[block]
         before = time.perf_counter()
-        rank_held_out(scorer, some, left_out)
+        rank(scorer, some, left_out)
         if done or len(block) == len(users):
             timed, seconds = timed + len(block), seconds + time.perf_counter() - before
         done, size = done + len(block), 2 * size

@@ -225,11 +225,11 @@ class Workspace:
         Raises RunError where they are not the ones that the run recorded: its files were changed.
         """
         from nmtr.evaluation.metrics import summarize
-        from nmtr.evaluation.ranking import rank_held_out
+        from nmtr.experiment import rank
 
         run = self._done(run_id)
         fitted = self.fitted(run_id)
-        test = summarize(rank_held_out(fitted.scorer, fitted.split.test_item, fitted.split.known))
+        test = summarize(rank(fitted.scorer, fitted.split.test_item, fitted.split.known))
         assert run.result is not None, "a run that is done has a result"
         differing = [name for name, value in test.items() if abs(value - run.result.test[name]) > 1e-3]
         if differing:

@@ -272,7 +272,7 @@ def test_ranking_is_told_from_some_users_without_the_first_block(
         clock.now += 0.01 * ranked[-1] + (len(ranked) == 1 and users > 128)
 
     monkeypatch.setattr(probe, "time", clock)
-    monkeypatch.setattr(probe, "rank_held_out", rank)
+    monkeypatch.setattr("nmtr.experiment.rank", rank)
     scorer = Popularity(dataset.matrices)
     seconds = probe._ranking_seconds(scorer, dataset.test_item, dataset.matrices[-1], budget)
     assert seconds == pytest.approx(0.01 * users)

@@ -15,6 +15,8 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.errors import CapacityError, ConfigError, DataError, NmtrError, RunError
+from nmtr.evaluation.metrics import summarize
+from nmtr.experiment import rank
 from nmtr.explain import explain, recommend
 from nmtr.runs import checkpoint
 from nmtr.runs.store import Run
@@ -245,6 +247,21 @@ def test_finished_run_answers_as_it_was_tested(workspace: Workspace, options: di
         explained = explain(fitted, f"u{row}", shown.held_out.item)
         assert [stage.behavior for stage in explained.stages] == [*run.config.behaviors]
     assert workspace.evaluate(run.id) == run.result
+
+
+def test_model_that_decayed_to_next_to_nothing_is_evaluated_as_it_was_tested(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(workspace, method="bpr")
+    folder = workspace.runs.folder(run.id)
+    weights = {name: weight * 1e-25 for name, weight in checkpoint.load_weights(folder).items()}
+    checkpoint.save_weights(folder, weights)
+    fitted = workspace.fitted(run.id)
+    test = summarize(rank(fitted.scorer, fitted.split.test_item, fitted.split.known))
+    assert run.result is not None and test != run.result.test  # every product is 0 there
+    recorded = replace(run, result=run.result.model_copy(update={"test": test}))
+    monkeypatch.setattr(type(workspace.runs), "get", lambda runs, run_id: recorded)
+    assert workspace.evaluate(run.id).test == test
 
 
 def test_rule_answers_without_weights(workspace: Workspace) -> None:

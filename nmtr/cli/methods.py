@@ -10,7 +10,7 @@ from nmtr.config.methods import METHODS
 def list_methods(as_json: Json = False) -> None:
     """What can learn, with a line each and the options that it reads.
 
-    Those that every run has (data, behaviors, protocol, seed, threads) are not repeated.
+    Those that every run has (data, behaviors, sample, protocol, validation, seed, threads) are not repeated.
     """
     value = [
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -199,7 +200,9 @@ def _prepared(
     learned = [place for place in places if families[place] not in ("nmtr", "floor")]
     rules = [place for place in places if families[place] == "floor"]
     offered = learned or rules or [*places[1:]] or [0]
-    return ranked, max(offered, key=lambda place: _validated(ranked[place]))
+    # Figures on other validation purchases are no better or worse: those of the kind that most have come first.
+    ((kind, _),) = Counter(entry.config.validation for entry in ranked).most_common(1)
+    return ranked, max(offered, key=lambda at: (ranked[at].config.validation == kind, _validated(ranked[at])))
 
 
 def _validated(entry: Entry) -> tuple[float, ...]:

@@ -136,7 +136,8 @@ class RunConfig(BaseModel):
     )
     refit: bool = Field(
         False,
-        description="Train once more on training + validation for the number of epochs that validation chose.",
+        description="Train once more on training + validation for the number of epochs that validation chose; rules "
+        "count the validation purchases in.",
     )
     watch_test: bool = Field(
         False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 class Slice(BaseModel):
@@ -41,8 +41,14 @@ class Result(BaseModel):
     visited: Slice
     not_visited: Slice
     peak_memory_mb: float | None
-    best_test: BestTestEpoch | None = None  # of a run that watched its test purchases
+    best_test: BestTestEpoch | None = None  # of a run that watched its test purchases, and of no refit
     # Of a run that held out pairs of its lower behaviors, for each of these: how the tested model ranks them by that
     # behavior's own scores. "view" -> "HR@100" -> value, and half width of its 95 % interval over users.
     behaviors: dict[str, dict[str, float]] = {}
     behavior_intervals: dict[str, dict[str, float]] = {}
+
+    @field_validator("best_test")
+    @classmethod
+    def _of_what_is_tested(cls, best: BestTestEpoch | None, info: ValidationInfo) -> BestTestEpoch | None:
+        """None after a refit: what was watched had not learned from the validation purchases as what is tested has."""
+        return None if info.data.get("refit") else best

@@ -117,9 +117,10 @@ def _parts(variants: Sequence[Variant], setting: Setting) -> list[Cell]:
     """NMTR as it is, with one part changed at a time, and of the target alone."""
     *lower, target = setting.behaviors
     options = {"behaviors": setting.behaviors, "protocol": setting.protocol}
-    changed: dict[str, dict[str, Any]] = {"as it is": {}} if lower else {}
+    changed: dict[str, dict[str, Any]] = {}
     if lower:
-        changed |= {"cascade: mean": {"cascade": "mean"}, "cascade: none": {"cascade": "none"}}
+        changed["as it is"] = {}
+        changed |= {f"cascade: {kind}": {"cascade": kind} for kind in ("mean", "none")}
         changed["embeddings: separate"] = {"embedding": "separate"}
         for weight in _TARGET_WEIGHTS:
             rest = ((1 - weight) / len(lower),) * len(lower)

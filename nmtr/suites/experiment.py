@@ -61,6 +61,7 @@ class Order:
         """Where its outcome is kept if not said otherwise."""
         what = [self.suite, self.data, "both" if find(self.suite).both_protocols else self.protocol]
         what += ["+".join(some) for some in (self.behaviors, self.methods) if some]
+        what += [self.options["validation"]] if "validation" in self.options else []
         return home / "suites" / ("-".join(what) + ".json")
 
 
@@ -141,8 +142,8 @@ def _plan(
 ) -> _Plan:
     """The cell's config: its own options, then what is asked for, then its preset or what tuning will find.
 
-    A suite of both protocols takes presets only where the method has one for each: else it would show what tuning
-    does, not what the protocol does.
+    A suite of both protocols takes presets only where the method has one for each, chosen by the same kind of
+    validation: else it would show what tuning does, not what the protocol does.
     """
     own = {"data": order.data, **cell.variant.options, **cell.options}
     own["threads"] = max(1, (os.cpu_count() or 1) // order.jobs)
@@ -162,7 +163,8 @@ def _plan(
         for protocol in suite.protocols(config.protocol)
     }
     preset = found[config.protocol]
-    if preset is None or not all(found.values()):
+    kinds = {one.tuned.validation if one else None for one in found.values()}
+    if preset is None or None in kinds or len(kinds) > 1:
         usual = affordable(config, lambda config: workspace.prepare(config)[0])
         dear = "" if usual.loss == config.loss else f", {usual.loss} loss"  # the usual one is too dear here
         return _Plan(cell, usual, f"defaults{dear}")

@@ -23,6 +23,9 @@ from nmtr.suites.methods import Variant
 SHIPPED = Path(__file__).parents[1] / "presets"
 #: What a preset leaves to the run.
 OF_A_RUN = ("data", "seed", "threads", "watch_test", "hold_out_lower")
+#: What a preset was chosen by, which a run of `--config` follows. Suites take it from their order alone: else methods
+#: with and without a preset would be chosen, or tested, in different ways.
+_CHOSEN_BY = ("validation", "refit")
 #: Epochs that runs have if nothing is said of them: a preset of fewer would cut short whatever takes it.
 USUAL_EPOCHS: int = RunConfig.model_fields["epochs"].default
 
@@ -40,7 +43,7 @@ class Preset:
         Options that the config's method and way of training do not read are left out, and so are the weights λ of a
         preset for other behaviors.
         """
-        own = config.model_fields_set | {"behaviors"}
+        own = config.model_fields_set | {"behaviors", *_CHOSEN_BY}
         if self.tuned.behaviors != config.behaviors:
             own |= {"lambdas"}
         # What a method reads depends on its loss, which the preset may name.
@@ -50,7 +53,8 @@ class Preset:
 
     def tuned_for(self, config: RunConfig) -> str:
         """What it was tuned with where a config sets something else: ``behaviors view+buy``; empty where nothing is."""
-        both = (self.tuned.model_fields_set | {"sample"}) & config.model_fields_set - set(OF_A_RUN)
+        both = (self.tuned.model_fields_set & config.model_fields_set) - {*OF_A_RUN, "refit"} | {"validation"}
+        both |= {"sample"} & config.model_fields_set
         unlike = {
             name: value
             for name in RunConfig.model_fields

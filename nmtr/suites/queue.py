@@ -115,7 +115,7 @@ def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Ca
             runs[key] = live.get(run_id) or workspace.runs.get(run_id)
         now = [run for run in runs.values() if run.state == "running"]
         ended = sum(not run.live for run in runs.values())
-        paused = workspace.runs.queue.state().paused
+        paused = any(run.state == "queued" for run in runs.values()) and workspace.runs.queue.state().paused
         on_progress(Progress(len(runs), there, ended, tuple(map(_described, now)), paused))
         if ended < len(runs):
             time.sleep(_TICK)

@@ -40,7 +40,8 @@ def tables(outcome: Outcome) -> list[Table]:
 
 def markdown(outcome: Outcome) -> str:
     """The tables with what holds of them, and the command that makes them."""
-    lines = [f"## {outcome.title}: {outcome.data}, {' and '.join(outcome.protocols)}{validated_by(outcome)}", ""]
+    of = f", {' and '.join(outcome.protocols)}{validated_by(outcome)}" if outcome.rows else ""
+    lines = [f"## {outcome.title}: {outcome.data}{of}", ""]
     for table in tables(outcome):
         lines += [f"**{table.title}**", ""] if table.title != outcome.title else []
         lines += [_line(table.columns), _line(["---"] * len(table.columns)), *map(_line, table.rows), ""]
@@ -98,8 +99,7 @@ def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
         "sd of seeds": lambda row, place: number(place.test["HR@100"].seed_spread),
         "difference": lambda row, place: _difference(place.test["HR@100"]),
         "p": lambda row, place: p_value(place.test["HR@100"].difference),
-        # Of a refit there is none: what was ranked by epoch had not learned from the validation purchases.
-        "best test epoch": lambda row, place: NONE if row.options.get("refit") else number(row.best_test("HR@100")),
+        "best test epoch": lambda row, place: number(row.best_test("HR@100")),
         "paper's HR@100": lambda row, place: number(printed(place, "HR@100")),
         "paper's NDCG@100": lambda row, place: number(printed(place, "NDCG@100")),
     }

@@ -240,7 +240,12 @@ def test_leak_takes_presets_only_where_both_protocols_have_one(perform: Perform,
     assert [row.chosen_by for row in outcome.rows if row.label == "NMTR-GMF"] == ["defaults"] * 2
     assert [line[2] for line in tables(outcome)[0].rows] == ["defaults", "–"]
 
-    (no_presets / "nmtr-gmf-clean.json").write_text('{"learning_rate": 0.3}', encoding="utf-8")
+    clean = no_presets / "nmtr-gmf-clean.json"
+    clean.write_text('{"learning_rate": 0.3, "validation": "newest"}', encoding="utf-8")
+    outcome = perform("leak", "nmtr-gmf", "popularity")
+    assert [row.chosen_by for row in outcome.rows if row.label == "NMTR-GMF"] == ["defaults"] * 2
+
+    clean.write_text('{"learning_rate": 0.3}', encoding="utf-8")
     outcome = perform("leak", "nmtr-gmf", "popularity")
     own = [row for row in outcome.rows if row.label == "NMTR-GMF"]
     assert [row.chosen_by for row in own] == ["preset shop/nmtr-gmf-standard", "preset shop/nmtr-gmf-clean"]

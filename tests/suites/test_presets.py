@@ -68,6 +68,13 @@ def test_preset_fills_what_a_config_leaves_open(home: Path) -> None:
     assert presets.find(home, GMF, config(protocol="clean"), ALL) is None
 
 
+def test_suites_order_alone_says_how_its_runs_are_chosen_and_tested(home: Path) -> None:
+    presets.write(home, config(learning_rate=0.3, validation="newest", refit=True).resolve(ALL), GMF, ALL)
+    assert presets.read(home, "shop", NAME)["refit"] is True  # as `nmtr train --config` takes it
+    options = options_for(home, config())
+    assert options["learning_rate"] == 0.3 and not {"validation", "refit"} & set(options)
+
+
 def test_weights_of_other_behaviors_and_options_of_another_loss_are_left_out(home: Path) -> None:
     options = options_for(home, config(behaviors=("cart", "buy")))
     assert not {"lambdas", "behaviors"} & set(options) and options["learning_rate"] == 0.3
@@ -94,6 +101,7 @@ def test_preset_of_some_behaviors_is_named_by_them_and_taken_for_no_others(home:
         ({"sample": {"cart": 0.5}}, "all pairs"),
         ({"training": "sequential"}, "training joint"),
         ({"training": "joint"}, ""),
+        ({"validation": "newest", "refit": True}, "validation random"),
         ({"lambdas": (0.0, 0.5, 0.5), "embedding_size": 8}, "λ .50/.30/.20, embedding_size 64"),
     ],
 )

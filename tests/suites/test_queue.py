@@ -171,6 +171,8 @@ def test_paused_queue_starts_no_worker_until_it_goes_on(
         if looked == 10:
             assert workers == [] and progress.paused
             workspace.runs.queue.resume()
+        elif progress.ended == progress.total:
+            assert not progress.paused
 
     (run,) = train_all(workspace, [config()], 2, resume_later)
     assert run.state == "done" and set(workers) == {2}

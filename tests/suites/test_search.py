@@ -193,6 +193,7 @@ def test_defaults_with_the_other_loss_come_before_what_is_drawn_and_nothing_come
     assert len(come_to) == 40
 
 
-def test_space_that_holds_fewer_trials_than_asked_for_gives_those() -> None:
+def test_space_that_holds_fewer_trials_than_asked_for_gives_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmtr.suites.search._POINTS", 5)
     (found,) = tune(9, Trainer(), config(method="ials", l2_embeddings=0.1, unobserved_weight=0.1))
     assert [trial.options for trial in found.trials] == [{}]

@@ -110,6 +110,11 @@ def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
     return read
 
 
+def count(option: str, low: int, high: int, about: str, metavar: str = "N") -> Any:
+    """A flag that takes a whole number in this range, and has no default to show."""
+    return typer.Option(parser=whole_number(option, low, high), metavar=metavar, help=about, show_default=False)
+
+
 def whole_numbers(text: str, option: str) -> tuple[int, ...]:
     """``5,9,13`` as a tuple; ConfigError where a part is no whole number of 0 or more."""
     parts = [part.strip() for part in text.split(",")]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from nmtr.cli.console import Json, note, say, show, suite_progress, table
-from nmtr.cli.options import names, whole_number
+from nmtr.cli.options import count, names, whole_number
 from nmtr.config import PROTOCOLS, Validation
 from nmtr.errors import ConfigError
 from nmtr.runs import process
@@ -44,37 +44,21 @@ def suite(
     ] = 3,
     budget: Annotated[
         int | None,
-        typer.Option(
-            parser=whole_number("--budget", 0, 4096),
-            metavar="N",
-            help="Tune each method by N trials on validation; 0 takes its preset or defaults. "
-            "[default: 0; 16 for table2]",
-            show_default=False,
+        count(
+            *("--budget", 0, 4096),
+            "Tune each method by N trials on validation; 0 takes its preset or defaults. [default: 0; 16 for table2]",
         ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number("--epochs", 1, 10_000), metavar="N", help="Most epochs of each run.", show_default=False
-        ),
-    ] = None,
+    epochs: Annotated[int | None, count("--epochs", 1, 10_000, "Most epochs of each run.")] = None,
     rank_every: Annotated[
         int | None,
-        typer.Option(
-            parser=whole_number("--rank-every", 1, 10_000),
-            metavar="N",
-            help="Rank validation after every N-th epoch of each run only, and after its last.",
-            show_default=False,
+        count(
+            *("--rank-every", 1, 10_000),
+            "Rank validation after every N-th epoch of each run only, and after its last.",
         ),
     ] = None,
     embedding_size: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number("--embedding-size", 1, 1024),
-            metavar="E",
-            help="Embedding size of each run.",
-            show_default=False,
-        ),
+        int | None, count("--embedding-size", 1, 1024, "Embedding size of each run.", metavar="E")
     ] = None,
     validation: Annotated[
         str | None,

@@ -8,7 +8,7 @@ import typer
 
 from nmtr import sweeps
 from nmtr.cli.console import Json, note, show, suite_progress
-from nmtr.cli.options import names, number, parsed, takes_config, whole_number
+from nmtr.cli.options import count, names, number, parsed, takes_config, whole_number
 from nmtr.cli.studies import show_groups, show_list, show_points, show_trade_off, text
 from nmtr.compare import Score, leaderboard
 from nmtr.config import RunConfig
@@ -34,11 +34,9 @@ def sweep(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(
-            parser=whole_number("--trials", 1, 1000),
-            metavar="N",
-            help="Draw so many points by TPE instead of taking a grid; with --resume, so many more.",
-            show_default=False,
+        count(
+            *("--trials", 1, 1000),
+            "Draw so many points by TPE instead of taking a grid; with --resume, so many more.",
         ),
     ] = None,
     search: Annotated[

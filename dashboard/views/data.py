@@ -69,7 +69,8 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         _leak(info, facts)
     with right, st.container(border=True):
         _per_user(facts, where)
-    if facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]:
+    far_from_chance = facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]
+    if far_from_chance and 2 * facts.valid_named < facts.test_users:  # else there is little to choose
         with right, st.container(border=True):
             _numbered_by_time(facts)
     st.caption(

@@ -15,7 +15,7 @@ from nmtr.data.split import stands_in
 _SAMPLE = 5
 _SHOWN = {
     *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
-    "held_out_newest",
+    *("held_out_newest", "valid_named"),
 }
 
 
@@ -73,6 +73,7 @@ class Summary(_Frozen):
     #: Share of held-out pairs whose item stands in the data set behind all else that the user bought, and what chance
     #: would give: far apart, items are numbered by time, and validation purchases are best drawn as `newest`.
     held_out_newest: dict[str, float]  # "share", "by_chance"
+    valid_named: int  # users whose validation purchase the source names, however others' are drawn
     funnel: tuple[Step, ...]  # lowest behavior first
     per_user: dict[str, Spread]
     origin: Origin
@@ -105,6 +106,7 @@ def describe(dataset: Dataset) -> Summary:
         sample=Sample(users=_some(dataset.users), items=_some(dataset.items)),
         leak=leak,
         held_out_newest=_held_out_newest(dataset),
+        valid_named=int((dataset.given_valid_item >= 0).sum()),
         funnel=tuple(
             _step(behavior, *pairs[behavior], _keys(dataset, *purchases), dataset) for behavior in dataset.behaviors
         ),

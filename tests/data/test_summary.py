@@ -48,7 +48,12 @@ def test_summary_json_is_the_contract_of_data_show(dataset: Dataset) -> None:
         "sample": {"users": ["ann", "bob", "zoë"], "items": ["1", "2", "03", "x"]},
         "leak": {"view": 0.5},
         "held_out_newest": {"share": 1.0, "by_chance": 0.5},
+        "valid_named": 0,
     }
+    named = dataclasses.replace(
+        dataset, given_valid_item=np.array([-1, -1, dataset.matrices[-1].indices[-1]], np.int32)
+    )
+    assert describe(named).valid_named == 1
 
 
 def test_summary_survives_its_json(dataset: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""The options of a run under \"Advanced\", as the Train page says them."""
+"""The options of a run under \"Advanced\", as the Train page and the λ lab say them."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from dashboard import charts, parts, state, studies
 from dashboard.cues import cues
+from dashboard.options import ADVANCED, CHOICES, DEFAULT
 from dashboard.words import and_list, duration, plain, size
 from nmtr import sweeps
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
@@ -187,19 +189,20 @@ def _points(count: int, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _advanced(config: dict[str, Any]) -> dict[str, Any]:
-    """The rest: the loss, what is judged by, seeds, epochs and how many runs at once."""
+    """The rest: the loss, what is judged by and how, seeds, epochs and how many runs at once."""
     options: dict[str, Any] = {}
     with st.grid(3, min_column_width=120):
         losses = METHODS[config["method"]].losses
-        loss = st.selectbox("Loss", ["default", *losses], key="lab_loss") if losses else "default"
-        if loss != "default":
+        loss = _choice("loss", (DEFAULT, *losses)) if losses else DEFAULT
+        if loss != DEFAULT:
             config["loss"] = loss
         options["metric"] = st.selectbox(
             "Judged by", sweeps.METRICS, index=sweeps.METRICS.index("HR@100"), key="lab_metric"
         )
-        config["epochs"] = int(
-            st.number_input("Most epochs", 1, 10_000, RunConfig.model_fields["epochs"].default, key="lab_epochs")
-        )
+        config["validation"] = _choice("validation", tuple(CHOICES["validation"]))
+        for name in ("epochs", "rank_every", "embedding_size"):
+            usual, about = RunConfig.model_fields[name].default, RunConfig.model_fields[name].description
+            config[name] = int(st.number_input(ADVANCED[name], 1, 10_000, usual, key=f"lab_{name}", help=about))
         options["seeds"] = int(st.number_input("Seeds each", 1, 10, 1, key="lab_seeds"))
         cores = os.cpu_count() or 1
         options["jobs"] = int(st.number_input("Runs at once", 1, max(cores, 1), 1, key="lab_jobs"))
@@ -210,6 +213,17 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
             "Rank the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the other behaviors."
         )
     return options
+
+
+def _choice(name: str, values: Sequence[str]) -> str:
+    """One of an option's values, the first if none is chosen, in the words of the Train page."""
+    return st.selectbox(
+        ADVANCED[name],
+        values,
+        format_func=CHOICES[name].__getitem__,
+        key=f"lab_{name}",
+        help=RunConfig.model_fields[name].description,
+    )
 
 
 def _preview(planned: Planned | None, info: DatasetInfo) -> None:

@@ -70,10 +70,16 @@ def test_start_makes_the_study_and_opens_it(open_page: Open, home: Path, monkeyp
     app = open_page("lab", data="five", study="new")
     app.number_input(key="lab_trials").set_value(3).run()
     app.number_input(key="lab_epochs").set_value(1).run()
+    app.number_input(key="lab_rank_every").set_value(2).run()
+    app.number_input(key="lab_embedding_size").set_value(4).run()
+    app.selectbox(key="lab_validation").set_value("newest").run()
+    app.selectbox(key="lab_loss").set_value("squared").run()
     app.button(key="lab_start").click().run()
     assert not app.error and not app.exception
     study = sweeps.read(Workspace(home), app.query_params["study"])
     assert started == [study.id] and study.plan.trials == 3 and study.plan.config.epochs == 1
+    chosen = study.plan.config
+    assert (chosen.rank_every, chosen.embedding_size, chosen.validation, chosen.loss) == (2, 4, "newest", "squared")
     assert "is done yet" in words(app) and app.button(key="lab_resume")
     app.button(key="lab_resume").click().run()
     assert started == [study.id] * 2

@@ -206,12 +206,12 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
         options["seeds"] = int(st.number_input("Seeds each", 1, 10, 1, key="lab_seeds"))
         cores = os.cpu_count() or 1
         options["jobs"] = int(st.number_input("Runs at once", 1, max(cores, 1), 1, key="lab_jobs"))
-        options["prune"] = st.checkbox(
-            "Give up early on what falls behind", key="lab_prune", help="By successive halving of validation curves."
-        )
-        config["hold_out_lower"] = st.checkbox(
-            "Rank the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the other behaviors."
-        )
+    options["prune"] = st.checkbox(
+        "Give up early on what falls behind", key="lab_prune", help="By successive halving of validation curves."
+    )
+    config["hold_out_lower"] = st.checkbox(
+        "Rank the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the other behaviors."
+    )
     return options
 
 

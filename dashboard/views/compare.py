@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts, comparing, parts
 from dashboard.comparing import Choice, part
-from dashboard.words import gap, metric, p_value, plain, share
+from dashboard.words import and_list, gap, metric, p_value, plain, share
 from nmtr.compare import Leaderboard, Score, Standing, option_text
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.training.report import EpochReport
@@ -207,6 +208,7 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
     valid, losses = ({run: curve for run, curve in curves.items() if curve} for curves in (valid, losses))
     if not valid or not losses:
         return
+    valid, apart = _of_one_kind(valid, board)
     left, right = st.columns(2, gap="medium")
     best = max(valid, key=lambda run: max(valid[run].values()))
     epoch = max(valid[best], key=valid[best].__getitem__)
@@ -218,6 +220,11 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
             "curves_validation",
             choice.where,
         )
+        if apart:
+            st.caption(
+                f"Not drawn: {plain(and_list(apart))}. Their validation purchases were drawn in another way, and may "
+                "be easier or harder to foretell."
+            )
     last = {run: curve[max(curve)] for run, curve in losses.items()}
     lowest = min(last, key=last.__getitem__)
     with right, st.container(border=True):
@@ -229,6 +236,17 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
             "curves_loss",
             choice.where,
         )
+
+
+def _of_one_kind(
+    valid: dict[str, dict[int, float]], board: Leaderboard
+) -> tuple[dict[str, dict[int, float]], list[str]]:
+    """The curves of models with the same kind of validation purchases, the kind that most have; the other models."""
+    kinds = {entry.name: entry.options.get("validation") for entry in board.entries if entry.name in valid}
+    ((usual, _),) = Counter(kinds.values()).most_common(1)
+    return {run: valid[run] for run, kind in kinds.items() if kind == usual}, [
+        run for run, kind in kinds.items() if kind != usual
+    ]
 
 
 def _relative_loss(reports: list[EpochReport], target: str) -> dict[int, float]:

@@ -108,6 +108,22 @@ def test_compare_counts_seeds_as_one_model(open_page: Open, seeds: list[str]) ->
     assert row["model"] == "BPR-MF" and row["seeds"].startswith("2, sd .")
 
 
+def test_compare_draws_no_validation_curves_of_other_purchases_beside_each_other(
+    open_page: Open, home: Path, seeds: list[str]
+) -> None:
+    workspace = Workspace(home)
+    options = {"data": "five", "epochs": 1, "embedding_size": 4, "threads": 1, "validation": "newest"}
+    ids = [workspace.train(RunConfig.parse(options | {"method": method})).id for method in ("bpr", "gmf")]
+    app = open_page("compare", runs=",".join([seeds[0], *ids]))
+    board = leaderboard(workspace, [*seeds, *ids])
+    (other,) = (entry.name for entry in board.entries if entry.options["validation"] == "random")
+    assert f"Not drawn: {other}. Their validation purchases" in words(app).replace("\\", "")
+    assert f"On validation {other}" not in words(app).replace("\\", "")
+    assert "Not drawn" not in words(open_page("compare", runs=",".join(ids)))
+    for run in ids:
+        workspace.delete(run)
+
+
 def test_compare_lists_the_options_that_runs_differ_in_only(open_page: Open, standard: list[str]) -> None:
     app = open_page("compare", data="shop", runs=",".join(standard))
     options = app.dataframe[1].value

@@ -74,7 +74,7 @@ METHODS: dict[str, Method] = {
         "A neural network over two embeddings, on the target alone.",
         "cascade",
         _CASCADE,
-        ("sampled", "shared", "exact"),
+        ("shared", "sampled", "exact"),
         unit="mlp",
     ),
     "neumf": Method(
@@ -83,7 +83,7 @@ METHODS: dict[str, Method] = {
         "GMF and MLP side by side, on the target alone.",
         "cascade",
         _CASCADE,
-        ("sampled", "shared", "exact"),
+        ("shared", "sampled", "exact"),
         unit="neumf",
     ),
     "cmf": Method(

@@ -90,7 +90,12 @@ SPACE: dict[str, Dimension] = {
     "shared_side": _choice("item", "user"),
 }
 #: The losses that are tried, by a method's default: beside it the one that trains in as little time, or in less.
-_LOSSES = {"exact": ("exact", "squared"), "sampled": ("sampled", "shared"), "squared": ("squared", "sampled")}
+_LOSSES = {
+    "exact": ("exact", "squared"),
+    "sampled": ("sampled", "shared"),
+    "shared": ("sampled", "shared"),
+    "squared": ("squared", "sampled"),
+}
 
 
 class Rung(BaseModel):

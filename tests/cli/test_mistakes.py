@@ -76,7 +76,7 @@ MISTAKES = [
     (f"{TRAIN} --method svd", f"method must be one of {', '.join(METHODS)}; got svd."),
     (
         f"{TRAIN} --method mlp --loss squared",
-        "mlp learns by the losses sampled, shared, exact; got squared: choose one of these, or another method.",
+        "mlp learns by the losses shared, sampled, exact; got squared: choose one of these, or another method.",
     ),
     (
         f"{TRAIN} --method bpr --loss exact",

@@ -131,7 +131,9 @@ def test_learning_rate_is_drawn_around_the_default_of_the_drawn_loss_and_optimiz
 
 def test_losses_are_those_that_the_machine_affords() -> None:
     assert {trial.options["loss"] for trial in drawn(20)[1:]} == {"exact", "squared"}
-    assert {trial.options["loss"] for trial in drawn(20, unit="mlp")[1:]} == {"sampled", "shared"}
+    for options in ({"unit": "mlp"}, {"method": "mlp"}):  # of NMTR and alone, by other defaults
+        assert {trial.options["loss"] for trial in drawn(20, **options)[1:]} == {"sampled", "shared"}
+    assert prepare(config(method="mlp")).loss == "shared"
 
     def refusing(config: RunConfig) -> RunConfig:
         if config.loss == "shared":

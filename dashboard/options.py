@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import streamlit as st
+
+from dashboard.words import plain
+from nmtr.config import RunConfig
+from nmtr.config.methods import METHODS
+
 #: The options under "Advanced", in plain words; their help is the config's own text.
 ADVANCED = {
     "loss": "Loss",
@@ -53,3 +61,27 @@ FRACTIONS = {
     *("unobserved_weight", "unseen_share", "dropout", "initial_scale"),
     *("learning_rate", "l2_embeddings", "l2_towers"),
 }
+
+
+def help_of(name: str) -> str:
+    """What the config itself says of an option."""
+    return plain(RunConfig.model_fields[name].description or "")
+
+
+def field(name: str, method: str, form: str) -> dict[str, Any]:
+    """Draw one option of a method in a form (`train`, `lab`); what was chosen, or nothing where it is left as it is."""
+    label, default = ADVANCED[name], RunConfig.model_fields[name].get_default(call_default_factory=True)
+    shared: dict[str, Any] = {"key": f"{form}_{name}", "help": help_of(name), "persist_state": "session"}
+    value: Any
+    if name in CHOICES:
+        offered = [DEFAULT, *METHODS[method].losses] if name == "loss" else [*CHOICES[name]]
+        value = st.selectbox(label, offered, format_func=CHOICES[name].__getitem__, **shared)
+    elif isinstance(default, bool):
+        value = st.checkbox(label, default, **shared)
+    elif name in FRACTIONS:
+        value = st.number_input(
+            label, value=default, step=0.01, format="%g", placeholder="default for this loss", **shared
+        )
+    else:
+        value = st.number_input(label, value=default, step=1, placeholder="default for this loss", **shared)
+    return {} if value in (None, DEFAULT, default) else {name: value}

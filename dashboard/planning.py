@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import streamlit as st
 
 from dashboard import charts, parts, state, studies
 from dashboard.cues import cues
-from dashboard.options import ADVANCED, CHOICES, DEFAULT
+from dashboard.options import field
 from dashboard.words import and_list, duration, plain, size
 from nmtr import sweeps
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
@@ -192,17 +191,12 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
     """The rest: the loss, what is judged by and how, seeds, epochs and how many runs at once."""
     options: dict[str, Any] = {}
     with st.grid(3, min_column_width=120):
-        losses = METHODS[config["method"]].losses
-        loss = _choice("loss", (DEFAULT, *losses)) if losses else DEFAULT
-        if loss != DEFAULT:
-            config["loss"] = loss
+        for name in ("loss", "validation", "epochs", "rank_every", "embedding_size"):
+            if RunConfig.parse({"method": config["method"]}).uses(name):
+                config |= field(name, config["method"], "lab")
         options["metric"] = st.selectbox(
             "Judged by", sweeps.METRICS, index=sweeps.METRICS.index("HR@100"), key="lab_metric"
         )
-        config["validation"] = _choice("validation", tuple(CHOICES["validation"]))
-        for name in ("epochs", "rank_every", "embedding_size"):
-            usual, about = RunConfig.model_fields[name].default, RunConfig.model_fields[name].description
-            config[name] = int(st.number_input(ADVANCED[name], 1, 10_000, usual, key=f"lab_{name}", help=about))
         options["seeds"] = int(st.number_input("Seeds each", 1, 10, 1, key="lab_seeds"))
         cores = os.cpu_count() or 1
         options["jobs"] = int(st.number_input("Runs at once", 1, max(cores, 1), 1, key="lab_jobs"))
@@ -213,17 +207,6 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
         "Rank the lower behaviors too", key="lab_hold_out", help="Shows what a weight costs the other behaviors."
     )
     return options
-
-
-def _choice(name: str, values: Sequence[str]) -> str:
-    """One of an option's values, the first if none is chosen, in the words of the Train page."""
-    return st.selectbox(
-        ADVANCED[name],
-        values,
-        format_func=CHOICES[name].__getitem__,
-        key=f"lab_{name}",
-        help=RunConfig.model_fields[name].description,
-    )
 
 
 def _preview(planned: Planned | None, info: DatasetInfo) -> None:

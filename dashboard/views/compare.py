@@ -208,15 +208,16 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
     valid, losses = ({run: curve for run, curve in curves.items() if curve} for curves in (valid, losses))
     if not valid or not losses:
         return
-    valid, apart = _of_one_kind(valid, board)
+    drawn = _of_one_kind(valid, board)
+    apart = [run for run in valid if run not in drawn]
     left, right = st.columns(2, gap="medium")
-    best = max(valid, key=lambda run: max(valid[run].values()))
-    epoch = max(valid[best], key=valid[best].__getitem__)
+    best = max(drawn, key=lambda run: max(drawn[run].values()))
+    epoch = max(drawn[best], key=drawn[best].__getitem__)
     with left, st.container(border=True):
         parts.figure(
-            f"On validation {plain(best)} gets furthest: {metric(valid[best][epoch])} at epoch {epoch}",
+            f"On validation {plain(best)} gets furthest: {metric(drawn[best][epoch])} at epoch {epoch}",
             f"{name} on the validation purchases, by epoch, of each model's first seed",
-            charts.by_epoch(valid, looks, name, parts.theme()),
+            charts.by_epoch(drawn, looks, name, parts.theme()),
             "curves_validation",
             choice.where,
         )
@@ -238,15 +239,11 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
         )
 
 
-def _of_one_kind(
-    valid: dict[str, dict[int, float]], board: Leaderboard
-) -> tuple[dict[str, dict[int, float]], list[str]]:
-    """The curves of models with the same kind of validation purchases, the kind that most have; the other models."""
+def _of_one_kind(valid: dict[str, dict[int, float]], board: Leaderboard) -> dict[str, dict[int, float]]:
+    """The curves of models with the same kind of validation purchases: the kind that most have."""
     kinds = {entry.name: entry.options.get("validation") for entry in board.entries if entry.name in valid}
     ((usual, _),) = Counter(kinds.values()).most_common(1)
-    return {run: valid[run] for run, kind in kinds.items() if kind == usual}, [
-        run for run, kind in kinds.items() if kind != usual
-    ]
+    return {run: valid[run] for run, kind in kinds.items() if kind == usual}
 
 
 def _relative_loss(reports: list[EpochReport], target: str) -> dict[int, float]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import charts, live, parts, presets, state, weights
 from dashboard.cues import cues
-from dashboard.options import ADVANCED, CHOICES, DEFAULT, FRACTIONS
+from dashboard.options import ADVANCED, field, help_of
 from dashboard.words import duration, plain, size
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS, Unit
@@ -57,7 +57,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
             required=True,
             key="train_protocol",
             persist_state="session",
-            help=_help("protocol"),
+            help=help_of("protocol"),
         )
         st.caption(
             "Held-out pairs stay in the lower behaviors, as published: comparable with papers, but it leaks."
@@ -94,10 +94,6 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
     return options
 
 
-def _help(option: str) -> str:
-    return plain(RunConfig.model_fields[option].description or "")
-
-
 def _behaviors(info: DatasetInfo) -> tuple[str, ...]:
     """The chosen behaviors in the data set's order; the target is always among them."""
     *lower, target = info.behaviors
@@ -132,7 +128,7 @@ def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Un
             format_func=UNIT_NAMES.__getitem__,
             key=f"train_unit_{behavior}",
             persist_state="session",
-            help=_help("unit"),
+            help=help_of("unit"),
         )
     names = [UNIT_NAMES[chosen[behavior]] for behavior in behaviors]
     drawing = charts.sketch(behaviors, names, cues(info.behaviors), parts.theme())
@@ -146,26 +142,10 @@ def _advanced(method: str) -> dict[str, Any]:
     """Every other option that the method reads; left out where it is left as it is."""
     options: dict[str, Any] = {}
     with st.grid(5, min_column_width=170):
-        for name, label in ADVANCED.items():
+        for name in ADVANCED:
             chosen = {"method": method} | {key: options[key] for key in ("loss", "training") if key in options}
-            if not RunConfig.parse(chosen).uses(name):
-                continue
-            default = RunConfig.model_fields[name].get_default(call_default_factory=True)
-            shared: dict[str, Any] = {"key": f"train_{name}", "help": _help(name), "persist_state": "session"}
-            value: Any
-            if name in CHOICES:
-                offered = [DEFAULT, *METHODS[method].losses] if name == "loss" else [*CHOICES[name]]
-                value = st.selectbox(label, offered, format_func=CHOICES[name].__getitem__, **shared)
-            elif isinstance(default, bool):
-                value = st.checkbox(label, default, **shared)
-            elif name in FRACTIONS:
-                value = st.number_input(
-                    label, value=default, step=0.01, format="%g", placeholder="default for this loss", **shared
-                )
-            else:
-                value = st.number_input(label, value=default, step=1, placeholder="default for this loss", **shared)
-            if value not in (None, DEFAULT, default):
-                options[name] = value
+            if RunConfig.parse(chosen).uses(name):
+                options |= field(name, method, "train")
     return options
 
 

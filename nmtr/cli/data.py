@@ -44,7 +44,8 @@ def show_data(name: Name, as_json: Json = False) -> None:
     """What is in a data set.
 
     Its sizes and behaviors, a few labels, the leak: how many of the held-out purchases stand in a lower behavior; and
-    how many are of an item that stands behind all else that the user bought: whether items are numbered by time.
+    how many are of an item that stands behind all else that the user bought: whether items are numbered by time. Also
+    how many users' validation purchases the source names.
     """
     summary = describe(Workspace().data.load(name))
     value = summary.to_json()

@@ -86,6 +86,25 @@ def test_start_makes_the_study_and_opens_it(open_page: Open, home: Path, monkeyp
     sweeps.stop(Workspace(home), study.id)  # or the next page would see to it that somebody drives it
 
 
+def test_option_out_of_bounds_is_refused_in_a_sentence(open_page: Open) -> None:
+    app = open_page("lab", data="five", study="new")
+    for name, value, sentence in (
+        ("embedding_size", 5000, "less than or equal to 1024"),
+        ("rank_every", 0, "greater than or equal to 1"),
+    ):
+        app.number_input(key=f"lab_{name}").set_value(value).run()
+        assert sentence in app.warning[0].value and app.button(key="lab_start").disabled and not app.exception
+        app.number_input(key=f"lab_{name}").set_value(2).run()
+    assert not app.warning and not app.button(key="lab_start").disabled
+
+
+def test_loss_that_the_next_method_does_not_have_is_let_go(open_page: Open) -> None:
+    app = open_page("lab", data="five", study="new")
+    app.selectbox(key="lab_loss").set_value("exact").run()
+    app.selectbox(key="lab_method").set_value("cmf").run()
+    assert not app.exception and not app.warning and not app.button(key="lab_start").disabled
+
+
 def test_one_behavior_has_nothing_to_weigh(open_page: Open) -> None:
     assert "one has one behavior, so there is nothing to weigh" in words(open_page("lab", data="one"))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import address, cache, guard
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -15,50 +15,50 @@ st.logo(str(ASSETS / "logo.svg"), size="large")
 page = st.navigation(
     [
         st.Page(
-            "views/recommend.py",
+            address.PAGES["recommend"],
             title="Recommend",
             icon=":material/shopping_bag:",
             default=True,
             help="What a shopper did, what they would buy next, and why.",
         ),
         st.Page(
-            "views/cascade.py",
+            address.PAGES["cascade"],
             title="Cascade",
             icon=":material/stairs_2:",
             help="One score taken apart, stage by stage.",
         ),
         st.Page(
-            "views/train.py",
+            address.PAGES["train"],
             title="Train",
             icon=":material/play_circle:",
             help="Choose data, model and loss weights; watch it learn.",
         ),
         st.Page(
-            "views/lab.py",
+            address.PAGES["lab"],
             title="λ lab",
             icon=":material/change_history:",
             help="Which loss weights are best, and which are as good.",
         ),
         st.Page(
-            "views/runs.py",
+            address.PAGES["runs"],
             title="Runs",
             icon=":material/list_alt:",
             help="Every run, its state, and its metrics beside its data set and protocol.",
         ),
         st.Page(
-            "views/compare.py",
+            address.PAGES["compare"],
             title="Compare",
             icon=":material/leaderboard:",
             help="Which run is best, by how much, and whether that is more than chance.",
         ),
         st.Page(
-            "views/sparsity.py",
+            address.PAGES["sparsity"],
             title="Sparsity",
             icon=":material/grain:",
             help="How runs fare with shoppers who bought little.",
         ),
         st.Page(
-            "views/data.py",
+            address.PAGES["data"],
             title="Data",
             icon=":material/database:",
             help="What is in a data set; add one from the catalogue or a file.",
@@ -67,9 +67,9 @@ page = st.navigation(
     position="top",
 )
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
-state.sync_address(page.url_path)
-with state.guarded():
-    state.attempt(state.workspace().start_worker)  # where it cannot be, the page is there all the same
-    state.show_refusal()
+address.sync_address(page.url_path)
+with guard.guarded():
+    guard.attempt(cache.workspace().start_worker)  # where it cannot be, the page is there all the same
+    guard.show_refusal()
     page.run()
-state.warm_up()
+cache.warm_up()

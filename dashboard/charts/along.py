@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from dashboard.charts.base import FAINT, Theme, frame, note
+from dashboard.charts.behaviors import Cues
 from dashboard.charts.curves import apart
 from dashboard.charts.spots import Range, Spot, marks, scale, shade, shades
-from dashboard.cues import Cues
-from dashboard.words import metric, unmarked
+from dashboard.text import metric, unmarked
 
 
 def curve(

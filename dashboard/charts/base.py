@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from dashboard.cues import Cue
-from dashboard.words import shortened, unmarked
+from dashboard.charts.behaviors import Cue
+from dashboard.text import shortened, unmarked
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 FAINT = "rgba(122,135,148,.25)"

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.base import REFERENCE, ROW, RUN, Theme, frame, note, rows
 from dashboard.charts.looks import Look
-from dashboard.words import metric, unmarked
+from dashboard.text import metric, unmarked
 
 
 @dataclass(frozen=True, order=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note
-from dashboard.cues import Cue, Cues
-from dashboard.words import share, unmarked
+from dashboard.charts.behaviors import Cue, Cues
+from dashboard.text import share, unmarked
 
 
 def funnel(counts: Mapping[str, int], cue: Cues, theme: Theme) -> go.Figure:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from dashboard.charts.base import RUN, RUN_EDGE, Theme, frame, legend
+from dashboard.charts.behaviors import Cues
 from dashboard.charts.looks import Look
-from dashboard.cues import Cues
-from dashboard.words import unmarked
+from dashboard.text import unmarked
 from nmtr.training.report import EpochReport
 
 

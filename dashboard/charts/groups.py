@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.base import ROW, Theme, frame, legend, note, rows
 from dashboard.charts.looks import Look
-from dashboard.words import gap, metric, unmarked
+from dashboard.text import gap, metric, unmarked
 
 Part = tuple[float, float | None]  # a value, and half of its 95 % interval
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note, rows
-from dashboard.cues import Cues
-from dashboard.words import unmarked
+from dashboard.charts.behaviors import Cues
+from dashboard.text import unmarked
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import plotly.graph_objects as go
 
 from dashboard.charts.base import RUN, Theme, blend, note
-from dashboard.words import metric, unmarked
+from dashboard.text import metric, unmarked
 
 Range = tuple[float, float]
 Place = tuple[float, float]

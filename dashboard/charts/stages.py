@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note
-from dashboard.cues import Cues
-from dashboard.words import SUPERSCRIPTS, expected, measure, signed, stage_sum, unmarked
+from dashboard.charts.behaviors import Cues
+from dashboard.text import SUPERSCRIPTS, expected, measure, signed, stage_sum, unmarked
 from nmtr.explain import Explanation
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note
+from dashboard.charts.behaviors import Cues
 from dashboard.charts.spots import MOST_LABELS, ROOM, Place, Range, Spot, marks, scale, shades
-from dashboard.cues import Cues
-from dashboard.words import unmarked
+from dashboard.text import unmarked
 
 _TOP = math.sqrt(3) / 2
 _FINE = 81  # places along each side where the contour is interpolated

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard import studies
+from dashboard.views.lab import findings
 from nmtr import sweeps
 from nmtr.data.catalogue import add
 from nmtr.sweeps import Study
@@ -51,13 +51,13 @@ def test_a_click_shows_a_mark_and_queues_a_place_and_weights_are_taken_over(
     assert places > 0  # around the best
     click(page, places + 2)
     page.wait_for_url("**point=2**")
-    expect(page.locator("h5").nth(1)).to_have_text(studies.name_of(study, study.point(2)))
+    expect(page.locator("h5").nth(1)).to_have_text(findings.name_of(study, study.point(2)))
 
     settled(page)
     click(page, 0)
     page.wait_for_url("**point=6**")
     queued = sweeps.read(Workspace(home), study.id)
-    expect(page.locator("h5").nth(1)).to_have_text(studies.name_of(queued, queued.point(6)))
+    expect(page.locator("h5").nth(1)).to_have_text(findings.name_of(queued, queued.point(6)))
     expect(page.locator(".st-key-lab_study input")).to_have_value(re.compile("7 weights · done"))
     expect(page.locator(".st-key-lab_use button").first).to_be_enabled()
     eventually(lambda: sweeps.read(Workspace(home), study.id).point(6).state == "done", 60)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.address import PAGES
 from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
@@ -101,7 +102,7 @@ def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
                     del app.session_state[f"selected_{name}"]
             app.query_params.clear()
             del app.session_state["first_run_of_session"]
-            app.switch_page(f"views/{page}.py")
+            app.switch_page(PAGES[page])
         for name, value in address.items():
             app.query_params[name] = value
         return app.run()

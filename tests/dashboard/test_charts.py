@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard import charts
-from dashboard.cues import cues
+from dashboard.charts.behaviors import cues
 from nmtr.explain import Explanation, Stage
 from nmtr.training.report import EpochReport
 

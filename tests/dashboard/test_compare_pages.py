@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.words import metric
+from dashboard.address import PAGES
+from dashboard.text import metric
 from nmtr.compare import leaderboard, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
@@ -141,10 +142,10 @@ def test_compare_leaves_no_words_of_its_own_in_other_pages_addresses(open_page: 
     app = open_page("compare", data="shop", runs=",".join(standard))
     assert "runs" in app.query_params
     app.query_params.clear()  # as a click in the navigation does
-    app.switch_page("views/data.py").run()
+    app.switch_page(PAGES["data"]).run()
     assert set(app.query_params) == {"data"}
     app.query_params.clear()
-    app.switch_page("views/sparsity.py").run()
+    app.switch_page(PAGES["sparsity"]).run()
     assert app.query_params["runs"] == ",".join(standard)
 
 
@@ -193,17 +194,17 @@ def test_pages_compare_without_torch(page: str, tmp_path: Path) -> None:
     script = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-from dashboard import state
+from dashboard import cache
 from nmtr.demo import install
 from nmtr.workspace import Workspace
 install(Workspace())
-state.warm_up = lambda: None
+cache.warm_up = lambda: None
 app = AppTest.from_file({str(APP)!r}, default_timeout=60)
 app.query_params["data"] = "nothing"  # the first run only registers the pages
 app.run()
 app.query_params.clear()
 del app.session_state["selected_data"]
-app.switch_page("views/{page}.py").run()
+app.switch_page("{PAGES[page]}").run()
 assert app.dataframe and not app.error and not app.exception, app
 assert "torch" not in sys.modules
 """

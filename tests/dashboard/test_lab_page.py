@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import live, studies
-from dashboard.judged import trade_off_finding
-from dashboard.words import metric, plain
+from dashboard.text import metric, plain
+from dashboard.views.lab import findings
+from dashboard.views.lab.details import trade_off_finding
+from dashboard.widgets import live_run
 from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
@@ -114,9 +115,9 @@ def test_study_says_what_is_best_and_what_is_as_good(open_page: Open, lab: Lab) 
     assert not app.error and not app.exception
     study, best = lab.read(), lab.read().best
     assert best is not None and best.value is not None and best.low is not None
-    value = metric(best.value, studies.half_width(best))
-    assert f"Best: {studies.name_of(study, best)}, with HR@10 {value}" in words(app)
-    assert studies.alike(study) in words(app)
+    value = metric(best.value, findings.half_width(best))
+    assert f"Best: {findings.name_of(study, best)}, with HR@10 {value}" in words(app)
+    assert findings.alike(study) in words(app)
     assert "the best of the study" in words(app) and app.metric[0].value == value
     table = app.dataframe[0].value
     assert list(table["validation HR@10"])[0] == value and len(table) == 6
@@ -148,7 +149,7 @@ def test_a_worker_that_cannot_start_leaves_the_study_in_view(
         raise RunError("a worker must have a process; there is none to be had.")
 
     monkeypatch.setattr(Workspace, "start_worker", refuse)
-    live.look_after.clear()
+    live_run.look_after.clear()
     app = open_page("lab", study=lab.study.id)
     assert "there is none to be had" in words(app) and "the best of the study" in words(app) and app.dataframe
 
@@ -157,7 +158,7 @@ def test_address_carries_the_point_that_is_looked_at(open_page: Open, lab: Lab) 
     study = lab.read()
     worst = min(study.points, key=lambda point: point.value or 0.0)
     app = open_page("lab", study=study.id, point=str(worst.number))
-    assert studies.name_of(study, worst) in words(app) and studies.standing(study, worst) in words(app)
+    assert findings.name_of(study, worst) in words(app) and findings.standing(study, worst) in words(app)
 
 
 def test_unknown_study_gives_a_sentence_and_a_way_out(open_page: Open, lab: Lab) -> None:
@@ -255,8 +256,9 @@ def test_lab_is_imported_without_what_takes_long_to_load(tmp_path: Path) -> None
     script = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-from dashboard import choice, judged, planning, state, studies
-state.warm_up = lambda: None
+from dashboard import cache
+from dashboard.views.lab import details, findings, planning, point
+cache.warm_up = lambda: None
 assert not {{"torch", "optuna", "scipy.stats"}} & set(sys.modules)
 from nmtr.demo import install
 from nmtr.workspace import Workspace
@@ -266,7 +268,7 @@ app.query_params["data"] = "nothing"
 app.run()
 app.query_params.clear()
 del app.session_state["selected_data"]
-app.switch_page("views/lab.py").run()
+app.switch_page("views/lab/lab.py").run()
 assert app.button and not app.error and not app.exception, app
 assert not {{"torch", "scipy.stats"}} & set(sys.modules)
 """

@@ -9,9 +9,9 @@ import pytest
 
 from dashboard import charts
 from dashboard.charts.base import blend
+from dashboard.charts.behaviors import cues
 from dashboard.charts.spots import shade, shades
 from dashboard.charts.triangles import triangle
-from dashboard.cues import cues
 from nmtr.sweeps import simplex
 from tests.dashboard.test_charts import contrast
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import state
+from dashboard import cache
+from dashboard.address import PAGES
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
@@ -37,7 +38,7 @@ def test_recommend_shows_history_list_and_cascade_without_being_asked(open_page:
 def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> None:
     run = runs["shop clean nmtr"]
     app = open_page(run=run, user="u3")
-    expected = state.recommendations(run, "u3", 20)
+    expected = cache.recommendations(run, "u3", 20)
     assert list(table(app)["buy"]) == pytest.approx([item.stages[-1].probability for item in expected.items])
     assert expected.held_out is not None
     assert f"at rank {expected.held_out.rank + 1}:" in words(app)
@@ -45,7 +46,7 @@ def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -
 
 def test_recommend_opens_the_item_of_the_address(open_page: Open, runs: Runs) -> None:
     run = runs["shop clean nmtr"]
-    third = state.recommendations(run, "u3", 20).items[2]
+    third = cache.recommendations(run, "u3", 20).items[2]
     app = open_page(run=run, user="u3", item=third.item)
     assert app.query_params["item"] == third.item
     assert "Rank 3 of" in words(app)
@@ -76,9 +77,9 @@ def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open,
     app = open_page(run=run, user="u3")
     assert app.selectbox(key=f"against_{run}").value == baseline
     shop = Workspace(home).data.load("shop")
-    everything = state.recommendations(baseline, "u3", shop.num_items)
+    everything = cache.recommendations(baseline, "u3", shop.num_items)
     places = {item.item: item.rank for item in everything.items}
-    here = state.recommendations(run, "u3", 20).items
+    here = cache.recommendations(run, "u3", 20).items
     shown = [{"↑": 1, "↓": -1, "=": 0}[cell[0]] * int(cell[1:] or 0) for cell in table(app)["vs Popularity"]]
     assert shown == [places[item.item] - item.rank for item in here]
     app.selectbox(key=f"against_{run}").set_value("nothing").run()
@@ -124,7 +125,7 @@ def test_a_defect_shows_a_reference_and_no_traceback(
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(state, "recommendations", broken)
+    monkeypatch.setattr(cache, "recommendations", broken)
     app = open_page(data="shop")
     assert not app.exception
     shown = app.error[0].value
@@ -143,11 +144,11 @@ def test_first_paint_does_not_wait_for_torch(home: Path, tmp_path: Path) -> None
 import sys
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
-from dashboard import state
+from dashboard import cache
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 add(Workspace(Path({str(tmp_path)!r})).data, "demo")
-state.warm_up = lambda: print("loaded before the first paint was over:", "torch" in sys.modules)
+cache.warm_up = lambda: print("loaded before the first paint was over:", "torch" in sys.modules)
 app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()
 assert any("History" in element.value for element in app.markdown), app
 """
@@ -159,8 +160,8 @@ assert any("History" in element.value for element in app.markdown), app
 
 
 def test_warm_up_imports_torch_in_the_background() -> None:
-    state._warm_up.clear()
-    thread = state._warm_up()
+    cache._warm_up.clear()
+    thread = cache._warm_up()
     thread.join(60)
     assert thread.daemon and "torch" in sys.modules
 
@@ -199,12 +200,12 @@ def test_cascade_parts_sum_to_the_score(open_page: Open, runs: Runs) -> None:
     assert list(rows["stage"]) == ["view", "cart", "buy"]
     parts = rows["inherits"] + rows["own part"] + rows["item bias"]
     assert list(parts) == pytest.approx(list(rows["log-odds"]), abs=1e-5)
-    assert rows["log-odds"].iloc[-1] == pytest.approx(state.explanation(run, "u3", "i5").logit, abs=1e-6)
+    assert rows["log-odds"].iloc[-1] == pytest.approx(cache.explanation(run, "u3", "i5").logit, abs=1e-6)
 
 
 def test_scores_of_the_squared_loss_are_shown_without_chances(open_page: Open, runs: Runs) -> None:
     run = runs["five clean nmtr"]
-    top = state.recommendations(run, "u3", 20)
+    top = cache.recommendations(run, "u3", 20)
     listed = table(open_page(run=run, user="u3"))
     assert list(listed["buy"]) == pytest.approx([item.logit for item in top.items])
     rows = table(open_page("cascade", run=run, user="u3", item=top.items[0].item))
@@ -218,7 +219,7 @@ def test_pages_look_right_with_one_and_with_five_behaviors(open_page: Open, runs
     assert not app.error and not app.exception
     assert len(table(app)) == stages
     for page in ("train", "data", "runs", "recommend"):
-        app.switch_page(f"views/{page}.py").run()
+        app.switch_page(PAGES[page]).run()
         assert not app.error and not app.exception, page
 
 

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.words import count, in_line
+from dashboard.text import count, in_line
 from nmtr.config import RunConfig
 from nmtr.runs.store import RunStore
 from nmtr.runs.waiting import Place

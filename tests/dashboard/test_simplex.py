@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.simplex import entered, placed, readable, rounded
+from dashboard.widgets.simplex import entered, placed, readable, rounded
 
 NUMBERS = st.one_of(st.floats(), st.integers(-(10**6), 10**6))
 THIRDS = [1 / 3, 1 / 3, 1 / 3]

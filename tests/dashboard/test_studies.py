@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard import charts, judged, studies
+from dashboard import charts
+from dashboard.views.lab import details, findings
 from nmtr.sweeps import Plan, Point, Study, simplex
 
 BEHAVIORS = ("view", "cart", "collect", "buy")
@@ -65,7 +66,7 @@ def test_a_fine_study_that_is_done_has_places_around_its_best_and_no_others(beha
     study = grid(behaviors, step)
     best = study.best
     assert best is not None and best.lambdas is not None
-    places = studies.untried(study)
+    places = findings.untried(study)
     assert len(places) == behaviors - 1  # the best is a corner
     for place in places:
         assert sum(place) == pytest.approx(1) and min(place) >= 0
@@ -74,16 +75,16 @@ def test_a_fine_study_that_is_done_has_places_around_its_best_and_no_others(beha
 
 def test_places_around_a_best_within_are_on_all_sides_and_none_is_there_twice() -> None:
     study = made([{"lambdas": [1 / 3] * 3}], [0.3], step=1 / 3)
-    places = studies.untried(study)
+    places = findings.untried(study)
     near = [place for place in places if max(abs(a - 1 / 3) for a in place) < 0.2]
-    assert len(near) == 6 and len(places) == 6 + 9 == len({studies.key_of(place) for place in places})
+    assert len(near) == 6 and len(places) == 6 + 9 == len({findings.key_of(place) for place in places})
 
 
 @pytest.mark.parametrize("done", [True, False])
 def test_four_behaviors_have_a_line_a_point_and_nothing_to_click_besides(done: bool) -> None:
     study = grid(4, 0.1, done)
-    assert studies.untried(study) == []
-    spots, axes = studies.spots(study, None), studies.axes(study)
+    assert findings.untried(study) == []
+    spots, axes = findings.spots(study, None), findings.axes(study)
     assert [spot.key for spot in spots] == [str(point.number) for point in study.points]
     figure = charts.parallel(spots, axes, study.metric, charts.LIGHT)
     for line in figure.data:
@@ -107,7 +108,7 @@ HALVES = [{"lambdas": list(weights)} for weights in simplex(3, 1 / 2)]
 )
 def test_those_as_good_as_the_best_are_counted_without_it(count: int, good: Sequence[int], said: str) -> None:
     values = [0.3 - n / 100 for n in range(count)]
-    assert studies.alike(made(HALVES[:count], values, equally_good=good, step=1 / 2)) == said
+    assert findings.alike(made(HALVES[:count], values, equally_good=good, step=1 / 2)) == said
 
 
 def test_nothing_is_claimed_of_what_went_with_a_deleted_run() -> None:
@@ -116,22 +117,22 @@ def test_nothing_is_claimed_of_what_went_with_a_deleted_run() -> None:
     points = list(study.points)
     points[1] = points[1].model_copy(update={"low": None, "high": None})
     study = study.model_copy(update={"points": tuple(points)})
-    assert studies.alike(study).endswith("pick either. 1 cannot be judged: its run was deleted.")
-    assert [studies.standing(study, points[n]) for n in range(4)] == [
+    assert findings.alike(study).endswith("pick either. 1 cannot be judged: its run was deleted.")
+    assert [findings.standing(study, points[n]) for n in range(4)] == [
         "the best of the study",
         ".010 behind the best; whether by more than chance cannot be judged: its run was deleted",
         "as good as the best: the difference may be chance",
         ".030 behind the best, which is more than chance",
     ]
-    assert [row["as good as the best"] for row in studies.rows(study)] == [True, None, True, False, False, False]
+    assert [row["as good as the best"] for row in findings.rows(study)] == [True, None, True, False, False, False]
 
 
 def test_nothing_is_claimed_where_the_run_of_the_best_was_deleted() -> None:
     study = made(HALVES, [0.3 - n / 100 for n in range(6)], step=1 / 2)
-    assert studies.alike(study) == "What is as good as the best cannot be judged: its run was deleted."
-    assert "the run of the best was deleted" in studies.standing(study, study.points[3])
-    assert "more than chance cannot be judged" in studies.standing(study, study.points[3])
-    assert {row["as good as the best"] for row in studies.rows(study)} == {None}
+    assert findings.alike(study) == "What is as good as the best cannot be judged: its run was deleted."
+    assert "the run of the best was deleted" in findings.standing(study, study.points[3])
+    assert "more than chance cannot be judged" in findings.standing(study, study.points[3])
+    assert {row["as good as the best"] for row in findings.rows(study)} == {None}
 
 
 def test_units_stand_beside_each_other_only_where_nothing_else_differs() -> None:
@@ -157,19 +158,19 @@ def test_units_stand_beside_each_other_only_where_nothing_else_differs() -> None
         )
     ]
     named = study("neumf", "neumf", {"loss": "sampled"})  # which it would take anyhow
-    assert [one.id for one in judged.alike(gmf, (*unlike, gmf, mlp))] == ["gmf", "mlp"]
-    assert [one.id for one in judged.alike(mlp, (*unlike, named, gmf, mlp))] == ["gmf", "mlp", "neumf"]
+    assert [one.id for one in details.alike(gmf, (*unlike, gmf, mlp))] == ["gmf", "mlp"]
+    assert [one.id for one in details.alike(mlp, (*unlike, named, gmf, mlp))] == ["gmf", "mlp", "neumf"]
 
 
 def test_a_study_without_weights_has_a_line_a_point_across_what_it_searches() -> None:
     options = [{"unit": unit, "learning_rate": rate} for unit in ("gmf", "mlp") for rate in (0.01, 0.1, 0.05)]
     plan = {"sampler": "tpe", "trials": 6, "search": ("unit", "learning_rate")}
     study = made(options, [0.1, 0.3, 0.2, 0.15, 0.25, None], **plan)
-    axes = studies.axes(study)
-    assert [axis.name for axis in axes] == ["unit", "learning rate"] and studies.searched(study) == (
+    axes = findings.axes(study)
+    assert [axis.name for axis in axes] == ["unit", "learning rate"] and findings.searched(study) == (
         "unit and learning rate"
     )
-    figure = charts.parallel(studies.spots(study, None), axes, study.metric, charts.LIGHT)
+    figure = charts.parallel(findings.spots(study, None), axes, study.metric, charts.LIGHT)
     lines = {line.customdata[0][0]: list(line.y) for line in figure.data}
     assert set(lines) == {"0", "1", "2", "3", "4"} and lines["1"] == pytest.approx([0, 1, 1])
     assert lines["3"] == pytest.approx([1, 0, 0.25])

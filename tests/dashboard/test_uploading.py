@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.uploading import _guess, _header
+from dashboard.views.data.uploading import _guess, _header
 from tests.dashboard.conftest import Open
 
 

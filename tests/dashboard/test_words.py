@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.words import (
+from dashboard.text import (
     and_list,
     chance,
     duration,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.studies import alike, standing
+from dashboard.views.lab.findings import alike, standing
 from nmtr.cli.studies import show_points, text
 from nmtr.compare.entries import Entry
 from nmtr.compare.scores import scores

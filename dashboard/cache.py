@@ -1,0 +1,145 @@
+"""Loaders: bounded, shared by all sessions, keyed by what can change."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from dashboard.text import item_name
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.data.summary import Summary, describe
+from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
+from nmtr.runs.store import Run
+from nmtr.training.report import EpochReport
+from nmtr.workspace import Workspace, default_home
+
+SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
+
+
+def home() -> str:
+    return str(default_home())
+
+
+def workspace() -> Workspace:
+    return _workspace(home())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _workspace(home: str) -> Workspace:
+    return Workspace(Path(home))
+
+
+def version(info: DatasetInfo) -> str:
+    """Other pairs are another version, and so are other titles for the same pairs."""
+    return f"{info.fingerprint} {info.created}"
+
+
+def dataset(info: DatasetInfo) -> Dataset:
+    return _dataset(home(), info.name, version(info))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _dataset(home: str, name: str, version: str) -> Dataset:
+    return _workspace(home).data.load(name)
+
+
+def summary(info: DatasetInfo) -> Summary:
+    return _summary(home(), info.name, version(info))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _summary(home: str, name: str, version: str) -> Summary:
+    return describe(_dataset(home, name, version))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _fitted(home: str, run: str) -> Fitted:
+    return _workspace(home).fitted(run)
+
+
+def recommendations(run: str, user: str, k: int) -> Recommendations:
+    return _recommendations(home(), run, user, k)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _recommendations(home: str, run: str, user: str, k: int) -> Recommendations:
+    return recommend(_fitted(home, run), user, k)
+
+
+def places(run: str, user: str) -> dict[str, int]:
+    """Where each item that the user has not bought stands in the run's list, from 0."""
+    return _places(home(), run, user)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _places(home: str, run: str, user: str) -> dict[str, int]:
+    fitted = _fitted(home, run)
+    row = fitted.dataset.user_index(user)
+    order = np.argsort(-fitted.scorer.score(np.array([row]))[0], kind="stable")
+    known = fitted.split.known
+    order = order[~np.isin(order, known.indices[known.indptr[row] : known.indptr[row + 1]])]
+    return {label: place for place, label in enumerate(fitted.dataset.items[order].tolist())}
+
+
+def explanation(run: str, user: str, item: str) -> Explanation:
+    return _explanation(home(), run, user, item)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
+    return explain(_fitted(home, run), user, item)
+
+
+def reports(run: Run) -> list[EpochReport]:
+    """The run's reports; of those that this session has read, none is read again while the same process trains."""
+    read: list[EpochReport]
+    process, seconds, read = st.session_state.get("reports", (None, None, []))
+    if process != (run.id, run.process_started):
+        seconds, read = None, []
+    if seconds != run.seconds:  # else none has come since
+        read = [*read, *workspace().runs.reports(run.id, since=len(read))]
+    st.session_state["reports"] = ((run.id, run.process_started), run.seconds, read)
+    return read
+
+
+def item_names(info: DatasetInfo) -> dict[str, str]:
+    """What the item select shows for each label: the title first, where there is one."""
+    return _item_names(home(), info.name, version(info))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _item_names(home: str, name: str, version: str) -> dict[str, str]:
+    shop = _dataset(home, name, version)
+    titles = [shop.title(item) for item in range(min(shop.num_items, SUGGESTIONS))]
+    labels = shop.items[:SUGGESTIONS].tolist()
+    return {
+        label: f"{title} · {label}" if title else item_name(None, label)
+        for label, title in zip(labels, titles, strict=True)
+    }
+
+
+def user_labels(info: DatasetInfo) -> list[str]:
+    return _user_labels(home(), info.name, version(info))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _user_labels(home: str, name: str, version: str) -> list[str]:
+    labels: list[str] = _dataset(home, name, version).users[:SUGGESTIONS].tolist()
+    return labels
+
+
+def warm_up() -> None:
+    """Import torch in the background, once a process: the first paint does not wait for it, the first score hardly."""
+    _warm_up()
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> threading.Thread:
+    thread = threading.Thread(target=importlib.import_module, args=("torch",), name="import torch", daemon=True)
+    thread.start()
+    return thread

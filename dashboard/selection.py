@@ -1,0 +1,86 @@
+"""What is selected: the data set, the run and the shopper that a page opens on, and who is looking."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+import streamlit as st
+
+from dashboard.address import selected
+from dashboard.cache import workspace
+from nmtr.config.methods import METHODS
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.errors import NmtrError, RunError
+from nmtr.runs.store import Run
+
+
+def current_data() -> DatasetInfo | None:
+    """The selected data set, else that of the newest finished run, else the first; None where there is none yet.
+
+    Raises NmtrError where the address names one that is not there.
+    """
+    library = workspace().data
+    run = selected("run")
+    if run is not None:
+        return library.info(workspace().runs.get(run).config.data)
+    name = selected("data")
+    if name is not None:
+        return library.info(name)
+    names = library.names()
+    for finished in workspace().runs.list("done"):
+        if finished.config.data in names:
+            with suppress(NmtrError):
+                return library.info(finished.config.data)
+    for name in names:
+        with suppress(NmtrError):  # a damaged one is not what anybody wants to see first
+            return library.info(name)
+    return None
+
+
+def finished_runs(info: DatasetInfo) -> list[Run]:
+    """The finished runs of a data set as it is now; cascades first, then the newest."""
+    runs = [
+        run
+        for run in workspace().runs.list("done")
+        if run.config.data == info.name and run.fingerprint == info.fingerprint
+    ]
+    return sorted(runs, key=lambda run: run.config.method != "nmtr")
+
+
+def current_run(info: DatasetInfo) -> Run | None:
+    """The selected finished run of the data set, else the first cascade; None where there is none yet."""
+    chosen = selected("run")
+    runs = finished_runs(info)
+    if chosen is not None:
+        run = workspace().runs.get(chosen)
+        if run.state == "done" and run not in runs:
+            raise RunError(
+                f"Run {chosen} was trained on another version of data set {info.name}, so its items no longer fit; "
+                "train it again or choose another run."
+            )
+        if run.state == "done":
+            return run
+    return runs[0] if runs else None
+
+
+def baselines(run: Run, info: DatasetInfo) -> list[Run]:
+    """The runs that this one may be held against: same data, same protocol; BPR-MF first, cascades last."""
+    order = [name for name in METHODS if name != "nmtr"] + ["nmtr"]
+    others = [
+        other for other in finished_runs(info) if other.config.protocol == run.config.protocol and other.id != run.id
+    ]
+    return sorted(others, key=lambda other: order.index(other.config.method))
+
+
+def first_shopper(shop: Dataset) -> str:
+    """Somebody with enough behind them to look at, the same every time."""
+    touched = sum(np.diff(matrix.indptr) for matrix in shop.matrices)
+    return str(shop.users[int(np.argsort(touched, kind="stable")[int(0.8 * (shop.num_users - 1))])])
+
+
+def owner() -> str | None:
+    """Who is logged in, where the server has a login; None leaves it to $NMTR_OWNER."""
+    email = st.user.get("email")
+    return str(email) if email else None

@@ -1,0 +1,217 @@
+"""What is in a data set, and a way to add one from the catalogue or a file."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import address, cache, charts, guard, selection
+from dashboard.charts.behaviors import cues
+from dashboard.text import and_list, past, plain, share
+from dashboard.views.data import uploading
+from dashboard.widgets import figures, pickers
+from nmtr.data.catalogue import CATALOGUE, Entry
+from nmtr.data.library import DatasetInfo
+from nmtr.data.summary import Summary
+from nmtr.errors import NmtrError
+
+UPLOAD_TAB, CATALOGUE_TAB = "Upload a file", "From the catalogue"
+_FAR_FROM_CHANCE = 2  # times what chance gives; Beibei has 7, Tmall 1
+
+
+def page() -> None:
+    if added := st.session_state.pop("just_added", None):
+        st.toast(f"{plain(added)} is ready to train on", icon=":material/check_circle:")
+    _damaged()
+    info = selection.current_data()
+    if info is None:
+        st.subheader("Add a first data set", anchor=False)
+        st.markdown("The demo shop is there at once; the others are fetched, and your own files are read.")
+        _adding(CATALOGUE_TAB)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        pickers.pick_data(info)
+        with st.popover("Add a data set", icon=":material/add:", key="adding", on_change="rerun"):
+            _adding()
+        if st.button("Train on it", key="train_on_it", type="primary", icon=":material/play_arrow:"):
+            st.session_state.pop("watching", None)
+            address.go("train", data=info.name, run=None)
+        if st.button("Remove", key="remove", icon=":material/delete:"):
+            _confirm(info.name)
+    with st.skeleton(height=420):
+        _show(info, cache.summary(info))
+
+
+# What is in it
+
+
+def _show(info: DatasetInfo, facts: Summary) -> None:
+    cue = cues(facts.behaviors)
+    target = plain(past(facts.behaviors[-1]))
+    with st.grid(4, min_column_width=150):
+        st.metric("Shoppers", f"{facts.users:,}", border=True)
+        st.metric("Items", f"{facts.items:,}", border=True)
+        st.metric("Interactions", f"{sum(facts.interactions.values()):,}", border=True)
+        st.metric("Tested on", f"{facts.test_users:,}", border=True, help="shoppers with a held-out pair")
+    where = figures.source(info)
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True):
+        pairs = charts.funnel(facts.interactions, cue, figures.theme())
+        figures.figure(_funnel_finding(facts), "distinct shopper-item pairs", pairs, "funnel", where)
+    before = {step.behavior: step.of_purchases for step in facts.funnel[:-1]}
+    if before:
+        with left, st.container(border=True):
+            figures.figure(
+                _before_finding(facts),
+                f"share of what was {target} that stands in the step too",
+                charts.shares(before, cue, figures.theme()),
+                "before",
+                where,
+            )
+    with right, st.container(border=True):
+        _leak(info, facts)
+    with right, st.container(border=True):
+        _per_user(facts, where)
+    far_from_chance = facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]
+    if far_from_chance and 2 * facts.valid_named < facts.test_users:  # else there is little to choose
+        with right, st.container(border=True):
+            _numbered_by_time(facts)
+    st.caption(
+        f"Source: {plain(facts.origin.source)}. Licence: {plain(facts.origin.licence)}. {plain(facts.origin.made)}"
+    )
+
+
+def _funnel_finding(facts: Summary) -> str:
+    first, last = facts.funnel[0], facts.funnel[-1]
+    if len(facts.funnel) == 1:
+        return f"{last.pairs:,} pairs were {plain(past(last.behavior))}"
+    return f"{share(first.bought)} of what was {plain(past(first.behavior))} was {plain(past(last.behavior))} too"
+
+
+def _before_finding(facts: Summary) -> str:
+    steps = [f"{share(step.of_purchases)} was {plain(past(step.behavior))}" for step in facts.funnel[:-1]]
+    return f"Of what was {plain(past(facts.behaviors[-1]))}, {and_list(steps)}"
+
+
+def _leak(info: DatasetInfo, facts: Summary) -> None:
+    """Why standard and clean are two protocols, in plain words."""
+    if not facts.leak:
+        st.markdown("##### Nothing can leak")
+        st.markdown("There is no behavior below the target, so standard and clean are the same.")
+        return
+    worst = max(facts.leak, key=facts.leak.__getitem__)
+    figures.figure(
+        f"The standard protocol shows the model {share(facts.leak[worst])} of its test answers",
+        "share of held-out pairs that stand in a lower behavior",
+        charts.shares(facts.leak, cues(facts.behaviors), figures.theme()),
+        "leak",
+        figures.source(info),
+    )
+    target = plain(past(facts.behaviors[-1]))
+    st.markdown(
+        f"To test a model, one item that each shopper {target} is held out. **Standard**, as papers do it, hides it in "
+        f"{plain(facts.behaviors[-1])} only: where the shopper also {plain(past(worst))} it, the model still sees that "
+        "pair, and finding it again is no feat. **Clean** hides it everywhere, which is what a shop would face. "
+        "Figures of the two are never compared."
+    )
+
+
+def _numbered_by_time(facts: Summary) -> None:
+    found, by_chance = (share(facts.held_out_newest[which]) for which in ("share", "by_chance"))
+    target = plain(past(facts.behaviors[-1]))
+    st.markdown("##### Items are numbered by time, it seems")
+    st.markdown(
+        f"{found} of the held-out items stand behind all else that their shopper {target}; by chance {by_chance} "
+        "would. Choosing by the validation purchase “The newest item's” (Train, Advanced) is then closer to the test "
+        "than choosing by any of a shopper's."
+    )
+
+
+def _per_user(facts: Summary, where: str) -> None:
+    behavior = st.segmented_control(
+        "Behavior",
+        facts.behaviors,
+        default=facts.behaviors[-1],
+        required=True,
+        format_func=plain,
+        key=f"per_user_{facts.fingerprint}",
+        label_visibility="collapsed",
+    )
+    if behavior not in facts.per_user:
+        return
+    spread = facts.per_user[behavior]
+    look = cues(facts.behaviors)[behavior]
+    labels = [f"{b.low:,}" if b.low == b.high else f"{b.low:,}–{b.high:,}" for b in spread.bins]
+    figures.figure(
+        f"Half of the shoppers {plain(past(behavior))} {spread.quantiles['0.5']:.0f} items or fewer",
+        f"on average {spread.mean:.1f}, at most {spread.most:,}",
+        charts.histogram(labels, [b.users for b in spread.bins], look, behavior, figures.theme()),
+        "per_user",
+        where,
+    )
+
+
+def _damaged() -> None:
+    """What cannot be read, with the way to be rid of it."""
+    library = cache.workspace().data
+    for name in library.names():
+        try:
+            library.info(name)
+        except NmtrError as error:
+            with st.container(border=True, horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/warning: {plain(str(error))}", width="stretch")
+                if st.button("Remove", key=f"remove_{name}", icon=":material/delete:"):
+                    _confirm(name)
+
+
+@st.dialog("Remove this data set?")
+def _confirm(name: str) -> None:
+    runs = [run for run in cache.workspace().runs.list() if run.config.data == name]
+    st.markdown(f"**{plain(name)}** will be gone; {len(runs)} runs on it keep their metrics but cannot be opened.")
+    with st.container(horizontal=True):
+        done = st.button(
+            "Remove",
+            key="confirm_remove",
+            type="primary",
+            icon=":material/delete:",
+            on_click=guard.attempt,
+            args=(_remove, name),
+        )
+        if st.button("Keep it", key="keep_data") or done:
+            st.rerun()
+
+
+def _remove(name: str) -> None:
+    cache.workspace().remove_data(name)
+    if address.selected("data") in (None, name):
+        address.select(data=None, run=None, user=None, item=None)
+
+
+# Adding one
+
+
+def _adding(first: str = UPLOAD_TAB) -> None:
+    upload, catalogue = st.tabs([UPLOAD_TAB, CATALOGUE_TAB], default=first)
+    with upload:
+        uploading.upload()
+    with catalogue:
+        there = cache.workspace().data.names()
+        with st.grid(2, min_column_width=320):
+            for entry in CATALOGUE.values():
+                _entry(entry, entry.name in there)
+
+
+def _entry(entry: Entry, there: bool) -> None:
+    shape = f"{entry.users:,} shoppers · {entry.items:,} items · {', '.join(entry.behaviors)}"
+    with st.container(border=True, gap="xsmall", height="stretch"):
+        st.markdown(f"**{entry.title}** · {shape}")
+        st.caption(plain(entry.description))
+        if entry.files and entry.repository is None:
+            # A folder of the server is named on the server, never from a browser.
+            st.code(f"nmtr data add {entry.name} --from FOLDER", language=None)
+            return
+        label = "Added" if there else "Fetch" if entry.files else "Add"
+        if st.button(label, key=f"add_{entry.name}", icon=":material/download:", disabled=there):
+            uploading.add_and_tell(entry.name, None)
+
+
+page()

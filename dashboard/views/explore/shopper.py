@@ -1,0 +1,222 @@
+"""What a shopper did, what they would buy next, and why: history, top items and one cascade in one screenful."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import address, cache, selection
+from dashboard.charts.behaviors import cues
+from dashboard.text import SUPERSCRIPTS, hits, item_name, past, plain, shift
+from dashboard.widgets import cascade, empty, figures, pickers
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.explain import Recommendations
+from nmtr.runs.store import Run
+
+SHOWN = 7  # items of a behavior before the rest is folded
+
+
+def page() -> None:
+    info = selection.current_data()
+    if info is None:
+        empty.no_data("Here you will see what a shopper did, what they would buy next, and why.")
+        return
+    shop = cache.dataset(info)
+    run = selection.current_run(info)
+    user = address.selected("user") or selection.first_shopper(shop)
+    row = shop.user_index(user)
+    k, against = _controls(info, shop, run, user)
+    with st.container(key="panes"):
+        left, middle, right = st.columns([0.8, 2.0, 1.3], gap="medium")
+    with left, st.container(key="history"):
+        _history(info, shop, row)
+    if run is None:
+        with middle:
+            empty.no_run(info)
+        return
+    with middle:
+        st.markdown(f"##### Would {plain(shop.target)} next")
+        with st.skeleton(height=420):
+            top = cache.recommendations(run.id, user, k)
+            item = _top(info, run, top, against)
+    with right, st.container(border=True):
+        if item is None:
+            st.caption("Nothing is left to recommend to this shopper.")
+        else:
+            _why(info, run, user, item)
+
+
+def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> tuple[int, Run | None]:
+    """The slim row above the answer; returns how many items to show, and the run to hold them against."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        pickers.pick_data(info)
+        if run is not None:
+            pickers.pick_run(info, run)
+        pickers.pick_user(info, user)
+        for label, kind, text in (
+            ("Sparse", "sparse", "A shopper with few purchases"),
+            ("Heavy", "heavy", "A shopper with many purchases"),
+            ("Surprise me", "any", "Any shopper"),
+        ):
+            st.button(label, key=f"shopper_{kind}", help=text, type="tertiary", on_click=_jump, args=(shop, kind))
+        k = st.selectbox(
+            "Top",
+            [10, 20, 50, 100],
+            index=1,
+            key="top_k",
+            format_func="top {}".format,
+            width=100,
+            persist_state="session",
+        )
+        return int(k), None if run is None else _against(info, run)
+
+
+def _against(info: DatasetInfo, run: Run) -> Run | None:
+    """The run to hold the list against; only of the same data set, version and protocol."""
+    offered = {other.id: other for other in selection.baselines(run, info)}
+    if not offered:
+        return None
+    names = dict(zip(offered, pickers.short_names([*offered.values()]), strict=True))
+    chosen = st.selectbox(
+        "Against",
+        [*offered, "nothing"],
+        key=f"against_{run.id}",
+        format_func=lambda other: f"vs {names[other]}" if other in names else other,
+        persist_state="session",
+        help="How much further up each item stands here than in another run's list.",
+        width=200,
+    )
+    return offered.get(chosen)
+
+
+def _purchases(shop: Dataset) -> np.ndarray:
+    """(M,) training purchases of each shopper; -1 for those without a held-out item, who cannot show a hit."""
+    counts = np.diff(shop.matrices[-1].indptr)
+    return np.where(shop.test_item >= 0, counts, -1)
+
+
+def _jump(shop: Dataset, kind: str) -> None:
+    """Select another shopper at random: of the fifth with the fewest purchases, of the twentieth with the most, any."""
+    counts = _purchases(shop)
+    pool = np.flatnonzero(counts >= 0) if (counts >= 0).any() else np.arange(shop.num_users)
+    if kind == "sparse":
+        pool = pool[counts[pool] <= np.quantile(counts[pool], 0.2)]
+    if kind == "heavy":
+        pool = pool[counts[pool] >= np.quantile(counts[pool], 0.95)]
+    others = pool[shop.users[pool] != address.selected("user")]
+    address.select(user=str(shop.users[np.random.default_rng().choice(others if len(others) else pool)]), item=None)
+
+
+def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
+    """What the shopper did, the target first; the lowest of several behaviors is folded."""
+    cue = cues(info.behaviors)
+    st.markdown("##### History")
+    held_out = int(shop.test_item[row])
+    if held_out >= 0:
+        with st.container(gap=None):
+            st.text(f"★ {item_name(shop.title(held_out), shop.items[held_out])}")
+            st.caption(f"the {plain(shop.target)} held out for the test")
+    for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
+        items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
+        heading = f"{cue[behavior].glyph} {plain(past(behavior))} **{len(items)}**"
+        if behavior == shop.behaviors[0] and shop.num_behaviors > 2 and len(items):
+            with st.expander(heading):
+                st.text(_lines(shop, items, held_out, len(items)))
+        else:
+            with st.container(gap=None):
+                st.markdown(heading)
+                if len(items):
+                    st.text(_lines(shop, items, held_out, SHOWN))
+
+
+def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:
+    """One title a line, or labels in a row where there are no titles."""
+    names = [f"{shop.title(item) or shop.items[item]}{' ★' if item == held_out else ''}" for item in items.tolist()]
+    more = f"and {len(names) - most} more" if len(names) > most else ""
+    if shop.attributes is None or "title" not in shop.attributes:
+        return "items " + ", ".join(names[: 5 * most]) + (" …" if len(names) > 5 * most else "")
+    return "\n".join([*names[:most], *([more] if more else [])])
+
+
+def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None) -> str | None:
+    """The list; returns the item of the selected row."""
+    if not top.items:
+        return None
+    titled = any(item.title for item in top.items)
+    columns: dict[str, list[object]] = {
+        "#": [item.rank + 1 for item in top.items],
+        "item": [f"{'★ ' if item.held_out else ''}{item_name(item.title, item.item)}" for item in top.items],
+    }
+    config: dict[str, Any] = {
+        "#": st.column_config.NumberColumn(width=36),
+        "item": st.column_config.TextColumn("item", width=190 if titled else "small"),
+    }
+    cue = cues(info.behaviors)
+    # A ranking score of one stage is no chance: it is shown as the number that it is.
+    stages = top.items[0].stages if run.config.loss else ()
+    for r, stage in enumerate(stages):
+        columns[stage.behavior] = [item.stages[r].expected for item in top.items]
+        config[stage.behavior] = st.column_config.ProgressColumn(
+            f"{cue[stage.behavior].glyph} {stage.behavior}",
+            help=f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1",
+            min_value=0.0,
+            max_value=1.0,
+            format="%.2f",
+            color=cue[stage.behavior].color,
+            width=78,
+        )
+    if not stages:
+        columns["score"] = [item.logit for item in top.items]
+        config["score"] = st.column_config.NumberColumn(format="%.3f")
+    if against is not None:
+        elsewhere = cache.places(against.id, top.user)
+        name = f"vs {against.config.label}"
+        columns[name] = [shift(item.rank, elsewhere[item.item]) for item in top.items]
+        config[name] = st.column_config.TextColumn(
+            width=88,
+            alignment="right",
+            help=f"how many places further up (↑) or down (↓) than in the list of {pickers.run_name(against)}",
+        )
+    labels = [item.item for item in top.items]
+    wanted = address.selected("item")
+    event = st.dataframe(
+        pd.DataFrame(columns),
+        key=f"top-{run.id}-{top.user}-{len(labels)}",
+        hide_index=True,
+        column_config=config,
+        height=min(38 + 35 * len(labels), 460),
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [labels.index(wanted) if wanted in labels else 0]}},
+        alt=f"Top {len(labels)} items for shopper {top.user}",
+    )
+    _held_out(top)
+    st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
+    rows = event["selection"]["rows"]
+    item = labels[rows[0]] if rows and rows[0] < len(labels) else labels[0]
+    address.select(data=info.name, run=run.id, user=top.user, item=item)
+    return item
+
+
+def _held_out(top: Recommendations) -> None:
+    if top.held_out is not None:
+        name = item_name(top.held_out.title, top.held_out.item)
+        st.text(f"★ {name} at rank {top.held_out.rank + 1:,}: {hits(top.held_out.rank)}")
+
+
+def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:
+    with st.skeleton(height=360):
+        explanation = cache.explanation(run.id, user, item)
+    if not explanation.stages:
+        empty.no_cascade(info, run)
+        return
+    cascade.cascade(explanation, info, run, key="why")
+    if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
+        address.go("cascade", run=run.id, user=user, item=item)
+
+
+page()

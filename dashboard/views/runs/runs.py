@@ -1,0 +1,252 @@
+"""Every run, grouped by data set and protocol: figures of different ones are never ranked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import address, cache, charts, guard, selection
+from dashboard.text import duration, in_line, metric, plain
+from dashboard.views.runs import archives
+from dashboard.widgets import empty, figures, live_run, pickers, queue
+from nmtr.compare import option_text
+from nmtr.config import RunConfig
+from nmtr.runs.store import Run
+
+LOG_LINES = 200
+COMPARED = "HR@100"
+MOST_COMPARED = 8  # runs of a group that are drawn; the table has them all
+STATES = {
+    "queued": "○ queued",
+    "running": "◐ running",
+    "done": "● done",
+    "failed": "✕ failed",
+    "cancelled": "– cancelled",
+}
+
+
+def page() -> None:
+    runs = cache.workspace().runs.list()
+    if not runs:
+        empty.empty(
+            "No runs yet",
+            "Each training will stand here with its state, its options and its metrics, by data set and protocol.",
+            "Train a model",
+            "train",
+            ":material/play_arrow:",
+        )
+        archives.take()
+        return
+    before = [(run.id, run.state) for run in runs]
+
+    @st.fragment(run_every=2.0 if any(run.live for run in runs) else None)
+    def tables() -> None:
+        with guard.guarded():
+            now = cache.workspace().runs.list()
+            if [(run.id, run.state) for run in now] != before:
+                st.rerun()
+            queue.strip(now)
+            _tables(now)
+
+    tables()
+    archives.take()
+
+
+def _tables(runs: Sequence[Run]) -> None:
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.config.data, run.fingerprint, run.config.protocol), []).append(run)
+    for (data, fingerprint, protocol), members in groups.items():
+        key = f"{data}-{fingerprint}-{protocol}"
+        with st.container(border=True, key=f"group-{key}"):
+            _comparison(members, f"{plain(data)} · {protocol} · data version {fingerprint[:8]}", f"compared-{key}")
+            _table(members, f"runs-{key}")
+    st.caption("Select a row to open a run, see its log, cancel, resume or delete it.")
+
+
+def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
+    """The best runs of a group with their intervals, under what they say; studies choose theirs on validation."""
+    tested = [run for run in runs if run.result is not None and COMPARED in run.result.test]
+    done = [run for run in tested if not run.of_study]
+    if not done:
+        st.markdown(
+            "##### Runs of studies alone: the λ lab chooses among them" if tested else "##### No finished run yet"
+        )
+        st.caption(where)
+        return
+    best = sorted(
+        (_measured(run, name) for run, name in zip(done, pickers.short_names(done), strict=True)), reverse=True
+    )
+    best = best[:MOST_COMPARED]
+    measure = f"share of shoppers whose held-out {plain(runs[0].config.target)} is among the first 100 ({COMPARED})"
+    figures.figure(_finding(best), measure, charts.intervals(best, figures.theme()), key, where)
+
+
+def _measured(run: Run, name: str) -> charts.Measured:
+    assert run.result is not None, "the run is done"
+    test, intervals = run.result.test, run.result.intervals
+    return charts.Measured(test[COMPARED], intervals.get(COMPARED, 0.0), name, baseline=run.config.method != "nmtr")
+
+
+def _finding(ranked: Sequence[charts.Measured]) -> str:
+    """Who leads, and whether the next one is within reach of it."""
+    first, *others = ranked
+    lead = f"{plain(first.name)} leads with {metric(first.value, first.half_width)}"
+    if others and first.value - first.half_width <= others[0].value + others[0].half_width:
+        return f"{lead}, but its interval and that of {plain(others[0].name)} overlap"
+    return lead if others else lead.replace("leads with", "reaches")
+
+
+def _table(runs: Sequence[Run], key: str) -> None:
+    rows = [
+        {
+            "model": run.config.label,
+            "state": _state(run),
+            **{name: live_run.tested(run.result, name) if run.result else "" for name in live_run.HEADLINES},
+            "options": differences(run, runs),
+            "epochs": str(run.result.epochs or "") if run.result else "",
+            "took": duration(run.seconds) if run.seconds else "",
+            "created": datetime.fromtimestamp(run.created, UTC),
+            "run": run.id,
+        }
+        for run in runs
+    ]
+    event = st.dataframe(
+        pd.DataFrame(rows),
+        key=key,
+        hide_index=True,
+        column_config={
+            "model": st.column_config.TextColumn(width=120),
+            "state": st.column_config.TextColumn(width=220 if any(run.live for run in runs) else 100),
+            "options": st.column_config.TextColumn(width=280, help="those that are not the default"),
+            "epochs": st.column_config.TextColumn(width=70, alignment="right"),
+            "took": st.column_config.TextColumn(width=70, alignment="right"),
+            "run": st.column_config.TextColumn(width=90),
+            **dict.fromkeys(
+                live_run.HEADLINES,
+                st.column_config.TextColumn(help="on test, ± half a 95 % interval", alignment="right"),
+            ),
+            "created": st.column_config.DatetimeColumn(format="distance"),
+        },
+        on_select="rerun",
+        selection_mode="single-row",
+        alt=f"Runs of {runs[0].config.data}, {runs[0].config.protocol}",
+    )
+    chosen = event["selection"]["rows"]
+    if chosen and chosen[0] < len(runs):
+        _actions(runs[chosen[0]])
+
+
+def _state(run: Run) -> str:
+    """A run that waits with its place in line, one that trains with how far it is; and how long that may last."""
+    place = queue.places().get(run.id)
+    if run.state == "running":
+        left = f", {in_line(place)}" if place and place.number == 0 else ""
+        return f"{STATES[run.state]} {run.epoch}/{run.epochs}{left}"
+    if run.state == "queued" and place and place.number:
+        return STATES[run.state].replace("queued", in_line(place))
+    return STATES[run.state]
+
+
+def differences(run: Run, others: Sequence[Run]) -> str:
+    """The options of a run that are not the default ones of its method, unit, loss and optimizer."""
+    given = run.config.to_json()
+    usual = _usual(run.config, ())
+    likely = _usual(run.config, ("loss", "optimizer"))
+    shown = []
+    for name, value in given.items():
+        if name in ("data", "protocol", "method", "unit", "threads"):
+            continue
+        if name == "behaviors":
+            if all(other.config.behaviors == run.config.behaviors for other in others):
+                continue
+        elif value == (usual if name in ("loss", "optimizer") else likely)[name]:
+            continue
+        shown.append(option_text(name, value))
+    return " · ".join(shown)
+
+
+def _usual(config: RunConfig, given: Sequence[str]) -> dict[str, Any]:
+    """The options of a run of this method and unit on these behaviors, with nothing else chosen but what is given."""
+    options = config.to_json()
+    chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
+    return RunConfig.parse(chosen).resolve(config.behaviors).to_json()
+
+
+def _actions(run: Run) -> None:
+    workspace = cache.workspace()
+    with st.container(horizontal=True, vertical_alignment="center", key=f"actions-{run.id}"):
+        st.markdown(f"**{plain(run.config.label)}** {run.id}")
+        if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:"):
+            st.session_state["watching"] = run.id
+            address.go("recommend" if run.state == "done" else "train", data=run.config.data, run=run.id, item=None)
+        if run.live:
+            st.button(
+                "Cancel",
+                key=f"cancel-{run.id}",
+                icon=":material/stop_circle:",
+                disabled=run.cancel_requested,
+                on_click=guard.attempt,
+                args=(workspace.cancel, run.id),
+            )
+        if run.state == "queued":
+            queue.next_button(run)
+        if run.state in ("failed", "cancelled"):
+            st.button(
+                "Resume",
+                key=f"resume-{run.id}",
+                icon=":material/play_arrow:",
+                on_click=guard.attempt,
+                args=(workspace.resume, run.id),
+                kwargs={"owner": selection.owner()},
+            )
+        if run.state == "done":
+            archives.export(run)
+        if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
+            _log(run)
+        if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):
+            _confirm(run)
+    if run.error:
+        st.error(plain(run.error), icon=":material/error:")
+    if run.reason:
+        st.info(plain(run.reason), icon=":material/info:")
+    guard.show_refusal()
+
+
+@st.dialog("Log", width="large")
+def _log(run: Run) -> None:
+    st.caption(f"{pickers.run_name(run)}: the last {LOG_LINES} lines, and every option")
+    path = cache.workspace().runs.folder(run.id) / "log.txt"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    st.code("\n".join(lines[-LOG_LINES:]) or "Nothing was logged.", language=None, height=320)
+    st.json(run.config.to_json(), expanded=False)
+
+
+@st.dialog("Delete this run?")
+def _confirm(run: Run) -> None:
+    st.markdown(f"**{plain(run.config.label)}** {run.id} on {plain(run.config.data)}, {run.config.protocol}.")
+    st.markdown("Its metrics, its weights and its log will be gone. This cannot be undone.")
+    with st.container(horizontal=True):
+        done = st.button(
+            "Delete",
+            key="confirm_delete",
+            type="primary",
+            icon=":material/delete:",
+            on_click=guard.attempt,
+            args=(_delete, run.id),
+        )
+        if st.button("Keep it", key="keep") or done:
+            st.rerun()
+
+
+def _delete(run: str) -> None:
+    cache.workspace().delete(run)
+    if address.selected("run") == run:
+        address.select(run=None)
+
+
+page()

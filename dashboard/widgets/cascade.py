@@ -1,0 +1,47 @@
+"""One cascade: its picture, its table and its finding."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import charts
+from dashboard.charts.behaviors import cues
+from dashboard.text import headline, item_name, measure, plain, signed
+from dashboard.widgets.figures import source, theme
+from nmtr.data.library import DatasetInfo
+from nmtr.explain import Explanation
+from nmtr.runs.store import Run
+
+
+def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> None:
+    """The cascade in ten seconds: whose and which item, the finding, the picture."""
+    with st.container(gap=None):
+        st.markdown(f"##### {plain(headline(explanation))}")
+        st.text(item_name(explanation.title, explanation.item))
+        st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
+    cue = cues(info.behaviors)
+    st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
+
+
+def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
+    """The sum as a table: what each stage inherits, adds and passes on."""
+    return [
+        {
+            "stage": stage.behavior,
+            "inherits": stage.inherited,
+            "own part": stage.own,
+            "item bias": stage.bias,
+            measure(explanation): stage.logit,
+            **({} if stage.probability is None else {"ŷ": stage.probability}),
+            "rank": None if stage.rank is None else stage.rank + 1,
+        }
+        for stage in explanation.stages
+    ]
+
+
+def sum_finding(explanation: Explanation) -> str:
+    """Which stage adds most to the target's score, of how much."""
+    added = {stage.behavior: stage.own + stage.bias for stage in explanation.stages}
+    most = max(added, key=lambda behavior: abs(added[behavior]))
+    unit = "log-odds" if measure(explanation) == "log-odds" else "the score"
+    return f"In {unit}, the {most} adds most: {signed(added[most])} of {signed(explanation.logit)}"

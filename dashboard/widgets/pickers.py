@@ -1,0 +1,64 @@
+"""The selects for data set, run and shopper, and how runs are named in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import streamlit as st
+
+from dashboard import address, cache, selection
+from nmtr.data.library import DatasetInfo
+from nmtr.runs.store import Run
+
+
+def pick_data(info: DatasetInfo, width: int | Literal["stretch"] = 170) -> None:
+    st.session_state["pick_data"] = info.name
+    st.selectbox(
+        "Data set",
+        cache.workspace().data.names(),
+        key="pick_data",
+        on_change=lambda: address.select(
+            data=st.session_state["pick_data"], run=None, user=None, item=None, study=None, point=None
+        ),
+        width=width,
+    )
+
+
+def run_name(run: Run) -> str:
+    return f"{run.config.label} · {run.config.protocol} · {run.id}"
+
+
+def short_names(runs: Sequence[Run]) -> list[str]:
+    """A name for each run: its model, and its id where another of them has the same."""
+    labels = [run.config.label for run in runs]
+    return [
+        f"{run.config.label} · {run.id}" if labels.count(run.config.label) > 1 else run.config.label for run in runs
+    ]
+
+
+def pick_run(info: DatasetInfo, run: Run) -> None:
+    runs = {other.id: other for other in [*selection.finished_runs(info)]}
+    st.session_state["pick_run"] = run.id
+    st.selectbox(
+        "Model",
+        list(runs),
+        key="pick_run",
+        format_func=lambda run_id: run_name(runs[run_id]),
+        on_change=lambda: address.select(run=st.session_state["pick_run"]),
+        width=290,
+    )
+
+
+def pick_user(info: DatasetInfo, user: str) -> None:
+    labels = cache.user_labels(info)
+    st.session_state["pick_user"] = user
+    st.selectbox(
+        "Shopper",
+        labels if info.users <= cache.SUGGESTIONS or user in labels else [user, *labels],
+        key="pick_user",
+        accept_new_options=info.users > cache.SUGGESTIONS,
+        filter_mode="contains",
+        on_change=lambda: address.select(user=st.session_state["pick_user"], item=None),
+        width=170,
+    )

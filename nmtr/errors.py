@@ -29,3 +29,11 @@ class RunError(NmtrError):
 
 class CapacityError(NmtrError):
     """A request that does not fit this machine; says the estimate and the alternative."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory; torch says that by a RuntimeError on the CPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in said or "not enough memory" in said)

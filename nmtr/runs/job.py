@@ -4,10 +4,11 @@
 supervisor spawns for a claimed run; it writes to the run's log. SIGTERM ends it within one step of the training: the
 run is cancelled if that was asked for, else it is given back to the queue, and the exit status is 143.
 
-Faults. A damaged checkpoint is left out, and the training goes on from the one before. An epoch whose checkpoint cannot
-be written, as on a full disk, is no reason to end a training of hours: it goes on, each such epoch has a line in the
-log, and a process that ends goes back to the last checkpoint that was written. Ranks and weights have to be written:
-where they cannot be, the run fails with a sentence, keeps its last checkpoint, and is resumed once there is room.
+Faults. A damaged checkpoint is left out, and the training goes on from the one before. One that cannot be read for
+another reason stays, and the run fails, to be resumed. An epoch whose checkpoint cannot be written, as on a full disk,
+is no reason to end a training of hours: it goes on, each such epoch has a line in the log, and a process that ends goes
+back to the last checkpoint that was written. Ranks and weights have to be written: where they cannot be, the run fails
+with a sentence, keeps its last checkpoint, and is resumed once there is room.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy.exc import OperationalError
 
 from nmtr.config import RunConfig
-from nmtr.errors import NmtrError, RunError
+from nmtr.errors import NmtrError, RunError, lacks_memory
 from nmtr.runs import process
 from nmtr.runs.store import Run, RunStore
 from nmtr.training.report import EpochReport, Stopped
@@ -170,9 +171,7 @@ def _note(store: RunStore, run_id: str, text: str) -> None:
 def _sentence(error: Exception) -> str:
     if isinstance(error, NmtrError):
         return str(error)
-    name = type(error).__name__
-    memory_words = ("can't allocate memory", "not enough memory")  # a RuntimeError of torch's, on the CPU
-    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or any(w in str(error) for w in memory_words):
+    if lacks_memory(error):
         return (
             "The run needed more memory than is free; resume it when other programs need less, or start one with a "
             "smaller batch or embedding size."
@@ -181,7 +180,7 @@ def _sentence(error: Exception) -> str:
         return f"The run could not use its files ({error.strerror}); mend that and resume it."
     if isinstance(error, OperationalError):
         return f"The run could not use the store of runs ({error.orig}); mend that and resume it."
-    return f"The run ended with an unexpected {name}; see the log."
+    return f"The run ended with an unexpected {type(error).__name__}; see the log."
 
 
 if __name__ == "__main__":

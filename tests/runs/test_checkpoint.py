@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,7 +122,7 @@ def test_damage_is_told_of_and_never_kept_in_place_of_the_whole_one(tmp_path: Pa
     truncate(tmp_path / "checkpoint.pt")
     said: list[str] = []
     assert epoch_of(checkpoint.load(tmp_path, said.append)) == 1
-    assert [sentence.split(",")[0] for sentence in said] == ["checkpoint.pt is damaged (BadZipFile)"]
+    assert [sentence.split(",")[0] for sentence in said] == ["checkpoint.pt is damaged (its end is missing)"]
     save_epochs(tmp_path, 2)
     assert epoch_of(checkpoint.load(tmp_path, said.append)) == 2
     truncate(tmp_path / "checkpoint.pt")
@@ -127,16 +130,91 @@ def test_damage_is_told_of_and_never_kept_in_place_of_the_whole_one(tmp_path: Pa
     assert len(said) == 2
 
 
-def test_whole_checkpoint_that_memory_has_no_room_for_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_epochs(tmp_path, 1, 2)
+#: Loads checkpoints under one limit after the other, from one that leaves nothing to one that leaves enough.
+UNDER_LIMITS = """
+import resource, sys
+from pathlib import Path
+from nmtr.runs import checkpoint
 
-    def run_out(*_: object, **__: object) -> None:
-        raise MemoryError
+folder, kind = Path(sys.argv[1]), sys.argv[2]
+load = getattr(checkpoint, sys.argv[3])
+load(folder)  # all that is imported on the way is there
+before = resource.getrlimit(getattr(resource, kind))
+if kind == "RLIMIT_AS":
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limits = [pages * resource.getpagesize() + (n << 20) for n in range(0, 160, 4)]
+else:
+    lowest = len(list(Path("/proc/self/fd").iterdir())) - 1  # without the one that counted
+    limits = range(lowest, lowest + 6)
+for limit in limits:
+    resource.setrlimit(getattr(resource, kind), (limit, before[1]))
+    try:
+        found = load(folder)
+        said = found.get("epoch", "all")
+    except Exception as error:
+        said = f"{type(error).__name__} {' '.join(str(error).split())}"
+    found = None
+    resource.setrlimit(getattr(resource, kind), before)
+    print(said)
+"""
 
-    with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(torch, "load", run_out)
-        checkpoint.load(tmp_path)
-    assert epoch_of(checkpoint.load(tmp_path)) == 2
+
+def under_limits(folder: Path, kind: str, load: str) -> tuple[list[str], list[str]]:
+    """What came of loading under each of the limits: the errors that were raised, and what was loaded."""
+    command = [sys.executable, "-c", UNDER_LIMITS, str(folder), kind, load]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in lines if " " in line], [line for line in lines if " " not in line]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="by Linux's limits")
+@pytest.mark.parametrize(
+    ("kind", "said"), [("RLIMIT_AS", "allocate memory|MemoryError"), ("RLIMIT_NOFILE", "Too many open files")]
+)
+def test_whole_checkpoint_that_cannot_be_read_for_want_of_memory_or_files_is_kept(
+    tmp_path: Path, kind: str, said: str
+) -> None:
+    for epoch in (1, 2):
+        checkpoint.save(tmp_path, {"epoch": epoch, "model": torch.ones(12 << 20)})  # 48 MiB
+    files = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    errors, loaded = under_limits(tmp_path, kind, "load")
+    assert errors and any(re.search(said, error) for error in errors), errors
+    assert loaded and set(loaded) == {"2"}
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == files
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="by Linux's limits")
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("RLIMIT_AS", "needs more memory than is free now, so try again when other programs need less"),
+        ("RLIMIT_NOFILE", r"cannot be read now \(Too many open files\), so mend that and try again"),
+    ],
+)
+def test_weights_that_cannot_be_read_for_want_of_memory_or_files_are_not_called_damaged(
+    tmp_path: Path, kind: str, said: str
+) -> None:
+    checkpoint.save_weights(tmp_path, {"users": torch.ones(12 << 20)})
+    errors, loaded = under_limits(tmp_path, kind, "load_weights")
+    assert loaded and errors and all(re.match(f"RunError .*{said}\\.$", error) for error in errors), errors
+
+
+def test_checkpoint_from_before_there_was_a_checksum_is_loaded_unless_its_members_are_damaged(tmp_path: Path) -> None:
+    state = {"epoch": 7, "model": torch.arange(3000.0)}
+    torch.save(state, tmp_path / "checkpoint.pt")
+    found = checkpoint.load(tmp_path)
+    assert found is not None and torch.equal(found["model"], state["model"])
+    torch.save(state | {"epoch": 6}, tmp_path / "checkpoint.prev.pt")
+    flip(tmp_path / "checkpoint.pt")
+    said: list[str] = []
+    assert epoch_of(checkpoint.load(tmp_path, said.append)) == 6
+    assert len(said) == 1 and "checksum of" in said[0] and not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_checkpoint_is_one_that_torch_and_older_versions_read(tmp_path: Path) -> None:
+    save_epochs(tmp_path, 3)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["epoch"] == 3
+    with zipfile.ZipFile(tmp_path / "checkpoint.pt") as archive:
+        assert archive.testzip() is None
 
 
 def test_save_that_fails_leaves_the_checkpoint_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

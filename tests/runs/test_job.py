@@ -236,7 +236,7 @@ def test_run_with_a_damaged_checkpoint_resumes_from_an_earlier_one(
         (store.folder(run.id) / name).write_bytes(b"PK\x03\x04 torn")
     assert_as_undisturbed(store, resume(store, run), undisturbed)
     told = [line.split(",")[0] for line in log(store, run).splitlines() if "damaged" in line]
-    assert told == [f"{name} is damaged (BadZipFile)" for name in damaged]
+    assert told == [f"{name} is damaged (its end is missing)" for name in damaged]
 
 
 def test_store_is_asked_about_a_cancel_rarely(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

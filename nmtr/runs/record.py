@@ -39,6 +39,7 @@ class Run:
     priority: int = 0  # of queued runs, those with more go first
     owner: str = ""  # who asked for it; empty: nobody in particular
     reason: str | None = None  # one sentence, of a run that was cancelled for one
+    study: str | None = None  # the id of the study that queued it, to choose by its validation
 
     @property
     def abandoned(self) -> bool:
@@ -56,8 +57,8 @@ class Run:
 
     @property
     def of_study(self) -> bool:
-        """Whether a study queued it, to choose by its validation (`nmtr.sweeps.trainer.owner`)."""
-        return self.owner.startswith("study ")
+        """Whether a study queued it."""
+        return self.study is not None
 
 
 def run_of(row: Row[Any]) -> Run:

@@ -32,7 +32,7 @@ from sqlalchemy.exc import DatabaseError
 from nmtr.errors import RunError
 from nmtr.runs import migrations
 
-VERSION = "0002"  # the last of `migrations/versions`; a later one compares higher
+VERSION = "0003"  # the last of `migrations/versions`; a later one compares higher
 LOCK_TIMEOUT = 60.0  # seconds to wait while another process writes
 
 version = Table(migrations.VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))  # Alembic's
@@ -64,6 +64,7 @@ runs = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("owner", String, nullable=False, server_default=""),
     Column("reason", String),
+    Column("study", String),
 )
 reports = Table(
     "reports",

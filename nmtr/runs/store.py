@@ -9,7 +9,8 @@ that was trained elsewhere and is imported is done from the start, with all that
 Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
 while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
 without an owner counts for no owner's limit. `create` gives priority and owner, `move` a queued run another priority,
-`requeue` a run that ended another owner.
+`requeue` a run that ended another owner. A run that a study queued is known by the study's id, whatever its owner's
+text, until it is resumed for somebody else.
 While as many wait as $NMTR_QUEUE_CAP allows, `create` and `requeue` refuse another; `release` never does. A pause ends
 no run. A foreground run was never queued: it is running from the start, in the process that created it, whether the
 queue is paused or full, and counts for nobody's limit.
@@ -115,7 +116,14 @@ class RunStore:
     # The life of a run
 
     def create(
-        self, config: RunConfig, fingerprint: str, foreground: bool = False, *, priority: int = 0, owner: str = ""
+        self,
+        config: RunConfig,
+        fingerprint: str,
+        foreground: bool = False,
+        *,
+        priority: int = 0,
+        owner: str = "",
+        study: str | None = None,
     ) -> Run:
         """A new run of a resolved config: queued, or, in the foreground, running in this process.
 
@@ -133,6 +141,7 @@ class RunStore:
             "epochs": config.epochs if config.uses("epochs") else 0,
             "priority": priority,
             "owner": owner,
+            "study": study,
         }
         if foreground:
             values |= {"state": "running", "started": now} | _this_process()
@@ -222,14 +231,14 @@ class RunStore:
         """Running to cancelled: said by the process that stopped, or for one that is gone."""
         return self._move(run_id, "cancelled", ["running"], state="cancelled", finished=time.time())
 
-    def requeue(self, run_id: str, owner: str | None = None) -> Run:
+    def requeue(self, run_id: str, owner: str | None = None, study: str | None = None) -> Run:
         """Failed or cancelled to queued, to go on in the background from the last checkpoint.
 
-        owner: who wants it now; None leaves it to whom it was. RunError where the queue is full.
+        owner, study: who wants it now; without an owner it stays whose it was. RunError where the queue is full.
         """
         again: dict[str, Any] = {"foreground": False, "cancel_requested": False, "deaths": 0, **_NO_END, **_NO_PROCESS}
         if owner is not None:
-            again["owner"] = owner
+            again |= {"owner": owner, "study": study}
         cap = limits.queue_cap()
         states: tuple[State, ...] = ("failed", "cancelled")
         return self._move(run_id, "resumed", states, queue.room(cap), otherwise=_full(cap), state="queued", **again)

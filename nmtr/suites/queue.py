@@ -85,17 +85,24 @@ def by_key(runs: Sequence[Run]) -> dict[str, Run]:
     return found
 
 
-def begun(workspace: Workspace, run: Run | None, config: RunConfig, fingerprint: str, owner: str = "") -> Run:
-    """The run that is there, queued again for this owner if it has stopped; else a new one.
+def begun(
+    workspace: Workspace,
+    run: Run | None,
+    config: RunConfig,
+    fingerprint: str,
+    owner: str = "",
+    study: str | None = None,
+) -> Run:
+    """The run that is there, queued again for this owner and study if it has stopped; else a new one.
 
     The caller sees to a supervisor.
     """
     if run is None:
-        return workspace.runs.create(config, fingerprint, owner=owner)
+        return workspace.runs.create(config, fingerprint, owner=owner, study=study)
     if run.abandoned:
         supervisor.settle(workspace.runs, run)
         run = workspace.runs.get(run.id)
-    return workspace.runs.requeue(run.id, owner) if run.state in ("failed", "cancelled") else run
+    return workspace.runs.requeue(run.id, owner, study) if run.state in ("failed", "cancelled") else run
 
 
 def _wait(workspace: Workspace, runs: dict[str, Run], jobs: int, on_progress: Callable[[Progress], None]) -> None:

@@ -226,7 +226,7 @@ class Trainer:
         """Its run of the next seed: one that is there, or a new one."""
         config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
         found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
-        run = queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id))
+        run = queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id), self._id)
         taken.runs.append(run)
         taken.ending = run.cancel_requested
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])
@@ -258,7 +258,7 @@ class Trainer:
             return False
         # Who cancels a run of their own gives no reason; a study, another or this one before it went on, does.
         if run.state == "cancelled" and (taken.ending or run.reason is not None):
-            taken.runs[-1], taken.ending = runs.requeue(run.id, owner(self._id)), False
+            taken.runs[-1], taken.ending = runs.requeue(run.id, owner(self._id), self._id), False
             return False
         if run.state == "done" and len(taken.runs) < self._plan.seeds:
             self._begin(taken)
@@ -303,7 +303,7 @@ def ask_to_stop(workspace: Workspace, study_id: str) -> None:
 def cancel(workspace: Workspace, study_id: str, reason: str, only: Collection[str] | None = None) -> None:
     """Cancel what the study queued and is live, or only those of these runs."""
     for run in workspace.runs.list("queued", "running"):
-        if run.owner == owner(study_id) and (only is None or run.id in only):
+        if run.study == study_id and (only is None or run.id in only):
             with suppress(RunError):  # it has ended
                 workspace.runs.request_cancel(run.id, reason)
 
@@ -313,5 +313,5 @@ def stopped(study_id: str) -> str:
 
 
 def owner(study_id: str) -> str:
-    """Whose the runs are that a study queues."""
+    """Whose the runs are that a study queues, to be read; they are known by `Run.study`."""
     return f"study {study_id}"

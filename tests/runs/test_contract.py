@@ -56,6 +56,10 @@ PROMISES = {
         "test_queue.test_run_keeps_its_priority_and_owner",
         "test_queue.test_moved_run_takes_the_priority_that_it_is_given",
     ),
+    "A run that a study queued": (
+        "test_queue.test_run_of_a_study_is_known_by_the_studys_id_until_somebody_else_resumes_it",
+        "test_migrations.test_runs_that_studies_queued_before_version_3_are_recognised_and_no_others",
+    ),
     "While as many wait": (
         "test_queue.test_run_too_many_is_refused_and_leaves_nothing",
         "test_queue.test_resume_is_refused_while_the_queue_is_full",

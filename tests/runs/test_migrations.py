@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -90,6 +91,22 @@ def test_new_store_and_old_one_have_the_tables_that_the_code_knows(
             context = MigrationContext.configure(db, opts={"version_table": migrations.VERSION_TABLE})
             assert compare_metadata(context, schema.metadata) == []
         assert sql(root, "SELECT version_num FROM nmtr_version") == [(schema.VERSION,)]
+
+
+@pytest.mark.parametrize("studies", [True, False])
+def test_runs_that_studies_queued_before_version_3_are_recognised_and_no_others(old: Path, studies: bool) -> None:
+    """By Optuna's table, which names the studies that there were."""
+    if studies:
+        sql(old, "CREATE TABLE studies (study_id INTEGER NOT NULL, study_name VARCHAR(512) NOT NULL)")
+        sql(old, "INSERT INTO studies VALUES (1, 'k2fovz4x')")
+    engine = create_engine(f"sqlite:///{old / 'nmtr.db'}")
+    with engine.begin() as db:
+        migrations.upgrade(db, "0002")
+    engine.dispose()
+    for run, owner in zip(RUNS, ("study k2fovz4x", "study group", "ann"), strict=True):
+        sql(old, "UPDATE runs SET owner = ? WHERE id = ?", owner, run)
+    found = {run.id: run.study for run in RunStore(old).list()}
+    assert found == {"aaaaaaaa": "k2fovz4x" if studies else None, "bbbbbbbb": None, "cccccccc": None}
 
 
 def test_nmtr_that_knows_version_1_only_would_refuse_the_store(old: Path) -> None:

@@ -36,6 +36,20 @@ def test_run_keeps_its_priority_and_owner(store: RunStore) -> None:
     assert store.requeue(run.id, "bob").owner == "bob"
 
 
+def test_run_of_a_study_is_known_by_the_studys_id_until_somebody_else_resumes_it(store: RunStore) -> None:
+    """Not by its owner, whose text is the user's."""
+    run = store.create(config(), FINGERPRINT, owner="study abcdefgh", study="abcdefgh")
+    assert run.of_study and run.study == "abcdefgh"
+    for name in ("study group", "study abcdefgh"):
+        assert not store.create(config(), FINGERPRINT, owner=name).of_study
+    store.request_cancel(run.id)
+    assert store.requeue(run.id).study == "abcdefgh"
+    store.request_cancel(run.id)
+    assert store.requeue(run.id, "study other", "other").study == "other"
+    store.request_cancel(run.id)
+    assert not store.requeue(run.id, "study abcdefgh").of_study
+
+
 def test_moved_run_goes_before_all_others(store: RunStore) -> None:
     first, second, third = queued(store, 2), queued(store), queued(store)
     store.move(third.id)

@@ -229,7 +229,7 @@ def test_run_that_a_study_gave_up_is_anothers_once_it_is_taken_up(workspace: Wor
     study = begin("slow", epochs=30, step=1)
     for point in study.points:
         config, _ = workspace.prepare(study.plan.config.model_copy(update={"lambdas": point.lambdas, "threads": 1}))
-        run = workspace.runs.create(config, FINGERPRINT, owner=f"study {study.id}")
+        run = workspace.runs.create(config, FINGERPRINT, owner=f"study {study.id}", study=study.id)
         workspace.runs.request_cancel(run.id, "Pruned by its study.")
     first, second = sorted(workspace.runs.list(), key=lambda run: run.config.lambdas or ())
     other = begin("slow", epochs=30, step=1)
@@ -259,7 +259,7 @@ def test_stopping_leaves_runs_alone_that_the_study_did_not_queue(workspace: Work
     study = begin("slow", epochs=30, step=1, jobs=1)
     first = study.points[0].lambdas
     config, _ = workspace.prepare(study.plan.config.model_copy(update={"lambdas": first}))
-    mine = workspace.runs.create(config, FINGERPRINT)
+    mine = workspace.runs.create(config, FINGERPRINT, owner=f"study {study.id}")  # a user's text
     driver = Thread(target=drive, args=(workspace, study.id))
     driver.start()
     eventually(lambda: read(workspace, study.id).points[0].runs == (mine.id,))

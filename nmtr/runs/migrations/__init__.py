@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 VERSION_TABLE = "nmtr_version"  # not Alembic's own name: a study's tables in the same database have that
 
 
-def upgrade(db: Connection) -> None:
-    """Take the steps that the database is behind, in the transaction that `db` is in."""
+def upgrade(db: Connection, version: str = "head") -> None:
+    """Take the steps that the database is behind, up to a version, in the transaction that `db` is in."""
     from alembic import command  # takes a fifth of a second to import, and few stores are old
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "nmtr.runs:migrations")
     config.attributes["connection"] = db
-    command.upgrade(config, "head")
+    command.upgrade(config, version)

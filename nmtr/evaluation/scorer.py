@@ -28,15 +28,30 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class RoughScorer(Scorer, Protocol):
+class PairScorer(Scorer, Protocol):
+    """A scorer that can also score listed pairs."""
+
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        """The target logits of listed pairs in full: users (B,), items (B,) -> (B,) float32."""
+        ...
+
+
+@runtime_checkable
+class RoughScorer(PairScorer, Protocol):
     """A scorer that can also score roughly, and faster."""
 
     def rough(self, users: IndexArray) -> tuple[FloatArray, float]:
         """As `score`, (B, N), and how far at most each score is from that of `pairs`."""
         ...
 
-    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
-        """The scores of listed pairs in full: users (B,), items (B,) -> (B,) float32."""
+
+@runtime_checkable
+class ItemVectors(Protocol):
+    """A scorer that knows items by one vector each."""
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """(N, E) float32, not to be changed."""
         ...
 
 
@@ -64,4 +79,18 @@ class CascadeScorer(Scorer, Protocol):
 
     def stages(self, users: IndexArray, items: IndexArray) -> Stages:
         """The stages of B pairs; users (B,), items (B,)."""
+        ...
+
+
+@runtime_checkable
+class StageScorer(CascadeScorer, Protocol):
+    """A cascade that scores all items by every stage at once."""
+
+    @property
+    def has_towers(self) -> bool:
+        """Whether a score takes a neural network, and so about a hundred times as long as a product."""
+        ...
+
+    def logits(self, users: IndexArray) -> FloatArray:
+        """Every stage's logits of all items, (R, B, N) float32, lowest behavior first; a fresh array."""
         ...

@@ -49,3 +49,16 @@ class EHCF(nn.Module):
         rows = torch.from_numpy(np.asarray(users, dtype=np.int64))
         scores: FloatArray = (self.users.weight[rows] * self.heads()[-1] @ self.items.weight.T).numpy()
         return scores
+
+    @torch.inference_mode()
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        """Target scores of listed pairs, (B,) float32."""
+        rows, columns = (torch.from_numpy(np.asarray(index, dtype=np.int64)) for index in (users, items))
+        scores: FloatArray = ((self.users.weight[rows] * self.items.weight[columns]) @ self.heads()[-1]).numpy()
+        return scores
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """(N, E) float32."""
+        vectors: FloatArray = self.items.weight.detach().numpy()
+        return vectors

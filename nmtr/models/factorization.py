@@ -79,6 +79,22 @@ class Factorization(nn.Module):
         scores: FloatArray = torch.addmm(bias, p, q.T).numpy()
         return scores
 
+    @torch.inference_mode()
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        """Target scores of listed pairs, (B,) float32."""
+        rows, columns = (torch.from_numpy(np.asarray(index, dtype=np.int64)) for index in (users, items))
+        p = self.users.weight[rows * self._of_user + self._of_user - 1]
+        q = self.items.weight[columns * self._of_item + self._of_item - 1]
+        scores = (p * q).sum(1)
+        result: FloatArray = (scores if self.bias is None else scores + self.bias[-1, columns]).numpy()
+        return result
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """(N, E) float32; where each behavior has its own, the target's."""
+        vectors: FloatArray = self.items.weight.detach()[self._of_item - 1 :: self._of_item].numpy()
+        return vectors
+
 
 def _rows(entities: Tensor, each: int) -> Tensor:
     """The rows of entities that have so many each: (m,) -> (m each,)."""

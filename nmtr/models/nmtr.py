@@ -115,14 +115,14 @@ class NMTR(nn.Module):
             inherited = None if inherited is None else inherited[:end]
             if unit.tower is not None:
                 own = unit.tower(self.block(p, r), self.block(q, r), rows[:end], columns[:end])
-                inherited = self._next(r, inherited, own)
+                inherited = self.next_stage(r, inherited, own)
             elif inherited is not None:
-                inherited = self._next(r, inherited, None)
+                inherited = self.next_stage(r, inherited, None)
             if inherited is not None:
                 logits[r] = logits[r] + of_stage(inherited)
         return logits
 
-    def _next(self, r: int, inherited: Tensor | None, own: Tensor | None) -> Tensor:
+    def next_stage(self, r: int, inherited: Tensor | None, own: Tensor | None) -> Tensor:
         """The towers' part of stage r, from that of the stage before and its own; one of them may be missing."""
         parts = []
         if inherited is not None:
@@ -183,9 +183,9 @@ class NMTR(nn.Module):
         for r, (unit, (k, b)) in enumerate(zip(self.units, self.folded(q, bias), strict=True)):
             if unit.tower is not None:
                 own = unit.tower(self.block(p, r), self.block(q, r), rows, columns).view(len(p), len(q))
-                inherited = self._next(r, inherited, own)
+                inherited = self.next_stage(r, inherited, own)
             elif inherited is not None:
-                inherited = self._next(r, inherited, None)
+                inherited = self.next_stage(r, inherited, None)
             out = torch.addmm(b, p, k.T)
             logits.append(out if inherited is None else out + inherited)
         return logits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from nmtr.evaluation.scorer import FloatArray, IndexArray, Scorer, Stages
 from nmtr.models import kernels
 from nmtr.models.nmtr import NMTR, grid
 from nmtr.models.pairs import dots
+from nmtr.models.units import Tower
 
 #: User-item pairs that a tower is asked for at once, so that what it needs of them stays in cache.
 _TOWER_PAIRS = 1 << 17
@@ -100,6 +102,68 @@ class Cascade:
         bias = self._model.bias[:, columns].T.numpy()  # indexing copied it
         return Stages(own=own.numpy(), bias=bias, kept=self._model.kept)
 
+    @torch.inference_mode()
+    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
+        """The stage's scores of B pairs, (B,) float32."""
+        distinct, rows = np.unique(users, return_inverse=True)
+        p, columns = self._model.users.weight[_index(distinct)], torch.from_numpy(items.astype(np.int32))
+        at = torch.from_numpy(rows.astype(np.int32))
+        scores = self._b.index_select(0, columns) + dots(p, self._k, at, columns)
+        for r, tower, of_items, weight in self._towers:
+            of_users = tower.of_users(self._model.block(p, r))
+            scores.add_(tower.of_halves(of_users, of_items, at, columns), alpha=weight)
+        result: FloatArray = scores.numpy()
+        return result
+
+    @property
+    def has_towers(self) -> bool:
+        return self._model.has_towers
+
+    @property
+    def item_vectors(self) -> FloatArray:
+        """(N, E) float32; of separate embeddings (N, R E), those of all behaviors side by side."""
+        vectors: FloatArray = self._model.items.weight.detach().numpy()
+        return vectors
+
+    @torch.inference_mode()
+    def logits(self, users: IndexArray) -> FloatArray:
+        """Every stage's logits of all items, (R, B, N) float32: each tower once, whatever stages it counts in."""
+        p = self._model.users.weight[_index(users)]
+        scores = np.empty((self._model.num_behaviors, len(p), self.num_items), np.float32)
+        rows, columns = grid(len(p), self.num_items) if self.has_towers else (p, p)
+        inherited: Tensor | None = None
+        with kernels.tiny_numbers_as_zero():
+            for r, (own, (k, b, panels)) in enumerate(zip(scores, self._every_stage, strict=True)):
+                if panels is None:
+                    torch.addmm(b, p, k.T, out=torch.from_numpy(own))
+                else:
+                    kernels.products(b, p, panels, torch.from_numpy(own))
+                tower, of_items = self._every_tower[r]
+                of_tower = None
+                if tower is not None:
+                    of_tower = tower.of_halves(tower.of_users(self._model.block(p, r)), of_items, rows, columns)
+                if of_tower is not None or inherited is not None:
+                    inherited = self._model.next_stage(r, inherited, of_tower)
+                    own += inherited.view(own.shape).numpy()
+        return scores
+
+    @cached_property
+    def _every_stage(self) -> list[tuple[Tensor, Tensor, kernels.Panels | None]]:
+        """What the logits of each stage are without towers: k (N, E) and b (N,), and k as the kernels read it."""
+        return [
+            (k, b, kernels.Panels.of(k) if kernels.usable(k) else None)
+            for k, b in self._model.folded(self._model.items.weight, self._model.bias)
+        ]
+
+    @cached_property
+    def _every_tower(self) -> list[tuple[Tower | None, Tensor]]:
+        """Each unit's tower, and its half of the first layer that items have, (N, W)."""
+        items = self._model.items.weight
+        return [
+            (unit.tower, items if unit.tower is None else unit.tower.of_items(self._model.block(items, r)))
+            for r, unit in enumerate(self._model.units)
+        ]
+
 
 class RoughCascade(Cascade):
     """Where towers can be had in bfloat16, which takes half the time, on matrix tiles less: `rough` for ranking."""
@@ -126,19 +190,6 @@ class RoughCascade(Cascade):
         rows, items = rng.integers(len(users), size=_PROBED), rng.integers(self.num_items, size=_PROBED)
         error = np.abs(scores[rows, items] - self.pairs(users[rows], items)).max()
         return scores, float(_MARGIN * error)
-
-    @torch.inference_mode()
-    def pairs(self, users: IndexArray, items: IndexArray) -> FloatArray:
-        """The stage's scores of B pairs, (B,) float32."""
-        distinct, rows = np.unique(users, return_inverse=True)
-        p, columns = self._model.users.weight[_index(distinct)], torch.from_numpy(items.astype(np.int32))
-        at = torch.from_numpy(rows.astype(np.int32))
-        scores = self._b.index_select(0, columns) + dots(p, self._k, at, columns)
-        for r, tower, of_items, weight in self._towers:
-            of_users = tower.of_users(self._model.block(p, r))
-            scores.add_(tower.of_halves(of_users, of_items, at, columns), alpha=weight)
-        result: FloatArray = scores.numpy()
-        return result
 
 
 class ProductStage:

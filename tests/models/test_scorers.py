@@ -14,7 +14,7 @@ from torch import nn
 
 from nmtr.config.methods import Unit
 from nmtr.evaluation.ranking import rank_held_out
-from nmtr.evaluation.scorer import CascadeScorer, RoughScorer, Scorer
+from nmtr.evaluation.scorer import CascadeScorer, ItemVectors, PairScorer, RoughScorer, Scorer, StageScorer
 from nmtr.models.ehcf import EHCF
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
@@ -189,8 +189,9 @@ def test_each_stage_of_a_cascade_ranks_by_its_own_logits(name: str, either_path:
         scorer = scorer_of(model, stage)
         expected = logits[:, stage].reshape(model.num_users, model.num_items)
         np.testing.assert_allclose(scorer.score(np.arange(model.num_users)), expected, rtol=1e-4, atol=1e-5)
+        assert isinstance(scorer, PairScorer)
+        np.testing.assert_allclose(scorer.pairs(users, items), logits[:, stage], rtol=1e-4, atol=1e-5)
         if isinstance(scorer, RoughScorer):
-            np.testing.assert_allclose(scorer.pairs(users, items), logits[:, stage], rtol=1e-4, atol=1e-5)
             rough, error = scorer.rough(np.arange(model.num_users))
             assert np.abs(rough - expected).max() <= error + 1e-5
 
@@ -213,3 +214,42 @@ def test_each_behavior_of_products_ranks_by_its_own_scores(name: str) -> None:
             found = model(users, columns, rows.flatten(), items.flatten(), sizes)[stage]
             np.testing.assert_allclose(scores, found.detach().view(shape), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(scores, model.score(np.arange(shape[0])), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("NMTR-")])
+def test_all_stages_at_once_are_those_of_each_pair(name: str, either_path: str) -> None:
+    model = made(name)
+    scorer = Cascade(model)
+    assert isinstance(scorer, StageScorer) and scorer.has_towers == model.has_towers
+    users = np.array([5, 0, 3])
+    pairs = np.repeat(users, 9), np.tile(np.arange(9), 3)
+    expected = scorer.stages(*pairs).logits.T.reshape(-1, 3, 9)
+    found = scorer.logits(users)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    found[:] = np.nan
+    np.testing.assert_allclose(scorer.logits(users), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_listed_pairs_score_as_among_all_items(name: str, either_path: str) -> None:
+    scorer = build(name)
+    assert isinstance(scorer, PairScorer)
+    users, items = np.array([5, 0, 5]), np.array([8, 8, 0])
+    np.testing.assert_allclose(
+        scorer.pairs(users, items), scorer.score(users)[np.arange(3), items], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_items_have_a_vector_each_where_they_are_embedded(name: str) -> None:
+    scorer, model = build(name), made(name)
+    assert isinstance(scorer, ItemVectors) == (name in MODELS)
+    if isinstance(scorer, ItemVectors):
+        np.testing.assert_array_equal(scorer.item_vectors, model.items.weight.detach())
+
+
+def test_vectors_of_items_that_have_one_a_behavior_are_the_targets() -> None:
+    model = Factorization(2, 3, 2, shared="user", embedding_size=1)
+    with torch.no_grad():
+        model.items.weight[:] = torch.arange(6.0)[:, None]
+    np.testing.assert_array_equal(model.item_vectors, [[1], [3], [5]])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from nmtr.cli.console import Json, note, say, show, table
+from nmtr.cli.files import write_csv
 from nmtr.cli.options import whole_numbers
 from nmtr.compare import METRIC, Interval, Leaderboard, Score, Sparsity, leaderboard, sparsity
 from nmtr.errors import ConfigError
@@ -54,18 +54,8 @@ def compare(
     else:
         found = leaderboard(Workspace(), run_ids, reference=reference, metric=metric)
     if to_csv is not None:
-        _write(to_csv, found.rows())
+        write_csv(to_csv, found.rows())
     show(found.to_json(), as_json, lambda: _show(found))
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise ConfigError(f"--csv needs a file that can be written; {path} cannot ({error.strerror}).") from None
 
 
 def _show(found: Leaderboard | Sparsity) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
 from nmtr.cli.console import Json, note, say, show, suite_progress, table
+from nmtr.cli.files import write_csv
 from nmtr.cli.options import count, names, whole_number
 from nmtr.config import PROTOCOLS, Validation
-from nmtr.errors import ConfigError
 from nmtr.runs import process
 from nmtr.suites.cells import SUITES
 from nmtr.suites.experiment import Order, carry_out
@@ -123,7 +122,7 @@ def suite(
     file = out or order.file(workspace.home)
     outcome.write(file)
     if csv_file:
-        _write_csv(csv_file, rows(outcome))
+        write_csv(csv_file, rows(outcome))
     show(outcome.model_dump(mode="json"), as_json, lambda: _show(outcome))
     note(f"the whole result is in {file}")
     failed = [sentence for row in outcome.rows for sentence in row.failed]
@@ -152,14 +151,3 @@ def _show(outcome: Outcome) -> None:
         table(shown.columns, shown.rows, title=shown.title)
         for line in shown.notes:
             say(line)
-
-
-def _write_csv(path: Path, values: list[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(name for row in values for name in row))
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(values)
-    except OSError as error:
-        raise ConfigError(f"--csv must be a file that can be written; {path} is not ({error.strerror}).") from None

@@ -97,7 +97,7 @@ def test_table1_needs_no_runs(nmtr: Nmtr) -> None:
         (["suite", "table3", "--budget", "-1"], "--budget must be a whole number from 0 to 4096; got -1."),
         (
             ["suite", "table1", "--csv", "/nowhere/x.csv"],
-            "--csv must be a file that can be written; /nowhere/x.csv is not",
+            "--csv needs a file that can be written; /nowhere/x.csv cannot",
         ),
         (["report", "/nowhere.json"], "a suite's result must be a file; /nowhere.json cannot be read"),
         (["train", "--data", "shop", "--config", "best"], "--config must be a JSON file or a preset of data set shop"),

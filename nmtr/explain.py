@@ -131,7 +131,9 @@ def recommend(fitted: Fitted, user: str, k: int) -> Recommendations:
             stages=stages,
             held_out=item == held_out,
         )
-        for item, rank, stages in zip(shown, ranks, _stages(fitted, row, np.array(shown, np.int64)), strict=True)
+        for item, rank, stages in zip(
+            shown, ranks, stages_of(fitted, np.full(len(shown), row), np.array(shown, np.int64)), strict=True
+        )
     ]
     return Recommendations(user, tuple(items[: len(best)]), count, items[-1] if held_out >= 0 else None)
 
@@ -144,7 +146,7 @@ def explain(fitted: Fitted, user: str, item: str) -> Explanation:
     row, column = fitted.dataset.user_index(user), fitted.dataset.item_index(item)
     scores, candidates = _scores(fitted, row)
     rank = _rank(scores, candidates, column)
-    (stages,) = _stages(fitted, row, np.array([column]))
+    (stages,) = stages_of(fitted, np.array([row]), np.array([column]))
     if isinstance(fitted.scorer, CascadeScorer):
         everything = np.arange(fitted.dataset.num_items)
         lower = fitted.scorer.stages(np.full(len(everything), row), everything).logits.T[:-1]
@@ -179,11 +181,11 @@ def _rank(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int:
     return int((ahead & candidates).sum())
 
 
-def _stages(fitted: Fitted, row: int, items: NDArray[np.int64]) -> list[tuple[Stage, ...]]:
-    """The stages of each item; empty tuples where the method has no cascade."""
+def stages_of(fitted: Fitted, rows: NDArray[np.int64], items: NDArray[np.int64]) -> list[tuple[Stage, ...]]:
+    """The stages of B pairs, users' rows (B,) and items (B,); empty tuples where the method has no cascade."""
     if not isinstance(fitted.scorer, CascadeScorer) or len(items) == 0:
         return [()] * len(items)
-    parts = fitted.scorer.stages(np.full(len(items), row), items)
+    parts = fitted.scorer.stages(rows, items)
     return [
         tuple(_cascade(fitted.config, own, bias, parts.kept))
         for own, bias in zip(parts.own.tolist(), parts.bias.tolist(), strict=True)

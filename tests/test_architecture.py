@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
     "explain": {"errors", "config", "data", "evaluation"},
+    "items": {"errors", "config", "data", "evaluation", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
     "methods": {"config", "evaluation", "models", "training", "training.report"},
@@ -41,13 +42,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
-        *("errors", "config", "data", "evaluation", "explain", "estimate"),
+        *("errors", "config", "data", "evaluation", "explain", "items", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
-        *("errors", "config", "data", "evaluation", "explain", "estimate"),
+        *("errors", "config", "data", "evaluation", "explain", "items", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from nmtr.cli import archives, data, methods, queue, runs, services, suites, sweeps, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
+from nmtr.cli.items import items
 from nmtr.errors import NmtrError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("evaluate")(runs.evaluate)
 app.command("compare")(compare)
 app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
+app.command("items")(items)
 app.command("suite")(suites.suite)
 app.command("report")(suites.report)
 app.command("sweep")(sweeps.sweep)

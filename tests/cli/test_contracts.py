@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -115,12 +117,75 @@ def test_explain_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]
     assert own_parts == pytest.approx(value["logit"], abs=1e-4)
 
 
+def test_items_lists_all_in_json_and_csv_and_the_first_for_people(
+    nmtr: Nmtr, home: Path, runs: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "items.csv"
+    value = nmtr("items", runs["done"], "--top", 2, "--json", "--csv", file).json
+    assert (value["run"], value["behaviors"], value["scored"]) == (runs["done"], BEHAVIORS, BEHAVIORS)
+    assert (value["shoppers"], value["of"], value["notes"]) == (12, 12, [])
+    assert [row["place"] for row in value["items"]] == [*range(1, 10)]
+    assert sum(row["observed_view"] for row in value["items"]) == 60
+    with file.open(encoding="utf-8", newline="") as written:
+        rows = list(csv.DictReader(written))
+    assert [row["item"] for row in rows] == [row["item"] for row in value["items"]]
+    assert float(rows[0]["expected_buy"]) == value["items"][0]["expected_buy"]
+    assert list(tmp_path.iterdir()) == [file]
+    shown = nmtr("items", runs["done"], "--top", 2)
+    assert shown.err == ""
+    title, columns, first, second = shown.out.splitlines()
+    assert title.rstrip() == f"Run {runs['done']}: the first 2 of 9 items by mean target score"
+    assert "view → cart" in columns and "score, buy" in columns
+    assert [line.split()[:2] for line in (first, second)] == [["1", rows[0]["item"]], ["2", rows[1]["item"]]]
+
+
+def test_items_tells_of_one_item(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    value = nmtr("items", runs["done"], "--item", "i3", "--top", 4, "--json").json
+    assert (value["item"], value["title"], value["items"]) == ("i3", "Thing 3", 9)
+    assert (
+        [stage["behavior"] for stage in value["spread"]] == [step["behavior"] for step in value["funnel"]] == BEHAVIORS
+    )
+    assert len(value["shoppers"]) == len(value["neighbors"]) == 4
+    shown = nmtr("items", runs["done"], "--item", "i3", "--top", 4).out
+    assert shown.startswith(f"item i3 (Thing 3): place {value['place']} of 9 by mean target score\n")
+    assert value["stuck"]["sentence"] in shown and "The likeliest to buy it next" in shown
+    assert value["neighbors"][0]["title"] in shown
+
+
+def test_items_of_a_method_without_a_cascade_says_what_is_missing(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    for more in ([], ["--item", "i3"]):
+        answer = nmtr("items", runs["popularity"], *more)
+        assert answer.code == 0 and answer.err.splitlines() == [
+            "Popularity has one score here, that of the target (buy): there are no stages to compare.",
+            "A rule's scores are counts and no chances, so how many shoppers to expect cannot be said.",
+        ]
+
+
+def test_csv_is_written_whole_or_not_at_all(nmtr: Nmtr, home: Path, runs: dict[str, str], tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    file = tmp_path / "items.csv"
+    file.write_text("kept")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        answer = nmtr("items", runs["done"], "--csv", file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"--csv needs a file that can be written; {file} cannot (File too large).\n"
+    assert file.read_text() == "kept" and list(tmp_path.iterdir()) == [file]
+
+
 def test_labels_are_shown_as_they_are_and_steer_nothing(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
     title = "[red]a :smile: \ufffd[31m mug[/red]"
     assert f"item i7 ({title}) for user u1" in nmtr("explain", runs["done"], "--user", "u1", "--item", "i7").out
     listed = nmtr("recommend", runs["done"], "--user", "u0", "--top", 9)
     assert title in listed.out
     assert "\x1b" not in listed.out + listed.err
+    of_items = [nmtr("items", runs["done"], *more) for more in ([], ["--item", "i7"])]
+    assert all(title in answer.out and "\x1b" not in answer.out + answer.err for answer in of_items)
 
 
 def test_a_run_can_be_cancelled_resumed_and_deleted(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:

@@ -259,6 +259,25 @@ MISTAKES = [
         "explain {cancelled} --user u1 --item i1",
         "run {cancelled} must be done for this; it is cancelled: wait for it, or resume it.",
     ),
+    ("items nobody22", NO_RUN.format("nobody22")),
+    ("items {queued}", "run {queued} must be done for this; it is queued: wait for it, or resume it."),
+    (
+        "items {done} --item nothing",
+        "item must be one of the 9 items of data set shop, such as i0; got nothing.",
+    ),
+    ("items {done} --top 0", "--top must be a whole number from 1 to 10000; got 0."),
+    (
+        "items {done} --item i1 --csv {files}/new.csv",
+        "--csv is for all items; leave --item out, or ask for one item's --json.",
+    ),
+    (
+        "items {done} --csv {files}",
+        "--csv needs a file that can be written; {files} cannot (Is a directory).",
+    ),
+    (
+        "items {done} --csv {files}/nowhere/new.csv",
+        "--csv needs a file that can be written; {files}/nowhere/new.csv cannot (No such file or directory).",
+    ),
     ("dashboard --port 0", "--port must be a whole number from 1 to 65535; got 0."),
     ("dashboard --port 65536", "--port must be a whole number from 1 to 65535; got 65536."),
     ("dashboard --port http", "--port must be a whole number from 1 to 65535; got http."),

@@ -17,14 +17,11 @@ PAGES = {
 }
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
-
-
 #: What it carries besides on the pages that compare runs: which, with what, and by which metric.
 COMPARING = ("runs", "against", "metric")
-
-
 #: And on the λ lab: which study, and which of its choices is looked at.
 STUDYING = ("study", "point")
+ADDRESSED = PARAMETERS + COMPARING + STUDYING
 
 
 def sync_address(page: str = "") -> None:

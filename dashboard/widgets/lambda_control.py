@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import streamlit as st
 
+from dashboard import guard
 from dashboard.text import SUBSCRIPTS, plain
 from dashboard.widgets import simplex
 from dashboard.widgets.triangle import triangle
@@ -90,8 +91,7 @@ class _Control:
                     key=self.key(f"preset_{name}"),
                     help=text + (" It opens all locks." if count > 2 else ""),
                     disabled=values is None,
-                    on_click=preset,
-                    args=(self.place, values or ()),
+                    on_click=guard.callback(preset, self.place, values or ()),
                 )
 
     def _slider(self) -> None:
@@ -105,7 +105,7 @@ class _Control:
             1.0,
             step=0.01,
             key=key,
-            on_change=lambda: self.set(simplex.entered(self.weights, (), 1, st.session_state[key])),
+            on_change=guard.callback(lambda: self.set(simplex.entered(self.weights, (), 1, st.session_state[key]))),
         )
 
     def _fields(self, sliders: bool = False) -> None:
@@ -122,8 +122,7 @@ class _Control:
                     step=0.01,
                     key=key,
                     disabled=locked or self._free <= 1,
-                    on_change=self._enter,
-                    args=(r,),
+                    on_change=guard.callback(self._enter, r),
                 )
                 with st.container(key=self.key(f"padlock_{r}"), width="content"):
                     st.button(
@@ -132,8 +131,7 @@ class _Control:
                         icon=":material/lock:" if locked else ":material/lock_open:",
                         type="tertiary",
                         help="Let it move again." if locked else "Keep this weight as it is while others move.",
-                        on_click=self._lock,
-                        args=(r,),
+                        on_click=guard.callback(self._lock, r),
                     )
 
     @property

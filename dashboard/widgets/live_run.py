@@ -158,8 +158,7 @@ def _buttons(run: Run) -> None:
             key="cancel",
             icon=":material/stop_circle:",
             disabled=run.cancel_requested,
-            on_click=guard.attempt,
-            args=(workspace.cancel, run.id),
+            on_click=guard.callback(workspace.cancel, run.id),
         )
         return
     if run.state == "done":
@@ -171,11 +170,9 @@ def _buttons(run: Run) -> None:
             key="resume",
             type="primary",
             icon=":material/play_arrow:",
-            on_click=guard.attempt,
-            args=(workspace.resume, run.id),
-            kwargs={"owner": selection.owner()},
+            on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
         )
-    st.button("Train another", key="another", icon=":material/add:", on_click=_another)
+    st.button("Train another", key="another", icon=":material/add:", on_click=guard.callback(_another))
 
 
 def _another() -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import address, cache, selection
+from dashboard import address, cache, guard, selection
 from nmtr.data.library import DatasetInfo
 from nmtr.runs.store import Run
 
@@ -18,8 +18,10 @@ def pick_data(info: DatasetInfo, width: int | Literal["stretch"] = 170) -> None:
         "Data set",
         cache.workspace().data.names(),
         key="pick_data",
-        on_change=lambda: address.select(
-            data=st.session_state["pick_data"], run=None, user=None, item=None, study=None, point=None
+        on_change=guard.callback(
+            lambda: address.select(
+                data=st.session_state["pick_data"], run=None, user=None, item=None, study=None, point=None
+            )
         ),
         width=width,
     )
@@ -45,7 +47,7 @@ def pick_run(info: DatasetInfo, run: Run) -> None:
         list(runs),
         key="pick_run",
         format_func=lambda run_id: run_name(runs[run_id]),
-        on_change=lambda: address.select(run=st.session_state["pick_run"]),
+        on_change=guard.callback(lambda: address.select(run=st.session_state["pick_run"])),
         width=290,
     )
 
@@ -59,6 +61,6 @@ def pick_user(info: DatasetInfo, user: str) -> None:
         key="pick_user",
         accept_new_options=info.users > cache.SUGGESTIONS,
         filter_mode="contains",
-        on_change=lambda: address.select(user=st.session_state["pick_user"], item=None),
+        on_change=guard.callback(lambda: address.select(user=st.session_state["pick_user"], item=None)),
         width=170,
     )

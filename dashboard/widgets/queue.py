@@ -24,8 +24,10 @@ def _places(home: str) -> dict[str, Place]:
 
 def _rearrange(action: Callable[..., object], *arguments: object) -> None:
     """Do what a button asks of the queue; places are looked up anew."""
-    guard.attempt(action, *arguments)
-    _places.clear()
+    try:
+        action(*arguments)
+    finally:
+        _places.clear()
 
 
 def strip(runs: Sequence[Run]) -> None:
@@ -47,7 +49,7 @@ def strip(runs: Sequence[Run]) -> None:
             until = f"; about {duration(max(ends))} until all are done, at most" if ends else ""
             st.markdown(f":material/queue: **Queue**: {count(train, 'run trains', 'runs train')}{waits}{until}")
             label, icon, action = "Pause queue", ":material/pause:", cache.workspace().runs.queue.pause
-        st.button(label, key="pause_queue", icon=icon, on_click=_rearrange, args=(action,))
+        st.button(label, key="pause_queue", icon=icon, on_click=guard.callback(_rearrange, action))
 
 
 def next_button(run: Run) -> None:
@@ -58,6 +60,5 @@ def next_button(run: Run) -> None:
         key=f"next-{run.id}",
         icon=":material/vertical_align_top:",
         disabled=place is None or place.number <= 1,
-        on_click=_rearrange,
-        args=(cache.workspace().runs.move, run.id),
+        on_click=guard.callback(_rearrange, cache.workspace().runs.move, run.id),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
 
+from dashboard import guard
 from dashboard.widgets.simplex import readable, rounded
 
 _HTML = """
@@ -219,4 +220,4 @@ def triangle(
 
     hundredths = [round(100 * weight) for weight in rounded(weights)]
     data = {"names": list(names), "weights": hundredths, "locked": [r in locked for r in range(3)]}
-    _triangle(key=key, data=data, on_weights_change=moved)
+    _triangle(key=key, data=data, on_weights_change=guard.callback(moved))

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, selection
+from dashboard import address, cache, guard, selection
 from dashboard.text import plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
@@ -163,8 +163,10 @@ def _pick_protocol(protocol: str, done: Sequence[Run]) -> None:
         "Protocol",
         [name for name in PROTOCOLS if any(run.config.protocol == name for run in done)],
         key="compare_protocol",
-        on_change=lambda: address.select(
-            runs=_address(usual(done, st.session_state["compare_protocol"])), against=None, run=None
+        on_change=guard.callback(
+            lambda: address.select(
+                runs=_address(usual(done, st.session_state["compare_protocol"])), against=None, run=None
+            )
         ),
         width=130,
     )
@@ -187,7 +189,7 @@ def _pick_entries(chosen: Sequence[Entry], offered: Sequence[Entry]) -> list[Ent
             key="compare_runs",
             format_func=shown,
             max_selections=MOST,
-            on_change=lambda: address.select(runs=",".join(st.session_state["compare_runs"]) or None),
+            on_change=guard.callback(lambda: address.select(runs=",".join(st.session_state["compare_runs"]) or None)),
             width=420,
         )
         st.caption("Runs that differ only in the seed are one model. At first: each model's best on validation.")
@@ -204,7 +206,7 @@ def _pick_reference(chosen: Sequence[Entry]) -> str | None:
         [BEST_OTHER, *ids],
         key="compare_against",
         format_func=lambda run: "the best baseline" if run == BEST_OTHER else shortened(called[run]),
-        on_change=lambda: address.select(against=st.session_state["compare_against"]),
+        on_change=guard.callback(lambda: address.select(against=st.session_state["compare_against"])),
         help="The best baseline: what learns, is not NMTR and is best on validation; else the best rule.",
         width=210,
     )
@@ -219,7 +221,7 @@ def _pick_metric() -> str:
             "Metric",
             METRICS,
             key="compare_metric",
-            on_change=lambda: address.select(metric=st.session_state["compare_metric"]),
+            on_change=guard.callback(lambda: address.select(metric=st.session_state["compare_metric"])),
             width=130,
         )
     )

@@ -173,8 +173,7 @@ def _confirm(name: str) -> None:
             key="confirm_remove",
             type="primary",
             icon=":material/delete:",
-            on_click=guard.attempt,
-            args=(_remove, name),
+            on_click=guard.callback(_remove, name),
         )
         if st.button("Keep it", key="keep_data") or done:
             st.rerun()

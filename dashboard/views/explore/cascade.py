@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, charts, selection
+from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import measure, plain
 from dashboard.widgets import cascade, empty, figures, pickers
@@ -51,7 +51,7 @@ def _pick_item(info: DatasetInfo, item: str) -> None:
         format_func=lambda label: names.get(label, label),
         filter_mode="contains",
         accept_new_options=info.items > cache.SUGGESTIONS,
-        on_change=lambda: address.select(item=st.session_state["pick_item"]),
+        on_change=guard.callback(lambda: address.select(item=st.session_state["pick_item"])),
         width=360,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, selection
+from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import SUPERSCRIPTS, hits, item_name, past, plain, shift
 from dashboard.widgets import cascade, empty, figures, pickers
@@ -62,7 +62,8 @@ def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> t
             ("Heavy", "heavy", "A shopper with many purchases"),
             ("Surprise me", "any", "Any shopper"),
         ):
-            st.button(label, key=f"shopper_{kind}", help=text, type="tertiary", on_click=_jump, args=(shop, kind))
+            chosen = guard.callback(_jump, shop, kind)
+            st.button(label, key=f"shopper_{kind}", help=text, type="tertiary", on_click=chosen)
         k = st.selectbox(
             "Top",
             [10, 20, 50, 100],

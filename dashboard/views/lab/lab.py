@@ -64,7 +64,7 @@ def _pick_study(here: list[Study], asked: str | None) -> None:
         list(names),
         key="lab_study",
         format_func=names.__getitem__,
-        on_change=lambda: address.select(study=st.session_state["lab_study"], point=None, run=None),
+        on_change=guard.callback(lambda: address.select(study=st.session_state["lab_study"], point=None, run=None)),
         width=430,
     )
     if asked != NEW:
@@ -72,7 +72,7 @@ def _pick_study(here: list[Study], asked: str | None) -> None:
             "New study",
             key="lab_new",
             icon=":material/add:",
-            on_click=lambda: address.select(data=here[0].data, study=NEW, point=None),
+            on_click=guard.callback(lambda: address.select(data=here[0].data, study=NEW, point=None)),
         )
 
 
@@ -98,7 +98,6 @@ def _watch(study: Study, info: DatasetInfo) -> None:
 
 
 def _draw(study: Study, info: DatasetInfo) -> None:
-    guard.show_refusal()
     if study.fingerprint != info.fingerprint:
         st.warning(f"{plain(info.name)} has changed since: this study is of another version of it.")
     if study.error:
@@ -138,7 +137,7 @@ def _picture(study: Study, info: DatasetInfo, chosen: Point | None) -> None:
         _drawing(study, info, chosen),
         PICTURE,
         where(study, info),
-        on_click=lambda: _clicked(study.id),
+        on_click=guard.callback(_clicked, study.id),
     )
     if sentence := findings.alike(study):
         st.markdown(f"**{sentence}**")
@@ -184,7 +183,7 @@ def _clicked(study_id: str) -> None:
     key = figures.clicked(PICTURE)
     place = None if key is None else findings.place_of(key)
     if place is not None:
-        guard.attempt(_queue, study_id, place)
+        _queue(study_id, place)
     elif key is not None:
         address.select(point=key)
 
@@ -213,8 +212,7 @@ def _progress(study: Study) -> None:
                 "Stop",
                 key="lab_stop",
                 icon=":material/stop_circle:",
-                on_click=guard.attempt,
-                args=(sweeps.stop, cache.workspace(), study.id),
+                on_click=guard.callback(sweeps.stop, cache.workspace(), study.id),
             )
         elif study.state == "stopped":
             st.button(
@@ -222,8 +220,7 @@ def _progress(study: Study) -> None:
                 key="lab_resume",
                 type="primary",
                 icon=":material/play_arrow:",
-                on_click=guard.attempt,
-                args=(sweeps.start, cache.workspace(), study.id),
+                on_click=guard.callback(sweeps.start, cache.workspace(), study.id),
             )
             st.caption(f"stopped with {ended} of {total} tried; what is done is not repeated")
         _extend(study)
@@ -250,8 +247,7 @@ def _extend(study: Study) -> None:
                 "Queue these weights",
                 key="lab_queue",
                 icon=":material/add_circle:",
-                on_click=guard.attempt,
-                args=(_queue, study.id, chosen),
+                on_click=guard.callback(_queue, study.id, chosen),
             )
         more = int(st.number_input("More to be drawn (TPE)", 1, 500, 10, key="lab_draw"))
         st.button(
@@ -259,8 +255,7 @@ def _extend(study: Study) -> None:
             key="lab_draw_more",
             icon=":material/casino:",
             help="Each is drawn by what the study has found so far.",
-            on_click=guard.attempt,
-            args=(_draw_more, study.id, more),
+            on_click=guard.callback(_draw_more, study.id, more),
         )
 
 

@@ -98,8 +98,7 @@ def _start(planned: Planned | None) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=planned is None,
-        on_click=guard.attempt,
-        args=(_begin, planned),
+        on_click=guard.callback(_begin, planned),
     )
 
 

@@ -33,8 +33,7 @@ def show(study: Study, point: Point) -> None:
             icon=":material/check:",
             disabled=not done,
             help=f"Keep them as the preset of {plain(study.data)}, and open Train with them.",
-            on_click=guard.attempt,
-            args=(_keep, study.id, point.number),
+            on_click=guard.callback(_keep, study.id, point.number),
         )
         if st.session_state.pop("lab_kept", False):
             address.go("train", data=study.data, run=None)
@@ -46,8 +45,7 @@ def show(study: Study, point: Point) -> None:
                 disabled=not done,
                 help="Train them with three seeds; only then are test figures shown here. A run's own page shows its "
                 "own, as any run's.",
-                on_click=guard.attempt,
-                args=(sweeps.finalize, cache.workspace(), study.id, point.number),
+                on_click=guard.callback(sweeps.finalize, cache.workspace(), study.id, point.number),
             )
         if point.runs and st.button("Its run", key="lab_open", icon=":material/open_in_new:"):
             st.session_state["watching"] = point.runs[0]

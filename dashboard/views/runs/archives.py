@@ -40,8 +40,7 @@ def take() -> None:
             key="import",
             type="primary",
             disabled=file is None,
-            on_click=guard.attempt,
-            args=(_import, file),
+            on_click=guard.callback(_import, file),
         )
         st.caption("Everything in it is checked first. Larger ones: `nmtr import FILE` in a terminal.")
     if said := st.session_state.pop("imported", None):

@@ -190,8 +190,7 @@ def _actions(run: Run) -> None:
                 key=f"cancel-{run.id}",
                 icon=":material/stop_circle:",
                 disabled=run.cancel_requested,
-                on_click=guard.attempt,
-                args=(workspace.cancel, run.id),
+                on_click=guard.callback(workspace.cancel, run.id),
             )
         if run.state == "queued":
             queue.next_button(run)
@@ -200,9 +199,7 @@ def _actions(run: Run) -> None:
                 "Resume",
                 key=f"resume-{run.id}",
                 icon=":material/play_arrow:",
-                on_click=guard.attempt,
-                args=(workspace.resume, run.id),
-                kwargs={"owner": selection.owner()},
+                on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
             )
         if run.state == "done":
             archives.export(run)
@@ -214,7 +211,6 @@ def _actions(run: Run) -> None:
         st.error(plain(run.error), icon=":material/error:")
     if run.reason:
         st.info(plain(run.reason), icon=":material/info:")
-    guard.show_refusal()
 
 
 @st.dialog("Log", width="large")
@@ -236,8 +232,7 @@ def _confirm(run: Run) -> None:
             key="confirm_delete",
             type="primary",
             icon=":material/delete:",
-            on_click=guard.attempt,
-            args=(_delete, run.id),
+            on_click=guard.callback(_delete, run.id),
         )
         if st.button("Keep it", key="keep") or done:
             st.rerun()

@@ -42,8 +42,7 @@ def offer(info: DatasetInfo) -> None:
             key="train_preset",
             help="Options that were chosen on validation for this data set, by a suite or in the λ lab: takes over all "
             "of this page, and can be changed then.",
-            on_change=guard.attempt,
-            args=(_use_preset, info.name),
+            on_change=guard.callback(_use_preset, info.name),
         )
 
 

@@ -166,8 +166,7 @@ def _start(options: dict[str, Any]) -> None:
             type="primary",
             icon=":material/play_arrow:",
             key="start",
-            on_click=guard.attempt,
-            args=(_submit, config),
+            on_click=guard.callback(_submit, config),
         )
         with st.container(gap=None):
             st.markdown(

@@ -1,6 +1,12 @@
-"""What the address bar carries: the selection, so that a link reopens the view; and the way to another page."""
+"""What the address bar carries: the selection, so that a link reopens the view; and the way to another page.
+
+A selection is one entry in the browser's history. What a page opens on by itself is no selection: it stands in the
+address all the same, but replaces the entry that is there, so that Back leaves the page at once.
+"""
 
 from __future__ import annotations
+
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -17,42 +23,82 @@ PAGES = {
 }
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
-#: What it carries besides on the pages that compare runs: which, with what, and by which metric.
-COMPARING = ("runs", "against", "metric")
-#: And on the λ lab: which study, and which of its choices is looked at.
-STUDYING = ("study", "point")
-ADDRESSED = PARAMETERS + COMPARING + STUDYING
+#: What it carries besides: which runs are compared, with what and by which metric; which study and which of its choices
+#: is looked at; the options of a run that is about to be trained.
+MORE = {
+    "compare": ("runs", "against", "metric"),
+    "sparsity": ("runs", "against", "metric"),
+    "lab": ("study", "point"),
+    "train": ("options",),
+}
+ADDRESSED = tuple(dict.fromkeys([*PARAMETERS, *(name for names in MORE.values() for name in names)]))
 
 
 def sync_address(page: str = "") -> None:
-    """Let the address bar speak first; where it is silent (a click in the navigation empties it), repeat what was
-    selected."""
-    more = {"compare": COMPARING, "sparsity": COMPARING, "lab": STUDYING}
-    for name in PARAMETERS + more.get(page, ()):
-        if name in st.query_params:
-            st.session_state[f"selected_{name}"] = st.query_params[name]
-        elif f"selected_{name}" in st.session_state:
-            st.query_params[name] = st.session_state[f"selected_{name}"]
+    """Obey the address; where it is silent, as after a click in the navigation, all stays selected."""
+    st.session_state["page"] = page
+    if any(name in st.query_params for name in _names(page)):
+        for name in _names(page):
+            show(**{name: st.query_params.get(name)})
 
 
 def selected(name: str) -> str | None:
     return st.session_state.get(f"selected_{name}")
 
 
-def select(**values: str | None) -> None:
-    """Select a data set, run, user or item; None takes the selection back."""
+def show(**values: str | None) -> None:
+    """Say what a page shows, without the visitor having chosen it; None takes it back."""
+    before = selected("data")
+    if before is not None and values.get("data", before) != before:  # what was selected there is not here
+        values = dict.fromkeys(name for name in ADDRESSED if name != "metric") | values
     for name, value in values.items():
         if value is None:
             st.session_state.pop(f"selected_{name}", None)
-            st.query_params.pop(name, None)
         else:
             st.session_state[f"selected_{name}"] = value
-            if st.query_params.get(name) != value:
-                st.query_params[name] = value
+
+
+def select(**values: str | None) -> None:
+    """Select a data set, run, user or item, as one step that Back takes back; None takes the selection back."""
+    show(**values)
+    st.query_params.from_dict(query(st.session_state.get("page", "")))
+
+
+def query(page: str) -> dict[str, str]:
+    """What the address of a page carries at this moment."""
+    return {name: value for name in _names(page) if (value := selected(name)) is not None}
 
 
 def go(page: str, **values: str | None) -> None:
     """Open another page with a selection."""
-    select(**values)
-    kept = {name: value for name in PARAMETERS if (value := selected(name)) is not None}
-    st.switch_page(PAGES[page], query_params=kept)
+    show(**values)
+    st.switch_page(PAGES[page], query_params=query(page))
+
+
+def write(page: str) -> None:
+    """Have the address bar carry what the page shows, in the history entry that is there."""
+    _bar(key="address_bar", data={"page": page, "query": urlencode(query(page))}, height=0)
+
+
+def title(page: str, name: str) -> str:
+    """The browser tab's title: page, what is selected, data set."""
+    looked_at = ("user", "item") if page in ("", "cascade") else ()
+    words = {"user": "shopper", "item": "item"}
+    parts = [f"{words[name]} {value}" for name in looked_at if (value := selected(name))]
+    return " · ".join([name, *parts, *filter(None, [selected("data")]), "NMTR Studio"])
+
+
+def _names(page: str) -> tuple[str, ...]:
+    return PARAMETERS + MORE.get(page, ())
+
+
+_JS = """
+export default function ({ data }) {
+  const { pathname, search, hash } = window.location;
+  const wanted = data.query ? "?" + data.query : "";
+  if (pathname.split("/").pop() === data.page && search !== wanted) {
+    window.history.replaceState(window.history.state, "", pathname + wanted + hash);
+  }
+}
+"""
+_bar = st.components.v2.component("nmtr_address", js=_JS)

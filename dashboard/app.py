@@ -8,7 +8,7 @@ from dashboard import address, cache, guard
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
-st.set_page_config(page_title="NMTR Studio", page_icon=str(ASSETS / "icon.png"), layout="wide")
+st.set_page_config(page_icon=str(ASSETS / "icon.png"), layout="wide")
 st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="large")
 
@@ -72,4 +72,6 @@ with guard.guarded():
     guard.attempt(cache.workspace().start_worker)  # where it cannot be, the page is there all the same
     guard.show_refusal()
     page.run()
+address.write(page.url_path)
+st.set_page_config(page_title=address.title(page.url_path, page.title))
 cache.warm_up()

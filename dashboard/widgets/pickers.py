@@ -18,11 +18,7 @@ def pick_data(info: DatasetInfo, width: int | Literal["stretch"] = 170) -> None:
         "Data set",
         cache.workspace().data.names(),
         key="pick_data",
-        on_change=guard.callback(
-            lambda: address.select(
-                data=st.session_state["pick_data"], run=None, user=None, item=None, study=None, point=None
-            )
-        ),
+        on_change=guard.callback(lambda: address.select(data=st.session_state["pick_data"])),
         width=width,
     )
 

@@ -17,6 +17,11 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
 
+from nmtr.config import RunConfig
+from nmtr.data.catalogue import add
+from nmtr.workspace import Workspace
+from tests.dashboard.conftest import events
+
 ROOT = Path(__file__).parents[2]
 FLAGS = [
     "--no-sandbox",
@@ -91,6 +96,17 @@ def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A finished run on a small data set."""
+    path = tmp_path_factory.mktemp("shop") / "events.csv"
+    events(("view", "cart", "buy")).to_csv(path, index=False)
+    workspace = Workspace(home)
+    add(workspace.data, "shop", path)
+    config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
+    return workspace.train(config, lambda report: None).id
 
 
 def _path() -> list[str]:

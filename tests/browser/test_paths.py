@@ -10,23 +10,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
 from tests.dashboard.conftest import events
 
 expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A finished run on a small data set."""
-    path = tmp_path_factory.mktemp("shop") / "events.csv"
-    events(("view", "cart", "buy")).to_csv(path, index=False)
-    workspace = Workspace(home)
-    add(workspace.data, "shop", path)
-    config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
-    return workspace.train(config, lambda report: None).id
 
 
 def enter(page: Page, key: str, value: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.address import PAGES
+from dashboard.address import MORE, PAGES, PARAMETERS
 from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
@@ -108,6 +108,13 @@ def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
         return app.run()
 
     yield visit
+
+
+def address(app: AppTest) -> dict[str, str]:
+    """What the address bar carries of the page that is shown."""
+    page = app.session_state["page"]
+    names = PARAMETERS + MORE.get(page, ())
+    return {name: app.session_state[f"selected_{name}"] for name in names if f"selected_{name}" in app.session_state}
 
 
 def words(app: AppTest) -> str:

@@ -17,7 +17,7 @@ from nmtr.compare import leaderboard, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
-from tests.dashboard.conftest import APP, Open, Runs, words
+from tests.dashboard.conftest import APP, Open, Runs, address, words
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def test_compare_chooses_runs_of_one_protocol_by_itself_and_the_address_follows(
 ) -> None:
     app = open_page("compare", data="shop")
     assert app.selectbox(key="compare_protocol").value == "standard"  # the newest run's
-    assert set(app.query_params["runs"].split(",")) == set(standard)
+    assert set(address(app)["runs"].split(",")) == set(standard)
     app.selectbox(key="compare_protocol").set_value("clean").run()
-    assert app.query_params["runs"] == runs["shop clean nmtr"]
+    assert address(app)["runs"] == runs["shop clean nmtr"]
     assert "reaches HR@100" in words(app) and "Choose a second model" in words(app)
     assert not app.error and not app.exception
 
@@ -96,15 +96,15 @@ def test_compare_holds_against_the_chosen_reference_by_the_chosen_metric(open_pa
     app = open_page("compare", data="shop", runs=",".join(standard))
     app.selectbox(key="compare_against").set_value(standard[0]).run()
     app.selectbox(key="compare_metric").set_value("NDCG@10").run()
-    assert app.query_params["against"] == standard[0] and app.query_params["metric"] == "NDCG@10"
+    assert address(app)["against"] == standard[0] and address(app)["metric"] == "NDCG@10"
     assert "to NMTR-GMF" in app.dataframe[0].value.columns and "NDCG@10" in app.dataframe[0].value.columns
     app.selectbox(key="compare_against").set_value("best").run()
-    assert "against" not in app.query_params and "to Popularity" in app.dataframe[0].value.columns
+    assert "against" not in address(app) and "to Popularity" in app.dataframe[0].value.columns
 
 
 def test_compare_counts_seeds_as_one_model(open_page: Open, seeds: list[str]) -> None:
     app = open_page("compare", runs=seeds[0])
-    assert app.query_params["data"] == "five"
+    assert address(app)["data"] == "five"
     (row,) = app.dataframe[0].value.to_dict("records")
     assert row["model"] == "BPR-MF" and row["seeds"].startswith("2, sd .")
 
@@ -140,13 +140,13 @@ def test_compare_of_one_behavior_says_that_nothing_leaks(open_page: Open, runs: 
 
 def test_compare_leaves_no_words_of_its_own_in_other_pages_addresses(open_page: Open, standard: list[str]) -> None:
     app = open_page("compare", data="shop", runs=",".join(standard))
-    assert "runs" in app.query_params
+    assert "runs" in address(app)
     app.query_params.clear()  # as a click in the navigation does
     app.switch_page(PAGES["data"]).run()
-    assert set(app.query_params) == {"data"}
+    assert set(address(app)) == {"data"}
     app.query_params.clear()
     app.switch_page(PAGES["sparsity"]).run()
-    assert app.query_params["runs"] == ",".join(standard)
+    assert address(app)["runs"] == ",".join(standard)
 
 
 def test_sparsity_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:

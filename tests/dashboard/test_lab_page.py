@@ -20,7 +20,7 @@ from nmtr.errors import RunError
 from nmtr.suites import presets
 from nmtr.sweeps import Plan, Study, storage
 from nmtr.workspace import Workspace
-from tests.dashboard.conftest import APP, Open, shops, studied, words
+from tests.dashboard.conftest import APP, Open, address, shops, studied, words
 
 SMALL = {"method": "nmtr", "epochs": 2, "embedding_size": 4}
 CLEAN = {"data": "shop", "protocol": "clean", "unit": "gmf", **SMALL}
@@ -77,7 +77,7 @@ def test_start_makes_the_study_and_opens_it(open_page: Open, home: Path, monkeyp
     app.selectbox(key="lab_loss").set_value("squared").run()
     app.button(key="lab_start").click().run()
     assert not app.error and not app.exception
-    study = sweeps.read(Workspace(home), app.query_params["study"])
+    study = sweeps.read(Workspace(home), address(app)["study"])
     assert started == [study.id] and study.plan.trials == 3 and study.plan.config.epochs == 1
     chosen = study.plan.config
     assert (chosen.rank_every, chosen.embedding_size, chosen.validation, chosen.loss) == (2, 4, "newest", "squared")
@@ -123,7 +123,7 @@ def test_study_says_what_is_best_and_what_is_as_good(open_page: Open, lab: Lab) 
     assert list(table["validation HR@10"])[0] == value and len(table) == 6
     assert list(table["as good"]).count("◎") == len(study.equally_good)
     assert f"shop · clean · NMTR-GMF · study {study.id}" in words(app)
-    assert app.query_params["data"] == "shop" and "test" not in words(app).replace("on test", "")
+    assert address(app)["data"] == "shop" and "test" not in words(app).replace("on test", "")
 
 
 def test_error_that_a_study_ended_with_is_said(open_page: Open, lab: Lab) -> None:

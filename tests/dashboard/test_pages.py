@@ -16,7 +16,7 @@ from dashboard.address import PAGES
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
-from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, words
+from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, address, words
 
 
 def table(app: AppTest, index: int = 0):  # type: ignore[no-untyped-def]
@@ -32,7 +32,7 @@ def test_recommend_shows_history_list_and_cascade_without_being_asked(open_page:
     assert "History" in words(app) and "bought" in words(app)
     assert list(table(app).columns) == ["#", "item", "view", "cart", "buy", "vs Popularity"]
     assert "Rank 1 of" in words(app)
-    assert {"data", "run", "user", "item"} <= set(app.query_params)
+    assert {"data", "run", "user", "item"} <= set(address(app))
 
 
 def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> None:
@@ -48,7 +48,7 @@ def test_recommend_opens_the_item_of_the_address(open_page: Open, runs: Runs) ->
     run = runs["shop clean nmtr"]
     third = cache.recommendations(run, "u3", 20).items[2]
     app = open_page(run=run, user="u3", item=third.item)
-    assert app.query_params["item"] == third.item
+    assert address(app)["item"] == third.item
     assert "Rank 3 of" in words(app)
 
 
@@ -57,9 +57,9 @@ def test_recommend_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: 
     shop = Workspace(home).data.load("shop")
     bought = shop.matrices[-1].sum(axis=1)
     app.button(key="shopper_heavy").click().run()
-    heavy = bought[shop.user_index(app.query_params["user"])]
+    heavy = bought[shop.user_index(address(app)["user"])]
     app.button(key="shopper_sparse").click().run()
-    assert bought[shop.user_index(app.query_params["user"])] < heavy
+    assert bought[shop.user_index(address(app)["user"])] < heavy
     assert not app.error
 
 
@@ -67,9 +67,9 @@ def test_recommend_jumps_to_another_shopper_than_the_one_shown(open_page: Open) 
     """A fifth of sixty: a jump that may stay would do so in thirty, all but surely."""
     app = open_page(data="shop")
     for _ in range(30):
-        before = app.query_params["user"]
+        before = address(app)["user"]
         app.button(key="shopper_sparse").click().run()
-        assert app.query_params["user"] != before
+        assert address(app)["user"] != before
 
 
 def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open, home: Path, runs: Runs) -> None:
@@ -96,7 +96,7 @@ def test_recommend_of_a_method_without_cascade_leads_to_one_that_has_it(open_pag
     assert "Popularity has no cascade" in words(app)
     assert list(table(app).columns) == ["#", "item", "score", "vs NMTR-GMF"]
     app.button(key="with_cascade").click().run()
-    assert app.query_params["run"] == runs["shop standard nmtr"]
+    assert address(app)["run"] == runs["shop standard nmtr"]
     assert "no cascade" not in words(app) and " of 37: " in words(app)
 
 
@@ -186,7 +186,7 @@ def test_switching_shopper_on_beibei_takes_less_than_300_ms(
         started = time.perf_counter()
         app.run()
         took.append(time.perf_counter() - started)
-        assert app.query_params["user"] == user and not app.error
+        assert address(app)["user"] == user and not app.error
     assert sorted(took)[1] < 0.3, took
 
 

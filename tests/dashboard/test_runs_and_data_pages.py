@@ -17,7 +17,7 @@ from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
-from tests.dashboard.conftest import Open, Runs, events, words
+from tests.dashboard.conftest import Open, Runs, address, events, words
 
 
 def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
@@ -201,7 +201,7 @@ def test_upload_adds_a_data_set_and_selects_it(open_page: Open, home: Path) -> N
     app.file_uploader(key="upload").upload("My Shop.csv", f"visitor,product,action\n{rows}".encode()).run()
     app.button(key="upload_add").click().run()
     assert not app.error
-    assert app.query_params["data"] == "my-shop"
+    assert address(app)["data"] == "my-shop"
     assert Workspace(home).data.info("my-shop").behaviors == ("view", "buy")
     Workspace(home).data.remove("my-shop")
 

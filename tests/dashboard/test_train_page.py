@@ -13,7 +13,7 @@ from nmtr.config import RunConfig
 from nmtr.errors import CapacityError
 from nmtr.estimate import Pace
 from nmtr.workspace import Workspace
-from tests.dashboard.conftest import Open, Runs, words
+from tests.dashboard.conftest import Open, Runs, address, words
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
     assert submitted[0].lambdas == pytest.approx((0.25, 0.25, 0.5))
     assert submitted[0].unit == {"view": "gmf", "cart": "mlp", "buy": "gmf"} and submitted[0].epochs == 7
     assert owners == ["ann@example.org"]
-    run = weights.query_params["run"]
+    run = address(weights)["run"]
     assert "Waiting for its turn" in words(weights)
     weights.button(key="cancel").click().run()
     assert Workspace(home).runs.get(run).state == "cancelled"

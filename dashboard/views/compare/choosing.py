@@ -75,7 +75,7 @@ def choose(promise: str) -> Choice | None:
         chosen = _pick_entries(chosen, offered)
         reference = _pick_reference(chosen)
         metric = _pick_metric()
-    address.select(data=info.name, runs=_address(chosen), against=reference, metric=metric)
+    address.show(data=info.name, runs=_address(chosen), against=reference, metric=metric)
     return Choice(info, tuple(chosen), reference, metric)
 
 

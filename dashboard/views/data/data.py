@@ -182,7 +182,7 @@ def _confirm(name: str) -> None:
 def _remove(name: str) -> None:
     cache.workspace().remove_data(name)
     if address.selected("data") in (None, name):
-        address.select(data=None, run=None, user=None, item=None)
+        address.select(data=None)
 
 
 # Adding one

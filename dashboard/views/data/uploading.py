@@ -98,7 +98,7 @@ def add_and_tell(
         st.error(plain(str(error)), icon=":material/error:")
         return
     st.session_state["just_added"] = name
-    address.select(data=name, run=None, user=None, item=None)
+    address.select(data=name)
     st.rerun()
 
 

@@ -37,7 +37,7 @@ def page() -> None:
         explanation = cache.explanation(run.id, user, item)
     with picker:
         _pick_item(info, item)
-    address.select(data=info.name, run=run.id, user=user, item=item)
+    address.show(data=info.name, run=run.id, user=user, item=item)
     _draw(info, run, explanation)
 
 

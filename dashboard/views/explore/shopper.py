@@ -199,7 +199,7 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
     st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
     rows = event["selection"]["rows"]
     item = labels[rows[0]] if rows and rows[0] < len(labels) else labels[0]
-    address.select(data=info.name, run=run.id, user=top.user, item=item)
+    address.show(data=info.name, run=run.id, user=top.user, item=item)
     return item
 
 

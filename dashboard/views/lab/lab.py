@@ -44,7 +44,7 @@ def page() -> None:
     if asked is None or asked == NEW:
         planning.form(info)
         return
-    address.select(data=info.name, study=asked)
+    address.show(data=info.name, study=asked)
     _watch(sweeps.read(cache.workspace(), asked), info)
 
 

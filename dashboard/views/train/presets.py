@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import streamlit as st
 
-from dashboard import cache, guard
+from dashboard import address, cache, guard
 from dashboard.widgets import lambda_control
 from dashboard.widgets.option_field import ADVANCED, DEFAULT
 from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo
+from nmtr.errors import ConfigError
 from nmtr.suites import presets as kept
 
 
 def take_up(info: DatasetInfo) -> None:
-    """Set the form to the config that another page chose for this data set, once."""
+    """Set the form to the config that another page, or the address, chose for this data set, once.
+
+    ConfigError where the address holds none that a run of the data set can have.
+    """
     config: RunConfig | None = st.session_state.pop("take_up", None)
+    if config is None:
+        config = _addressed(info)
     if config is None or config.data != info.name:
         return
     behaviors = config.behaviors or info.behaviors
@@ -29,6 +38,33 @@ def take_up(info: DatasetInfo) -> None:
     for name in ADVANCED:
         value = getattr(config, name)
         form[f"train_{name}"] = DEFAULT if value is None and name == "loss" else value
+
+
+def _addressed(info: DatasetInfo) -> RunConfig | None:
+    """The options in the address, where they are not the ones that the form itself put there."""
+    text = address.selected("options")
+    if text is None or text == st.session_state.get("train_options"):
+        return None
+    st.session_state["train_options"] = text
+    try:
+        options = json.loads(text)
+        config = RunConfig.parse({**options, "data": info.name})
+    except (ValueError, TypeError, RecursionError):
+        raise ConfigError(
+            "the address must hold the options of a run as a page wrote them, and does not: open Train without them."
+        ) from None
+    config.resolve(info.behaviors)
+    return config
+
+
+def remember(options: dict[str, Any], info: DatasetInfo) -> None:
+    """Have the address carry what was entered, so that a reload or a link brings it back."""
+    count = len(info.behaviors)
+    untouched = RunConfig.parse({"data": info.name, "behaviors": info.behaviors, "lambdas": (1 / count,) * count})
+    entered = {name: value for name, value in options.items() if value != getattr(untouched, name)}
+    text = json.dumps(entered, separators=(",", ":")) if entered else None
+    st.session_state["train_options"] = text
+    address.show(options=text)
 
 
 def offer(info: DatasetInfo) -> None:

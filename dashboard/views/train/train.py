@@ -30,7 +30,7 @@ def page() -> None:
         return
     presets.take_up(info)
     config = _form(info)
-    _start(config)
+    _start(config, info)
 
 
 def _watched() -> Run | None:
@@ -151,11 +151,12 @@ def _advanced(method: str) -> dict[str, Any]:
     return options
 
 
-def _start(options: dict[str, Any]) -> None:
+def _start(options: dict[str, Any], info: DatasetInfo) -> None:
     """What it will take, and the button; or why it cannot start."""
     with st.container(horizontal=True, vertical_alignment="center"):
         try:
             config = RunConfig.parse(options)
+            presets.remember(options, info)
             estimate = cache.workspace().estimate(config)
         except NmtrError as error:
             st.button("Start", type="primary", icon=":material/play_arrow:", disabled=True, key="start")

@@ -1,0 +1,68 @@
+"""The address bar, the browser's history and the tab's title."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit, settled
+from tests.browser.test_paths import enter
+
+
+def shown(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_back_takes_one_selection_back_and_then_leaves(visit: Visit, shop: str) -> None:
+    page = visit(f"/?run={shop}&user=u3")
+    page.wait_for_url("**item=*")
+    first = page.url
+    expect(page).to_have_title("Recommend · shopper u3 · item " + shown(page)["item"][0] + " · shop · NMTR Studio")
+    settled(page)
+    page.get_by_role("button", name="Heavy").first.click()
+    page.wait_for_url(lambda url: "user=u3&" not in url and "item=" in url)
+    expect(page.locator(".st-key-pick_user input")).not_to_have_value("u3")
+    settled(page)
+    page.go_back()
+    page.wait_for_url(first)
+    expect(page.locator(".st-key-pick_user input")).to_have_value("u3")
+    settled(page)
+    page.go_back()
+    page.wait_for_url("about:blank")
+
+
+def test_a_click_in_the_navigation_keeps_the_selection_and_back_returns(visit: Visit, shop: str) -> None:
+    page = visit(f"/?run={shop}&user=u3")
+    page.wait_for_url("**item=*")
+    before, selected = page.url, shown(page)
+    settled(page)
+    page.get_by_role("link", name="Cascade").first.click()
+    page.wait_for_url("**/cascade?*item=*")
+    assert shown(page) == selected
+    settled(page)
+    page.go_back()
+    page.wait_for_url(before)
+    expect(page.get_by_text("History", exact=True)).to_be_visible()
+
+
+def test_what_was_entered_on_train_is_there_after_a_reload(visit: Visit, shop: str, home: Path) -> None:
+    page = visit("/train?data=shop")
+    page.get_by_text("Advanced").click()
+    enter(page, "train_epochs", "17")
+    enter(page, "train_weight_2", "0.50")
+    page.wait_for_url("**options=*17*")
+    settled(page)
+    page.reload()
+    page.get_by_text("Advanced").click()
+    expect(page.locator(".st-key-train_epochs input")).to_have_value("17")
+    expect(page.locator(".st-key-train_weight_2 input")).to_have_value("0.50")
+    expect(page.locator(".st-key-train_weight_0 input")).to_have_value("0.25")
+
+
+def test_options_in_the_address_that_no_run_can_have_are_a_sentence(visit: Visit, shop: str) -> None:
+    page = visit("/train?data=shop&options=%7B%22epochs%22%3A-1%7D")
+    expect(page.get_by_text("epochs must be").first).to_be_visible()
+    page.get_by_role("button", name="Start from the first view").click()
+    expect(page.locator(".st-key-start button")).to_be_enabled()

@@ -7,15 +7,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from scipy.sparse import csr_array
 
 from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset, Origin
+from nmtr.native.build import LEVELS, level, levels, library
 
-settings.register_profile("busy machines", deadline=None)
+# Nothing asserts a time: neither of an example nor of drawing one.
+settings.register_profile("busy machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machines")
+
+#: What the kernels are tested as: all that this processor can execute and NMTR_NATIVE allows; none without a compiler.
+HERE = levels() if library() else ()
+
+
+def pytest_report_header() -> str:
+    missing = [each for each in LEVELS if each not in HERE]
+    return f"kernels: tested for {', '.join([*HERE, 'PyTorch'])}; not here or forbidden: {', '.join(missing) or 'none'}"
+
 
 FUNNEL = ("view", "cart", "buy")
 
@@ -65,16 +76,26 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["kernels", "PyTorch"])
-def either_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The test runs on the compiled kernels and once more without them."""
-    from nmtr.native.build import library
+@pytest.fixture(params=HERE)
+def every_level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The test runs on the kernels as compiled for each level that this processor has."""
+    yield from _path(request.param, monkeypatch)
 
+
+@pytest.fixture(params=[*HERE, "PyTorch"])
+def every_path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """As `every_level`, and once more without the kernels."""
+    yield from _path(request.param, monkeypatch)
+
+
+#: For what takes long: the kernels as they are used here and PyTorch; `tests/native` tests each level's numbers.
+in_short = pytest.mark.parametrize("every_path", [*HERE[:1], "PyTorch"], indirect=True)
+
+
+def _path(wanted: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("NMTR_NATIVE", wanted if wanted in LEVELS else "0")
     library.cache_clear()
-    if request.param == "PyTorch":
-        monkeypatch.setenv("NMTR_NATIVE", "0")
-    elif library() is None:
-        pytest.skip("this machine has no C++ compiler, so there are no kernels to test")
-    yield request.param
+    assert (level() or "PyTorch") == wanted
+    yield wanted
     monkeypatch.undo()
     library.cache_clear()

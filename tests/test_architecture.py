@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training.report": set(),
     "config": {"errors"},
     "data": {"errors", "config"},
-    "native": set(),
+    "native": {"errors"},
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
     "explain": {"errors", "config", "data", "evaluation"},

@@ -18,7 +18,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from nmtr.native.build import library
+from nmtr.native.build import level, library
 
 T = TypeVar("T")
 
@@ -35,13 +35,12 @@ def usable(*tensors: Tensor) -> bool:
 
 
 def half_precision() -> bool:
-    """Whether the processor has bfloat16."""
-    return bool(_kernels().has_bf16())
+    """Whether the kernels can take bfloat16."""
+    return level() in ("amx", "bf16")
 
 
-@cache
 def matrix_tiles() -> bool:
-    """Whether the processor multiplies tiles of bfloat16, and the system lets this process use them."""
+    """Whether the kernels can multiply tiles of bfloat16, and the system lets this process use them."""
     return bool(_kernels().has_tiles())
 
 
@@ -247,9 +246,10 @@ def tower(
 ) -> Tensor:
     """The tower's output of each pair, from the halves of its first layer: (m, W), (n, W), (B,), (B,) -> (B,).
 
-    In half precision, for processors that have it, the layers after the first take bfloat16: about twice as fast, with
-    three digits.
+    In half precision, for kernels that have `half_precision`, the layers after the first take bfloat16: about twice as
+    fast, with three digits.
     """
+    assert not half_precision or level() in ("amx", "bf16"), "the function for it is not compiled for others"
     forward = _kernels().tower_forward_bf16 if half_precision else _kernels().tower_forward
     of_users, of_items = _padded(of_users), _padded(of_items)
     struct, kept = _tower(of_users.shape[1], given)

@@ -26,6 +26,21 @@ constexpr int LANES = 8;
 constexpr int LANES = 4;
 #endif
 
+// The highest of the instruction sets that `build.py` knows which this file was compiled for.
+extern "C" const char* level() {
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__)
+    return "amx";
+#elif defined(__AVX512BF16__)
+    return "bf16";
+#elif defined(__AVX512F__)
+    return "avx512";
+#elif defined(__AVX__)
+    return "avx2";
+#else
+    return "sse";
+#endif
+}
+
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t Mask __attribute__((vector_size(4 * LANES)));
 
@@ -204,8 +219,6 @@ extern "C" void tower_backward(const Tower* given, const float* of_users, const 
 // ---- towers in bfloat16: the forward pass only, for ranking -----------------------------------------------------------
 
 #if defined(__AVX512BF16__)
-extern "C" int has_bf16() { return 1; }
-
 static inline void store_bf16(uint16_t* to, Vec v) {
     _mm256_storeu_si256((__m256i*)to, (__m256i)_mm512_cvtneps_pbh((__m512)v));
 }
@@ -288,8 +301,6 @@ extern "C" void tower_forward_bf16(const Tower* given, const float* of_users, co
         }
     }
 }
-#else
-extern "C" int has_bf16() { return 0; }
 #endif
 
 // ---- towers in bfloat16 on matrix tiles: all pairs of users and items, for ranking --------------------------------------

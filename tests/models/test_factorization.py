@@ -11,7 +11,7 @@ import torch
 from nmtr.models.ehcf import EHCF
 from nmtr.models.factorization import Factorization
 
-pytestmark = pytest.mark.usefixtures("one_thread", "either_path")
+pytestmark = pytest.mark.usefixtures("one_thread", "every_path")
 
 
 def fill(module: torch.nn.Module, weights: dict[str, Any]) -> None:

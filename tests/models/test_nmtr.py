@@ -16,7 +16,7 @@ from nmtr.models.nmtr import NMTR
 from nmtr.models.scoring import Cascade
 from nmtr.models.units import InteractionUnit, Tower
 
-pytestmark = pytest.mark.usefixtures("one_thread", "either_path")
+pytestmark = pytest.mark.usefixtures("one_thread", "every_path")
 
 MIXES: list[tuple[Unit, ...]] = [
     ("gmf",),

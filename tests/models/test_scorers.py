@@ -20,7 +20,7 @@ from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import Cascade, ProductStage, scorer_of
-from tests.conftest import random_dataset
+from tests.conftest import HERE, random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -142,15 +142,15 @@ def test_only_cascades_can_be_taken_apart(name: str) -> None:
         np.testing.assert_allclose(parts.logits[:, -1], scorer.score(np.array([5]))[:, 8], rtol=1e-5, atol=1e-6)
 
 
-def test_rough_scores_are_within_their_error_and_rank_as_full_ones_do() -> None:
+@pytest.mark.parametrize("every_level", [each for each in HERE if each in ("amx", "bf16")], indirect=True)
+def test_rough_scores_are_within_their_error_and_rank_as_full_ones_do(every_level: str) -> None:
     torch.manual_seed(0)
     model = NMTR(400, 900, ("neumf", "mlp", "neumf"), embedding_size=16)
     with torch.no_grad():
         for table in (model.users, model.items):
             table.weight.normal_()
     scorer = scorer_of(model)
-    if not isinstance(scorer, RoughScorer):
-        pytest.skip("this machine has no kernels in bfloat16")
+    assert isinstance(scorer, RoughScorer)
     users = np.arange(400)
     full = Cascade(model).score(users)
     scores, error = scorer.rough(users)
@@ -177,7 +177,7 @@ def test_what_a_user_touched_last_stands_above_every_popular_item() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("NMTR-")])
-def test_each_stage_of_a_cascade_ranks_by_its_own_logits(name: str, either_path: str) -> None:
+def test_each_stage_of_a_cascade_ranks_by_its_own_logits(name: str, every_path: str) -> None:
     torch.manual_seed(0)
     model = SCORERS[name](TRAIN)
     assert isinstance(model, NMTR)

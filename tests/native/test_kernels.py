@@ -13,6 +13,7 @@ from nmtr.models.kernels import (
     HalfPanels,
     Panels,
     TowerWeights,
+    half_precision,
     matrix_tiles,
     products,
     tiny_numbers_as_zero,
@@ -21,20 +22,38 @@ from nmtr.models.kernels import (
     use_threads,
 )
 from nmtr.models.pairs import dots, linear, towers
-from nmtr.native.build import library
+from nmtr.native.build import _SIGNATURES, LEVELS, library
 from nmtr.native.counting import count_ahead
 from nmtr.training.losses import expected_log_loss_of_products
-
-pytestmark = pytest.mark.skipif(library() is None, reason="this machine has no C++ compiler")
+from tests.conftest import HERE
 
 
 @pytest.fixture(params=[1, 3], ids="threads: {}".format, autouse=True)
-def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+def threads(request: pytest.FixtureRequest, every_level: str) -> Iterator[None]:
     before = torch.get_num_threads()
     use_threads(request.param)
     yield
     use_threads(1)
     torch.set_num_threads(before)
+
+
+#: The width of its vectors, in float32.
+LANES = {"amx": 16, "bf16": 16, "avx512": 16, "avx2": 8, "sse": 4}
+#: What is compiled for some levels only.
+BEYOND = {"tower_forward_bf16": ("amx", "bf16"), "tower_grid": ("amx",)}
+
+
+def those_that_have(function: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("every_level", [each for each in HERE if each in BEYOND[function]], indirect=True)
+
+
+def test_kernels_are_compiled_for_their_level_and_no_function_is_asked_for_where_it_was_not(every_level: str) -> None:
+    kernels = library()
+    assert kernels is not None and kernels.lanes() == LANES[every_level]
+    compiled = {name for name in _SIGNATURES if hasattr(kernels, name)}
+    assert compiled == {name for name in _SIGNATURES if every_level in BEYOND.get(name, LEVELS)}
+    assert half_precision() == ("tower_forward_bf16" in compiled)
+    assert not matrix_tiles() or "tower_grid" in compiled
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -127,6 +146,7 @@ def test_towers_of_pairs(widths: tuple[int, ...], pairs: int) -> None:
     assert_same_in_double(out, normal(30, widths[0]), normal(40, widths[0]), normal(widths[-1]), *flat)
 
 
+@those_that_have("tower_forward_bf16")
 @pytest.mark.parametrize("widths", [(1,), (64,), (4, 2), (64, 32, 16), (96, 48, 24, 12, 6)], ids=str)
 def test_towers_in_half_precision_are_right_to_three_digits(widths: tuple[int, ...]) -> None:
     rows, columns = below(30, 500), below(40, 500)
@@ -142,11 +162,12 @@ def test_towers_in_half_precision_are_right_to_three_digits(widths: tuple[int, .
     )
 
 
+@those_that_have("tower_grid")
 @pytest.mark.parametrize("widths", [(4, 2), (32, 16), (64, 32, 16), (128, 80, 48), (96, 48, 24, 12, 6)], ids=str)
 @pytest.mark.parametrize("items", [1, 16, 17, 500])
 def test_towers_of_all_pairs_on_matrix_tiles_are_those_of_listed_pairs(widths: tuple[int, ...], items: int) -> None:
     if not matrix_tiles():
-        pytest.skip("this processor has no matrix tiles, so there is nothing that uses them")
+        pytest.skip("the system does not lend this process matrix tiles")
     weights = TowerWeights(
         [normal(o, i) / i**0.5 for i, o in zip(widths, widths[1:], strict=False)],
         [normal(o) / 4 for o in widths[1:]],

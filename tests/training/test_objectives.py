@@ -20,8 +20,9 @@ from nmtr.training.exact import ExactLoss
 from nmtr.training.objectives import SampledLoss
 from nmtr.training.sampling import Batch
 from nmtr.training.shared import Block, SharedLoss
+from tests.conftest import in_short
 
-pytestmark = pytest.mark.usefixtures("one_thread", "either_path")
+pytestmark = pytest.mark.usefixtures("one_thread", "every_path")
 
 LAMBDAS = (0.2, 0.3, 0.5)
 NEGATIVES = 3
@@ -187,6 +188,7 @@ def test_shared_negatives_are_drawn_with_their_chances() -> None:
     assert chisquare(np.bincount(drawn, minlength=6), objective.chance * len(drawn)).pvalue > 1e-3
 
 
+@in_short
 @in_every_mix
 @pytest.mark.parametrize(("make", "batch_size"), [(sampled_loss, 100), (shared_loss, 2)], ids=["sampled", "shared"])
 def test_exact_loss_is_the_mean_of_the_sampled_loss(units: tuple[Unit, ...], make: Any, batch_size: int) -> None:

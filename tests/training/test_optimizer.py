@@ -19,7 +19,7 @@ class Table(nn.Module):
         torch.nn.init.constant_(self.rows.weight, 0.5)
 
 
-@pytest.mark.usefixtures("either_path")
+@pytest.mark.usefixtures("every_path")
 @pytest.mark.parametrize("options", [{}, {"l2_embeddings": 0.1}, {"optimizer": "adam"}], ids=str)
 def test_rows_with_a_gradient_move_as_if_all_had_one(options: dict[str, Any]) -> None:
     config = RunConfig.parse({"learning_rate": 0.1, "l2_embeddings": 0.0, **options})

@@ -29,7 +29,7 @@ def random_weights(model: nn.Module) -> nn.Module:
     return model
 
 
-@pytest.mark.usefixtures("either_path")
+@pytest.mark.usefixtures("every_path")
 @pytest.mark.parametrize("kind", ["MF", "NeuMF"])
 def test_loss_has_the_gradient_of_every_difference_written_out(kind: str) -> None:
     made: Any = (

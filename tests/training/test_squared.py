@@ -84,7 +84,7 @@ def test_loss_and_gradient_are_those_of_every_pair_written_out(behaviors: int, b
         torch.testing.assert_close(parameter.grad.to_dense(), gradient, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.usefixtures("either_path")
+@pytest.mark.usefixtures("every_path")
 @pytest.mark.parametrize("batch_size", [6, 1], ids=["one block", "a block a user"])
 def test_single_precision_gives_the_same(batch_size: int) -> None:
     observed = observations()

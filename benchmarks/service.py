@@ -23,6 +23,8 @@ from nmtr.data.library import Library
 from nmtr.workspace import Workspace
 
 _DATA = "beibei-shaped"
+#: As the paper has it, which the result stands beside.
+_OPTIONS = ("--protocol", "standard", "--loss")
 _SHAPED = "Beibei-shaped (invented; 21,716 users x 7,977 items), view + cart + buy"
 
 
@@ -34,7 +36,7 @@ def to_result(loss: str) -> Figures:
     with tempfile.TemporaryDirectory() as home:
         _nmtr(home, "data", "add", "beibei", "--from", str(folder))
         started = time.perf_counter()
-        run = _nmtr(home, "train", "--data", "beibei", "--behaviors", "cart,buy", "--unit", "gmf", "--loss", loss)
+        run = _nmtr(home, "train", "--data", "beibei", "--behaviors", "cart,buy", "--unit", "gmf", *_OPTIONS, loss)
         seconds = time.perf_counter() - started
     return {
         "seconds": seconds,
@@ -124,9 +126,9 @@ CASES = (
     Case(
         "time-to-quality",
         "Time to the paper's HR@100 with NMTR-GMF",
-        "The real Beibei, cart + buy, protocol standard, seed 0: `nmtr train --unit gmf` with everything else as it is "
-        "by default, from the command to its result. The epoch is chosen on validation and tested once. The paper's "
-        "Table IV: .2979.",
+        "The real Beibei, cart + buy, protocol standard, seed 0: `nmtr train --unit gmf --protocol standard` with "
+        "everything else as it is by default, from the command to its result. The epoch is chosen on validation and "
+        "tested once. The paper's Table IV: .2979.",
         (EXACT, SQUARED),
         (*_quality("exact", EXACT), *_quality("squared", SQUARED)),
     ),

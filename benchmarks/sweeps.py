@@ -20,8 +20,8 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT, real_data
 from nmtr.workspace import Workspace
 
-_BEIBEI = ("--data", "beibei", "--behaviors", "cart,buy", "--unit", "gmf", "--jobs", "2")
-_DEMO = ("--data", "demo", "--unit", "gmf", "--loss", "squared", "--jobs", "2")
+_BEIBEI = ("--data", "beibei", "--behaviors", "cart,buy", "--protocol", "standard", "--unit", "gmf", "--jobs", "2")
+_DEMO = ("--data", "demo", "--protocol", "standard", "--unit", "gmf", "--loss", "squared", "--jobs", "2")
 
 
 def grid(*options: str) -> Figures:

@@ -75,8 +75,8 @@ def train(
 
 
 def resolved(dataset: Dataset, options: Mapping[str, Any], **more: Any) -> RunConfig:
-    """A config for a data set on all threads; raises ConfigError where this version has no such option."""
+    """A config for a data set, standard, on all threads; raises ConfigError where this version has no such option."""
     threads = os.cpu_count() or 1
-    return RunConfig.parse({"data": dataset.name, "threads": threads, **more, **options}).resolve(
-        dataset.behaviors, dataset.num_users
-    )
+    return RunConfig.parse(
+        {"data": dataset.name, "protocol": "standard", "threads": threads, **more, **options}
+    ).resolve(dataset.behaviors, dataset.num_users)

@@ -29,6 +29,7 @@ def refusal(options: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        ({"lambdas": []}, "lambdas is empty; give one weight per behavior, or leave it out for equal weights."),
         ({"lambdas": [0.5, 0.6, 0.1]}, "lambdas must sum to 1; got 0.5, 0.6, 0.1, which sum to 1.2."),
         ({"lambdas": [0.5, -0.5, 1]}, "lambdas must be numbers of at least 0; got 0.5, -0.5, 1."),
         ({"lambdas": [float("nan"), 1]}, "lambdas must be numbers of at least 0; got nan, 1."),
@@ -223,3 +224,20 @@ def test_steps_of_the_squared_loss_do_not_grow_with_the_users() -> None:
     assert squared.resolve(["buy"], users=1_000_000).batch_size == 20_833
     assert RunConfig(loss="squared", batch_size=64).resolve(["buy"], users=1_000_000).batch_size == 64
     assert RunConfig().resolve(["buy"], users=1_000_000).batch_size == 512
+
+
+def test_help_of_the_loss_says_what_each_method_takes_by_default() -> None:
+    """Each "LOSS for METHOD" of the help is what such a config resolves to."""
+    told = (RunConfig.model_fields["loss"].description or "").partition("If not given: ")[2]
+    assert told == (
+        "exact for GMF and for NMTR with GMF units only, sampled for other NMTR, shared for MLP and NeuMF, "
+        "squared for CMF."
+    )
+    usual = {
+        "exact": [{"method": "gmf"}, {"unit": "gmf"}],
+        "sampled": [{"unit": "mlp"}, {"unit": "neumf"}, {"unit": MIX}],
+        "shared": [{"method": "mlp"}, {"method": "neumf"}],
+        "squared": [{"method": "cmf"}],
+    }
+    for loss, configs in usual.items():
+        assert {resolve(**options).loss for options in configs} == {loss}

@@ -10,10 +10,12 @@ import typer
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.files import write_csv
 from nmtr.cli.options import whole_numbers
-from nmtr.compare import METRIC, Interval, Leaderboard, Score, Sparsity, leaderboard, sparsity
+from nmtr.compare import METRIC, Interval, Leaderboard, Score, Sparsity, leaderboard, leak, sparsity
+from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
 from nmtr.workspace import Workspace
 
+_BASELINES = {method.label for method in METHODS.values() if method.family != "nmtr"}
 _SHOWN = ("HR@10", "HR@50", "HR@100", "NDCG@100")  # beside the metric that was asked about; --json and --csv have all
 
 
@@ -24,7 +26,9 @@ def compare(
     reference: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN", help="What to hold the others against; the best that learns and is not NMTR if left out."
+            metavar="RUN",
+            help="What to compare the others with; if left out, the best on validation of all that are not NMTR, "
+            "rules included.",
         ),
     ] = None,
     metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
@@ -40,7 +44,7 @@ def compare(
         Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure to a CSV file, too.")
     ] = None,
 ) -> None:
-    """Hold runs of one data set and protocol against each other.
+    """Compare runs of one data set and protocol.
 
     Each value has its 95 % interval over test users, each difference to the reference its interval and its p, corrected
     by Holm. Runs that differ in nothing but the seed count as one, whose spread over seeds is told apart.
@@ -55,17 +59,20 @@ def compare(
         found = leaderboard(Workspace(), run_ids, reference=reference, metric=metric)
     if to_csv is not None:
         write_csv(to_csv, found.rows())
-    show(found.to_json(), as_json, lambda: _show(found))
+    show(found.to_json(), as_json, lambda: _show(found, by_default=reference is None))
 
 
-def _show(found: Leaderboard | Sparsity) -> None:
-    say(f"{found.data}, {found.protocol}: {found.metric} on test, held against {found.reference}")
+def _show(found: Leaderboard | Sparsity, by_default: bool) -> None:
+    label = next(entry.label for entry in found.entries if entry.name == found.reference)
+    chosen = by_default and label in _BASELINES
+    why = ", the best on validation of all that are not NMTR" if chosen else ""
+    say(f"{found.data}, {found.protocol}: {found.metric} on test; differences are to {found.reference}{why}")
     if isinstance(found, Sparsity):
         _show_groups(found)
     else:
         _show_leaderboard(found)
-        if found.visited_users is None:
-            note(f"who had visited the held-out item is not known: data set {found.data} is not here.")
+        if said := leak(found):
+            note(f"warning: {said}" if (found.visits, found.protocol) == ("all", "standard") else said)
     note("± half of the 95 % interval over users (bootstrap); p by the paired t-test, corrected by Holm.")
 
 

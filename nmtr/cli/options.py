@@ -67,7 +67,8 @@ def parsed(options: Mapping[str, Any]) -> dict[str, Any]:
     if "behaviors" in found:
         found["behaviors"] = names(found["behaviors"], "--behaviors")
     if "lambdas" in found:
-        found["lambdas"] = tuple(number(part, "--lambdas") for part in found["lambdas"].split(","))
+        given = found["lambdas"].strip()  # if empty, for the config to refuse
+        found["lambdas"] = tuple(number(part, "--lambdas") for part in given.split(",")) if given else ()
     if "sample" in found:
         shares = pairs(found["sample"], "--sample")
         found["sample"] = {behavior: number(share, "--sample") for behavior, share in shares.items()}

@@ -30,8 +30,13 @@ def suite(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"The experiment: {', '.join(SUITES)}.")],
     data: Annotated[str, typer.Option(metavar="NAME", help="The data set.")] = "demo",
     protocol: Annotated[
-        str, typer.Option(metavar="|".join(PROTOCOLS), help="What is hidden from training; leak runs both.")
-    ] = "standard",
+        str | None,
+        typer.Option(
+            metavar="|".join(PROTOCOLS),
+            help="What is hidden from training; leak runs both. [default: standard, as in the paper; clean for parts]",
+            show_default=False,
+        ),
+    ] = None,
     behaviors: Annotated[
         str | None, typer.Option(metavar="B,B,…", help="Behaviors to use, lowest first; all if left out.")
     ] = None,

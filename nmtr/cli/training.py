@@ -59,6 +59,8 @@ def train(
     given = parsed(options)
     data = given.get("data") or RunConfig.model_fields["data"].default
     chosen = RunConfig.parse({**(presets.read(default_home(), data, config) if config else {}), **given})
+    if config and "protocol" not in chosen.model_fields_set:
+        note(f"{config} names no protocol, so the run is {chosen.protocol}; earlier versions took standard.")
     if dry_run and queued:
         raise ConfigError("--dry-run trains nothing, so there is nothing to queue; give one of --dry-run and --queue.")
     if not queued and (priority is not None or owner is not None):

@@ -2,7 +2,7 @@
 
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.scores import Difference, Interval, PValue, Score
-from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, leaderboard, sparsity
+from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, Visits, leaderboard, leak, sparsity
 
 __all__ = [
     "METRIC",
@@ -15,11 +15,13 @@ __all__ = [
     "Sparse",
     "Sparsity",
     "Standing",
+    "Visits",
     "check",
     "differing",
     "entries",
     "grouped",
     "leaderboard",
+    "leak",
     "names",
     "option_text",
     "sparsity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
 from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
@@ -17,6 +17,8 @@ from nmtr.paper import Reported, counterpart
 from nmtr.workspace import Workspace
 
 METRIC = "HR@100"
+#: Of test users: those who had visited the held-out item before. Only "some" makes two parts.
+Visits = Literal["unknown", "none", "some", "all"]
 
 
 class Compared(Frozen):
@@ -59,6 +61,13 @@ class Leaderboard(Comparison):
     test_users: int
     visited_users: int | None  # None where the data set, which tells, is not here: then both parts are empty
     entries: tuple[Standing, ...]
+
+    @property
+    def visits(self) -> Visits:
+        """Who of the test users had visited the held-out item, in a lower behavior that one of the entries used."""
+        if self.visited_users is None:
+            return "unknown"
+        return "none" if not self.visited_users else "all" if self.visited_users == self.test_users else "some"
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each entry, metric and part of the users."""
@@ -115,8 +124,8 @@ def leaderboard(
 ) -> Leaderboard:
     """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
 
-    reference: a run, which joins the others. If not given, what learns and is not NMTR, or else a rule, or else another
-    than the leader; of several the best on *validation*, since the best on test would bias all differences.
+    reference: a run, which joins the others. If not given, what is not NMTR, rules included, or else another than the
+    leader; of several the best on *validation*, since the best on test would bias all differences.
     dataset: the runs' own, where the caller has it loaded; without one, here or given, all comes from the ranks and
     nobody is told apart. Raises NmtrError for runs that cannot be compared, and for an unknown metric.
     """
@@ -195,20 +204,43 @@ def _prepared(
     if reference is not None:
         run = workspace.runs.get(reference)
         return ranked, next(place for place, entry in enumerate(ranked) if entry.holds(run))
-    families = [METHODS[entry.config.method].family for entry in ranked]
-    places = range(len(ranked))
-    learned = [place for place in places if families[place] not in ("nmtr", "floor")]
-    rules = [place for place in places if families[place] == "floor"]
-    offered = learned or rules or [*places[1:]] or [0]
+    baselines = [entry for entry in given if METHODS[entry.config.method].family != "nmtr"]
+    # In the order given: where validation tells none from another, the test must not.
+    offered = baselines or [entry for entry in given if entry is not ranked[0]] or given
     # Figures on other validation purchases are no better or worse: those of the kind that most have come first.
     ((kind, _),) = Counter(entry.config.validation for entry in ranked).most_common(1)
-    return ranked, max(offered, key=lambda at: (ranked[at].config.validation == kind, _validated(ranked[at])))
+    return ranked, ranked.index(max(offered, key=lambda one: (one.config.validation == kind, _validated(one))))
 
 
 def _validated(entry: Entry) -> tuple[float, ...]:
     """What validation says of an entry, in mean over its seeds."""
     found = [run.result.valid for run in entry.runs if run.result is not None]
     return tuple(sum(valid.get(metric, 0.0) for valid in found) / max(len(found), 1) for metric in SELECTION)
+
+
+def leak(board: Leaderboard) -> str | None:
+    """What to say where there are no two parts of the test users to compare; None where there are.
+
+    It is a warning where every test user had visited the item and the protocol leaves those visits in training.
+    """
+    match board.visits, board.protocol:
+        case "none", _:
+            return (
+                "No test user had visited the held-out item in a lower behavior that these runs use: nothing can leak."
+            )
+        case "all", "standard":
+            return (
+                "Every test user had visited the held-out item, and standard leaves these visits in the training data: "
+                "each figure here may be memory, and none tells how well a model predicts. Compare under clean."
+            )
+        case "all", _:
+            return (
+                "Every test user had visited the held-out item. Clean hides these visits from every model; under "
+                "standard each figure could be memory."
+            )
+        case "unknown", _:
+            return f"Who had visited the held-out item is not known: data set {board.data} is not here."
+    return None
 
 
 def _best_test(entry: Entry) -> dict[str, float] | None:

@@ -59,9 +59,9 @@ class RunConfig(BaseModel):
         (), description="Behaviors to use, lowest first, the target last; all of the data set's if not given."
     )
     protocol: Protocol = Field(
-        "standard",
-        description="standard: as published, the held-out purchase is removed from the target only. "
-        "clean: held-out pairs are removed from every lower behavior too.",
+        "clean",
+        description="clean: held-out pairs are removed from every behavior. standard: as published, the held-out "
+        "purchase is removed from the target only, and can often be read off the lower behaviors.",
     )
     validation: Validation = Field(
         "random",
@@ -111,7 +111,8 @@ class RunConfig(BaseModel):
         "that nothing changes in the mean: the fastest for MLP and NeuMF. "
         "exact: the expectation of both, over every user-item pair. "
         "squared: the squared error over every user-item pair, the fastest; beyond the paper, and for GMF units only. "
-        "If not given: the cheapest that suits the units, exact where every one is GMF, else sampled; squared for CMF.",
+        "If not given: exact for GMF and for NMTR with GMF units only, sampled for other NMTR, shared for MLP and "
+        "NeuMF, squared for CMF.",
     )
     unobserved_weight: float = Field(
         0.1,
@@ -185,6 +186,8 @@ class RunConfig(BaseModel):
     def _on_the_simplex(cls, lambdas: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if lambdas is None:
             return None
+        if not lambdas:
+            raise ValueError("lambdas is empty; give one weight per behavior, or leave it out for equal weights.")
         shown = ", ".join(f"{weight:g}" for weight in lambdas)
         if any(not math.isfinite(weight) or weight < 0 for weight in lambdas):
             raise ValueError(f"lambdas must be numbers of at least 0; got {shown}.")

@@ -35,7 +35,7 @@ class Order:
 
     suite: str
     data: str
-    protocol: str = "standard"
+    protocol: str | None = None  # the suite's own if not given
     behaviors: tuple[str, ...] = ()  # all of the data set's if none
     methods: tuple[str, ...] = ()  # all of the suite's if none
     seeds: int = 3
@@ -44,10 +44,15 @@ class Order:
     options: dict[str, Any] = field(default_factory=dict)  # of RunConfig, for every method that reads them
 
     @property
+    def split(self) -> str:
+        """By which protocol the data is split, where it is one."""
+        return self.protocol or find(self.suite).protocol
+
+    @property
     def command(self) -> str:
         """As it is given to a shell."""
         words = ["nmtr suite", self.suite, f"--data {self.data}"]
-        words += [] if find(self.suite).both_protocols else [f"--protocol {self.protocol}"]
+        words += [] if find(self.suite).both_protocols else [f"--protocol {self.split}"]
         words += [f"--behaviors {','.join(self.behaviors)}"] if self.behaviors else []
         words += [f"--methods {','.join(self.methods)}"] if self.methods else []
         words += [f"--seeds {self.seeds}"]
@@ -59,7 +64,7 @@ class Order:
 
     def file(self, home: Path) -> Path:
         """Where its outcome is kept if not said otherwise."""
-        what = [self.suite, self.data, "both" if find(self.suite).both_protocols else self.protocol]
+        what = [self.suite, self.data, "both" if find(self.suite).both_protocols else self.split]
         what += ["+".join(some) for some in (self.behaviors, self.methods) if some]
         what += [self.options["validation"]] if "validation" in self.options else []
         return home / "suites" / ("-".join(what) + ".json")
@@ -89,7 +94,7 @@ def carry_out(
     suite = find(order.suite)
     info = workspace.data.info(order.data)
     common = RunConfig.parse(
-        {"data": order.data, "behaviors": order.behaviors, "protocol": order.protocol, **order.options}
+        {"data": order.data, "behaviors": order.behaviors, "protocol": order.split, **order.options}
     )
     setting = Setting(common.resolve(info.behaviors).behaviors, common.protocol)
     budget = suite.budget if order.budget is None else order.budget
@@ -235,7 +240,7 @@ def _compared(
     dataset = workspace.data.load(plans[0].config.data) if together else None
     for numbers in together.values():
         runs = [run.run for number in numbers for run in rows[number].runs]
-        best = max(_references(suite, plans, numbers), key=lambda number: _validated(rows[number]))
+        best = max(_references(suite, plans, numbers), key=lambda number: rows[number].validated)
         reference = rows[best].runs[0].run
         boards.append(leaderboard(workspace, runs, reference=reference, dataset=dataset))
         if suite.sparsity:
@@ -246,15 +251,10 @@ def _compared(
 
 
 def _references(suite: Suite, plans: Sequence[_Plan], numbers: Sequence[int]) -> list[int]:
-    """Which of these may be held against: what the suite says, else what trains and is not NMTR, else all."""
+    """Which of these may be held against: what the suite says, else what is not NMTR, else all."""
     named = [number for number in numbers if suite.reference(plans[number].cell)]
-    variants = {number: plans[number].cell.variant for number in numbers}
-    others = [number for number, variant in variants.items() if variant.trains and variant.family != "nmtr"]
+    others = [number for number in numbers if plans[number].cell.variant.family != "nmtr"]
     return named or others or list(numbers)
-
-
-def _validated(row: Row) -> tuple[float, ...]:
-    return tuple(row.mean(metric, "valid") or 0.0 for metric in SELECTION)
 
 
 def _what_happened(run: Run) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nmtr.compare import Leaderboard, Sparsity
 from nmtr.errors import ConfigError
+from nmtr.evaluation.metrics import SELECTION
 from nmtr.evaluation.result import Result
 from nmtr.suites.files import write_whole
 from nmtr.suites.search import Search
@@ -60,6 +61,11 @@ class Row(Frozen):
     def mean(self, metric: str, which: Literal["test", "valid"] = "test") -> float | None:
         """The mean over seeds; None where there is none."""
         return _mean([getattr(run.result, which).get(metric) for run in self.runs])
+
+    @property
+    def validated(self) -> tuple[float, ...]:
+        """What rows are chosen by: never a test figure."""
+        return tuple(self.mean(metric, "valid") or 0.0 for metric in SELECTION)
 
     def best_test(self, metric: str) -> float | None:
         """The mean over seeds at the best test epoch, as the paper reports; None where runs did not watch it."""

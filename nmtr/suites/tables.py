@@ -136,7 +136,24 @@ def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
     gain = f"{difference.value / base:+.1%}" if base else "from 0"
     return [
         f"{board.protocol}: {best.label}, NMTR's best on validation, has HR@100 {with_interval(score)}; "
-        f"{board.reference} has {number(base)}: {gain}, p {p_value(difference)}"
+        f"{board.reference} has {number(base)}: {gain}, p {p_value(difference)}",
+        *_best_baseline(outcome, board, score.value),
+    ]
+
+
+def _best_baseline(outcome: Outcome, board: Leaderboard, nmtr: float) -> list[str]:
+    """Which method that is not NMTR is the best on validation, of a board that is held against another one.
+
+    Rules, too: results of earlier versions took their reference from the learned single-behavior methods alone.
+    """
+    placed = [(row, place) for row in outcome.rows if row.group != "nmtr" and (place := standing(board, row))]
+    row, place = max(placed, key=lambda it: it[0].validated)
+    if place.name == board.reference:
+        return []
+    value = place.test[_CHOSEN_BY].value
+    where = "ahead of it" if value > nmtr else "behind it"
+    return [
+        f"{board.protocol}: the best on validation of all that are not NMTR, {row.label}, has {number(value)}: {where}"
     ]
 
 

@@ -102,7 +102,8 @@ class Plan(BaseModel):
 
     @field_serializer("config")
     def _as_given(self, config: RunConfig) -> dict[str, Any]:
-        return config.model_dump(mode="json", exclude_unset=True)
+        # Always named: a study that left it to a default would go on under another one if the default changed.
+        return {"protocol": config.protocol, **config.model_dump(mode="json", exclude_unset=True)}
 
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> Plan:

@@ -208,7 +208,7 @@ def _weights(study: Study, point: Sequence[float]) -> tuple[float, ...]:
 
 
 def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[str, Any]) -> Study:
-    plan = Plan.parse(attributes[storage.PLAN])
+    plan = _plan(attributes[storage.PLAN])
     trials = storage.storage(workspace).get_all_trials(number, deepcopy=False)
     points = [_point(workspace, plan, trial) for trial in trials if OPTIONS in trial.user_attrs]
     to_draw = left_to_draw(trials, attributes)
@@ -231,6 +231,11 @@ def _study(workspace: Workspace, study_id: str, number: int, attributes: dict[st
         finalized=tuple(finalized.get("runs", ())),
         finalized_point=finalized.get("point"),
     )
+
+
+def _plan(kept: dict[str, Any]) -> Plan:
+    """The plan that a study was begun with, of which studies once left out the protocol where it was standard."""
+    return Plan.parse({**kept, "config": {"protocol": "standard", **kept["config"]}})
 
 
 def _point(workspace: Workspace, plan: Plan, trial: FrozenTrial) -> Point:

@@ -7,16 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Nmtr
+from tests.cli.conftest import Nmtr, events
 
 
 def test_compare_gives_the_leaderboard_of_the_runs(home: Path, runs: dict[str, str], nmtr: Nmtr) -> None:
     found = nmtr("compare", runs["done"], runs["popularity"], "--metric", "NDCG@5", "--json").json
-    assert (found["data"], found["protocol"], found["reference"]) == ("shop", "standard", "Popularity")
+    assert (found["data"], found["protocol"], found["reference"]) == ("shop", "clean", "Popularity")
     assert {entry["name"] for entry in found["entries"]} == {"NMTR-GMF", "Popularity"}
     said = nmtr("compare", runs["done"], "--reference", runs["popularity"])
-    assert said.code == 0 and "shop, standard: HR@100 on test, held against Popularity" in said.out
+    assert said.code == 0 and "shop, clean: HR@100 on test; differences are to Popularity\n" in said.out
     assert "NMTR-GMF" in said.out and "bootstrap" in said.err
+    chosen = nmtr("compare", runs["done"], runs["popularity"]).out
+    assert "differences are to Popularity, the best on validation of all that are not NMTR" in " ".join(chosen.split())
+
+
+def test_compare_says_that_every_test_user_had_visited_the_item(own_home: Path, nmtr: Nmtr, tmp_path: Path) -> None:
+    """Everybody views five items in a row, and buys three of these: all is seen before it is bought."""
+    (tmp_path / "shop.csv").write_text(events(), encoding="utf-8")
+    nmtr("data", "add", "shop", "--from", tmp_path / "shop.csv")
+    popularity = ("train", "--data", "shop", "--method", "popularity", "--json")
+    run = {protocol: nmtr(*popularity, "--protocol", protocol).json["run"] for protocol in ("standard", "clean")}
+    for protocol, said in (
+        ("standard", "warning: Every test user had visited the held-out item, and standard leaves these visits"),
+        ("clean", "Every test user had visited the held-out item. Clean hides these visits"),
+    ):
+        answer = nmtr("compare", run[protocol])
+        assert "visited (12)" in answer.out and "not (0)" in answer.out
+        assert said in answer.err and "can leak" not in answer.err
+    alone = nmtr(*popularity, "--behaviors", "buy", "--protocol", "standard").json["run"]
+    assert "nothing can leak" in nmtr("compare", alone).err
 
 
 def test_compare_by_sparsity_gives_groups_and_a_csv(

@@ -43,6 +43,10 @@ CUT = " must be a whole {} file, but is cut off, damaged or locked ({}); get it 
 MISTAKES = [
     (f"{TRAIN} --lambdas 0.5,0.5,0.5", "lambdas must sum to 1; got 0.5, 0.5, 0.5, which sum to 1.5."),
     (f"{TRAIN} --lambdas 0.5,0.5", "lambdas must have one weight per behavior (3: view, cart, buy); got 2."),
+    (
+        f"{TRAIN} --lambdas=",
+        "lambdas is empty; give one weight per behavior, or leave it out for equal weights.",
+    ),
     (f"{TRAIN} --lambdas a,b,c", LAMBDAS.format("a")),
     (f"{TRAIN} --lambdas 0.5,,0.5", LAMBDAS.format("")),
     (f"{TRAIN} --lambdas 1/0,1/2,1/2", LAMBDAS.format("1/0")),

@@ -61,7 +61,7 @@ def test_sweep_keeps_its_contract(nmtr: Nmtr, trained: Path) -> None:
     answer = nmtr(*SWEEP, "--json")
     value = answer.json
     assert {"study", "data", "protocol", "metric", "points", "best", "equally_good"} <= set(value)
-    assert (value["data"], value["protocol"], value["metric"]) == ("shop", "standard", "HR@100")
+    assert (value["data"], value["protocol"], value["metric"]) == ("shop", "clean", "HR@100")
     assert (value["state"], value["behaviors"], value["finalized"]) == ("done", ["view", "buy"], None)
     assert sorted(point["lambdas"] for point in value["points"]) == [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
     store = RunStore(trained)
@@ -82,9 +82,7 @@ def test_study_is_listed_and_shown_and_says_nothing_of_test(nmtr: Nmtr, study: s
     assert [one["study"] for one in nmtr("studies", "--json").json].count(study) == 1
     assert study in nmtr("studies").out
     shown = nmtr("study", study).out
-    assert all(
-        text in shown for text in (f"study {study} (done)", "shop (view, buy) · standard · NMTR-GMF", "λ .50/.50")
-    )
+    assert all(text in shown for text in (f"study {study} (done)", "shop (view, buy) · clean · NMTR-GMF", "λ .50/.50"))
     assert "HR@100, validation" in shown and "best on validation: λ" in shown and "test" not in shown
     assert '"test"' not in nmtr("study", study, "--json").out
 
@@ -111,7 +109,7 @@ def test_finalized_choice_shows_its_test_figures(nmtr: Nmtr, study: str) -> None
     assert value["number"] == 0 and len(value["runs"]) == 3
     assert set(value["test"]["HR@100"]) == {"value", "low", "high", "seed_spread"}
     shown = nmtr("study", study).out
-    assert "test, standard: λ" in shown and "mean of 3 seeds" in shown
+    assert "test, clean: λ" in shown and "mean of 3 seeds" in shown
     assert f"{value['test']['HR@100']['value']:.4f}" in shown
 
 
@@ -124,7 +122,7 @@ def test_choice_of_which_a_run_was_deleted_is_no_longer_final_until_it_is_finali
     final = nmtr("study", study, "--finalize", "--point", point["number"], "--json").json["finalized"]
     nmtr("delete", final["runs"][2])
     assert nmtr("study", study, "--json").json["finalized"] is None
-    assert "test, standard" not in nmtr("study", study).out
+    assert "test, clean" not in nmtr("study", study).out
     new = workspace.train(RunConfig.parse({**options, "seed": 2}))
     value = nmtr("study", study, "--finalize", "--point", point["number"], "--json").json["finalized"]
     assert value["runs"] == [*final["runs"][:2], new.id] and value["test"] == final["test"]
@@ -155,7 +153,7 @@ def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str, monkeypatch: pytest.
     monkeypatch.setattr("nmtr.suites.presets.USUAL_EPOCHS", 2)
     answer = nmtr("study", study, "--keep")
     assert answer.code == 0
-    assert "kept as preset nmtr-gmf-standard-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err
+    assert "kept as preset nmtr-gmf-clean-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err
 
 
 def test_study_is_taken_apart_by_users_and_by_behavior(nmtr: Nmtr, study: str) -> None:

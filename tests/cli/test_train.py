@@ -47,7 +47,7 @@ def shop(own_home: Path, shop_csv: Path) -> Path:
 def test_train_keeps_its_contract(nmtr: Nmtr, shop: Path) -> None:
     value = nmtr("train", "--data", "shop", *SMALL).json
     assert {"run", "data", "protocol", "method", "unit", "loss", "lambdas", "epochs", "best_epoch"} <= set(value)
-    assert (value["data"], value["protocol"], value["method"]) == ("shop", "standard", "nmtr")
+    assert (value["data"], value["protocol"], value["method"]) == ("shop", "clean", "nmtr")
     assert (value["unit"], value["loss"], value["lambdas"]) == ("gmf", "exact", [1 / 3] * 3)
     assert (value["epochs"], value["best_epoch"]) == (1, 1)
     assert value["seconds_per_epoch"] > 0

@@ -54,7 +54,9 @@ def finish(workspace: Workspace) -> Finish:
     """Make a finished run of these options with these test ranks."""
 
     def make(ranks: Any, best_test: BestTestEpoch | None = None, valid: float = 0.0, **options: Any) -> Run:
-        config, info = workspace.prepare(RunConfig.parse({"data": "shop", "threads": 1} | options))
+        config, info = workspace.prepare(
+            RunConfig.parse({"data": "shop", "protocol": "standard", "threads": 1} | options)
+        )
         run = workspace.runs.create(config, info.fingerprint, foreground=True)
         ranks = np.asarray(ranks, np.float64)
         save_ranks(workspace.runs.folder(run.id), {"test": ranks})

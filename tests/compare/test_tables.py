@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from scipy.sparse import csr_array
 
-from nmtr.compare import leaderboard, sparsity
+from nmtr.compare import leaderboard, leak, sparsity
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.evaluation.groups import visited
 from nmtr.evaluation.metrics import per_user
@@ -26,7 +26,7 @@ def test_leaderboard_ranks_by_the_metric_and_holds_each_against_the_best_other_m
     workspace: Workspace, finish: Finish
 ) -> None:
     nmtr, weak = finish(hitting(0.5)), finish(hitting(0.1), method="popularity")
-    bpr = finish(hitting(0.3), method="bpr")
+    bpr = finish(hitting(0.3), method="bpr", valid=0.2)
     board = leaderboard(workspace, [weak.id, bpr.id, nmtr.id])
     assert [entry.name for entry in board.entries] == ["NMTR-GMF", "BPR-MF", "Popularity"]
     assert (board.data, board.protocol, board.target, board.metric) == ("shop", "standard", "buy", "HR@100")
@@ -94,11 +94,47 @@ def test_leaderboard_takes_any_cutoff_and_any_run_as_reference(workspace: Worksp
     assert difference is not None and difference.value == pytest.approx(-0.2)
 
 
-def test_a_rule_is_the_reference_only_where_nothing_else_learns(workspace: Workspace, finish: Finish) -> None:
-    rule, nmtr = finish(hitting(0.9), method="popularity"), finish(hitting(0.5))
-    other = finish(hitting(0.3), method="gmf", epochs=2)
-    assert leaderboard(workspace, [rule.id, nmtr.id, other.id]).reference == "GMF"
-    assert leaderboard(workspace, [rule.id, nmtr.id]).reference == "Popularity"
+def test_a_rule_is_the_reference_where_it_is_ahead_on_validation(workspace: Workspace, finish: Finish) -> None:
+    """A gain over a learned baseline says little where counting purchases does better."""
+    rule, nmtr = finish(hitting(0.4), method="popularity", valid=0.4), finish(hitting(0.9), valid=0.9)
+    behind, ahead = finish(hitting(0.5), method="bpr", valid=0.3), finish(hitting(0.3), method="gmf", valid=0.5)
+    runs = [nmtr.id, behind.id, rule.id]
+    assert leaderboard(workspace, runs).reference == sparsity(workspace, runs).reference == "Popularity"
+    assert leaderboard(workspace, [*runs, ahead.id]).reference == "GMF"
+    assert leaderboard(workspace, runs, reference=behind.id).reference == "BPR-MF"
+
+
+def test_where_validation_tells_nothing_the_first_given_is_the_reference(workspace: Workspace, finish: Finish) -> None:
+    """The test must not choose: it would take the luckier one."""
+    first, lucky = finish(hitting(0.1), method="gmf"), finish(hitting(0.5), method="bpr")
+    assert leaderboard(workspace, [finish(hitting(0.7)).id, first.id, lucky.id]).reference == "GMF"
+
+
+@pytest.mark.parametrize(
+    ("visits", "protocol", "said"),
+    [
+        ("all", "standard", "Every test user had visited the held-out item, and standard leaves these visits in"),
+        ("all", "clean", "Every test user had visited the held-out item. Clean hides these visits"),
+        ("none", "standard", "No test user had visited the held-out item in a lower behavior that these runs use: not"),
+    ],
+)
+def test_who_had_visited_the_item_is_said_where_all_had_or_nobody_had(
+    workspace: Workspace, finish: Finish, visits: str, protocol: str, said: str
+) -> None:
+    dataset = workspace.data.load("shop")
+    views, carts = (matrix.toarray() for matrix in dataset.matrices[:-1])
+    for matrix in (views, carts):
+        matrix[np.arange(USERS), dataset.test_item] = visits == "all"
+    workspace.data.remove("shop")
+    workspace.data.save(replace(dataset, matrices=(csr_array(views), csr_array(carts), dataset.matrices[-1])))
+    board = leaderboard(workspace, [finish(hitting(0.5), protocol=protocol).id])
+    assert board.visits == visits and (leak(board) or "").startswith(said)
+
+
+def test_nothing_is_said_of_visits_where_some_had_and_some_had_not(workspace: Workspace, finish: Finish) -> None:
+    board = leaderboard(workspace, [finish(hitting(0.5)).id])
+    assert 0 < (board.visited_users or 0) < USERS
+    assert (board.visits, leak(board)) == ("some", None)
 
 
 def test_the_reference_is_chosen_on_validation(workspace: Workspace, finish: Finish) -> None:
@@ -132,7 +168,8 @@ def test_many_metrics_are_scored_a_few_at_a_time_with_the_same_result(
 
 
 def test_second_best_is_the_reference_where_there_is_no_other_method(workspace: Workspace, finish: Finish) -> None:
-    runs = [finish(hitting(share), unit=unit).id for unit, share in (("gmf", 0.1), ("mlp", 0.3), ("neumf", 0.2))]
+    shares = (("gmf", 0.1), ("mlp", 0.3), ("neumf", 0.2))
+    runs = [finish(hitting(share), unit=unit, valid=share).id for unit, share in shares]
     assert leaderboard(workspace, runs).reference == "NMTR-NeuMF"
     assert leaderboard(workspace, runs[:1]).reference == "NMTR-GMF"
 

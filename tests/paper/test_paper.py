@@ -43,7 +43,7 @@ def test_figures_that_are_shown_rise_with_the_cutoff() -> None:
     ],
 )
 def test_runs_find_their_row(options: dict[str, Any], table: str, value: float) -> None:
-    config = RunConfig.parse({"data": "beibei", **options}).resolve(("view", "cart", "buy"))
+    config = RunConfig.parse({"data": "beibei", "protocol": "standard", **options}).resolve(("view", "cart", "buy"))
     row = counterpart(config)
     assert row is not None and (row.table, row.figures["HR@100"]) == (table, value)
 
@@ -63,7 +63,8 @@ def test_runs_find_their_row(options: dict[str, Any], table: str, value: float) 
     ],
 )
 def test_runs_without_a_row_have_none(options: dict[str, Any]) -> None:
-    assert counterpart(RunConfig.parse({"data": "beibei", **options}).resolve(("view", "cart", "buy"))) is None
+    config = RunConfig.parse({"data": "beibei", "protocol": "standard", **options}).resolve(("view", "cart", "buy"))
+    assert counterpart(config) is None
 
 
 def test_rows_are_found_by_the_papers_names() -> None:

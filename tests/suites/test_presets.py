@@ -18,7 +18,7 @@ NAME = presets.name_of(GMF, "standard")
 
 
 def config(**options: object) -> RunConfig:
-    return RunConfig.parse({"data": "shop", "behaviors": ALL, **options})
+    return RunConfig.parse({"data": "shop", "behaviors": ALL, "protocol": "standard", **options})
 
 
 @pytest.fixture

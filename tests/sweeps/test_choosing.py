@@ -57,7 +57,7 @@ def test_kept_choice_is_the_preset_that_training_takes(
     drive(workspace, study.id)
     name = keep(workspace, study.id)
     options = presets.read(workspace.home, "quick", name)
-    assert name == "nmtr-gmf-standard" and options["lambdas"] == [0.4, 0.6] and "seed" not in options
+    assert name == "nmtr-gmf-clean" and options["lambdas"] == [0.4, 0.6] and "seed" not in options
     worst = next(point.number for point in study.points if point.lambdas == (1.0, 0.0))
     assert keep(workspace, study.id, worst) == name
     assert presets.read(workspace.home, "quick", name)["lambdas"] == [1.0, 0.0]

@@ -147,8 +147,8 @@ def _best_baseline(outcome: Outcome, board: Leaderboard, nmtr: float) -> list[st
     Rules, too: results of earlier versions took their reference from the learned single-behavior methods alone.
     """
     placed = [(row, place) for row in outcome.rows if row.group != "nmtr" and (place := standing(board, row))]
-    row, place = max(placed, key=lambda it: it[0].validated)
-    if place.name == board.reference:
+    row, place = max(placed, key=lambda it: it[0].validated, default=(None, None))
+    if row is None or place is None or place.name == board.reference:
         return []
     value = place.test[_CHOSEN_BY].value
     where = "ahead of it" if value > nmtr else "behind it"

@@ -120,9 +120,14 @@ def test_config_file_gives_options_and_flags_come_before_it(nmtr: Nmtr, shop: Pa
     options = {"data": "shop", "epochs": 3, "embedding_size": 4, "threads": 1, "unit": {"view": "mlp", "buy": "gmf"}}
     path = tmp_path / "run.json"
     path.write_text(json.dumps({**options, "behaviors": ["view", "buy"], "refit": True}))
-    value = nmtr("train", "--config", path, "--epochs", 1, "--no-refit", "--json").json
+    answer = nmtr("train", "--config", path, "--epochs", 1, "--no-refit", "--json")
+    value = answer.json
     assert (value["behaviors"], value["epochs"], value["refit"]) == (["view", "buy"], 1, False)
     assert value["unit"] == {"view": "mlp", "buy": "gmf"}
+    said = f"{path} names no protocol, so the run is clean; earlier versions took standard."
+    assert said in answer.err and value["protocol"] == "clean"
+    named = nmtr("train", "--config", path, "--epochs", 1, "--protocol", "standard", "--json")
+    assert "names no protocol" not in named.err and named.json["protocol"] == "standard"
 
 
 def test_config_that_show_prints_trains_the_same_run_again(nmtr: Nmtr, shop: Path, tmp_path: Path) -> None:

@@ -67,11 +67,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = shops(root)
     small = {"method": "nmtr", "epochs": 2, "embedding_size": 4, "threads": 1}
     for options in (
-        {"data": "shop", "method": "popularity"},
+        {"data": "shop", "protocol": "standard", "method": "popularity"},
         {"data": "shop", "protocol": "clean", **small},
-        {"data": "shop", "lambdas": (0.2, 0.3, 0.5), **small},
-        {"data": "one", **small},
-        {"data": "five", **small},
+        {"data": "shop", "protocol": "standard", "lambdas": (0.2, 0.3, 0.5), **small},
+        {"data": "one", "protocol": "standard", **small},
+        {"data": "five", "protocol": "standard", **small},
         {"data": "five", "protocol": "clean", "loss": "squared", **small},
     ):
         workspace.train(RunConfig.parse(options), lambda report: None)

@@ -56,8 +56,8 @@ def test_compare_shows_what_the_core_finds(open_page: Open, home: Path, standard
 def test_compare_tells_what_visits_give_away(open_page: Open, home: Path) -> None:
     workspace = Workspace(home)
     workspace.data.save(replace(random_dataset(), name="loose"))
-    configs = [RunConfig.parse({"data": "loose", "method": method}) for method in ("popularity", "last-behavior")]
-    ids = [workspace.train(config).id for config in configs]
+    options = {"data": "loose", "protocol": "standard"}
+    ids = [workspace.train(RunConfig.parse({**options, "method": m})).id for m in ("popularity", "last-behavior")]
     app = open_page("compare", runs=",".join(ids), metric="HR@10")
     board = leaderboard(workspace, ids, metric="HR@10")
     visited, other = (part["HR@10"].value for part in (board.entries[0].visited, board.entries[0].not_visited))

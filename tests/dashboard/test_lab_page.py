@@ -52,7 +52,7 @@ def lab(home: Path) -> Lab:
 def test_lab_plans_a_study_in_plain_words_before_there_is_one(open_page: Open) -> None:
     app = open_page("lab", data="shop", study="new")
     assert not app.error and not app.exception
-    assert "Tries 28 weights of view, cart and buy, in sixths: NMTR-GMF on shop, standard." in words(app)
+    assert "Tries 28 weights of view, cart and buy, in sixths: NMTR-GMF on shop, clean." in words(app)
     assert "28 weights will be tried" in words(app) and "It goes on when you close the browser" in words(app)
     app.selectbox(key="lab_points_3").set_value(4).run()
     app.selectbox(key="lab_unit").set_value("mlp").run()

@@ -10,6 +10,7 @@ from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
 from nmtr.suites.cells import SUITES, Cell, Setting, find, simplex
+from nmtr.suites.experiment import Order
 from nmtr.suites.methods import VARIANTS, choose
 
 ALL = ("view", "cart", "buy")
@@ -93,6 +94,14 @@ def test_reference_of_each_method_is_among_its_own_cells(name: str, references: 
     suite = SUITES[name]
     assert suite.by_method
     assert {cell.group for cell in cells(name) if suite.reference(cell)} == references
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_suites_of_the_paper_are_standard_if_nothing_is_said_and_those_beyond_it_clean(suite: str) -> None:
+    protocol = "clean" if suite == "parts" else "standard"
+    assert Order(suite, "shop").split == protocol and Order(suite, "shop", "clean").split == "clean"
+    if not SUITES[suite].both_protocols:
+        assert f"--protocol {protocol} " in Order(suite, "shop").command
 
 
 def test_methods_are_chosen_by_name_or_all_units_of_nmtr_at_once() -> None:

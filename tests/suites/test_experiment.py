@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nmtr.compare import leaderboard
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError, DataError, NmtrError
@@ -23,6 +24,7 @@ from nmtr.runs.checkpoint import load_ranks
 from nmtr.suites import presets
 from nmtr.suites.figures import rows, standing
 from nmtr.suites.methods import VARIANTS
+from nmtr.suites.numbers import number
 from nmtr.suites.outcome import Outcome
 from nmtr.suites.tables import markdown, tables
 from nmtr.workspace import Workspace
@@ -77,6 +79,18 @@ def test_finding_holds_nmtrs_best_against_the_reference(perform: Perform) -> Non
     assert found is not None
     assert float(found[1]) == pytest.approx(base, abs=6e-5)
     assert float(found[2]) == pytest.approx(100 * (own / base - 1), abs=0.06)
+
+
+def test_finding_of_an_older_result_names_the_baseline_that_it_left_out(perform: Perform, workspace: Workspace) -> None:
+    """Kept results are compared with the best learned baseline: one that is ahead of it is not to be missed."""
+    outcome = perform("table3", "nmtr-gmf", "bpr", "popularity", "last-behavior")
+    baselines = sorted(outcome.rows[1:], key=lambda row: row.validated)
+    assert outcome.boards[0].reference == baselines[-1].label and len(tables(outcome)[0].notes) == 5
+    runs = [run.run for row in outcome.rows for run in row.runs]
+    older = outcome.model_copy(update={"boards": (leaderboard(workspace, runs, reference=baselines[0].runs[0].run),)})
+    value, own = baselines[-1].mean("HR@100") or 0.0, outcome.rows[0].mean("HR@100") or 0.0
+    has = f"{baselines[-1].label}, has {number(value)}: {'ahead of it' if value > own else 'behind it'}"
+    assert tables(older)[0].notes[1] == f"standard: the best on validation of all that are not NMTR, {has}"
 
 
 def test_every_method_trains_on_its_defaults_and_stands_in_its_family(perform: Perform) -> None:

@@ -9,7 +9,7 @@ import pytest
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.suites import presets
-from nmtr.sweeps import Plan, create, drive, finalize, keep, read
+from nmtr.sweeps import Plan, create, drive, finalize, keep, read, storage
 from nmtr.workspace import Workspace
 from tests.runs.fakes import eventually
 from tests.sweeps.conftest import Begin
@@ -47,6 +47,19 @@ def test_nothing_of_a_study_tells_of_test_purchases(workspace: Workspace, begin:
         assert set(load_ranks(path)) == {"valid", "test"}
         (path / "ranks.npz").unlink()
     assert [point.value for point in read(workspace, study.id).points] == [point.value for point in study.points]
+
+
+def test_study_begun_when_standard_was_the_default_stays_standard(workspace: Workspace, begin: Begin) -> None:
+    """Its plan names no protocol then: read by today's default, its next points would be of another one."""
+    study = begin()
+    assert study.protocol == "clean"
+    kept = study.plan.to_json()
+    assert kept["config"].pop("protocol") == "clean"
+    storage.load(workspace, study.id).set_user_attr(storage.PLAN, kept)
+    drive(workspace, study.id)
+    study = read(workspace, study.id)
+    assert study.protocol == study.plan.config.protocol == "standard"
+    assert {workspace.runs.get(run).config.protocol for point in study.points for run in point.runs} == {"standard"}
 
 
 def test_kept_choice_is_the_preset_that_training_takes(

@@ -207,7 +207,7 @@ def _pick_reference(chosen: Sequence[Entry]) -> str | None:
         key="compare_against",
         format_func=lambda run: "the best baseline" if run == BEST_OTHER else shortened(called[run]),
         on_change=guard.callback(lambda: address.select(against=st.session_state["compare_against"])),
-        help="The best baseline: what learns, is not NMTR and is best on validation; else the best rule.",
+        help="The best baseline: of all that are not NMTR, rules included, the best on validation.",
         width=210,
     )
     return None if picked == BEST_OTHER else str(picked)

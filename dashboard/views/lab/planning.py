@@ -150,7 +150,12 @@ def _choices(info: DatasetInfo) -> dict[str, Any]:
             config["unit"] = st.selectbox("Unit", UNITS, format_func=UNIT_NAMES.__getitem__, key="lab_unit", **kept)
     with protocol:
         config["protocol"] = st.segmented_control(
-            "Protocol", PROTOCOLS, default=PROTOCOLS[0], required=True, key="lab_protocol", **kept
+            "Protocol",
+            PROTOCOLS,
+            default=RunConfig.model_fields["protocol"].default,
+            required=True,
+            key="lab_protocol",
+            **kept,
         )
     options |= _points(count, config)
     with st.expander("Advanced", icon=":material/tune:"):

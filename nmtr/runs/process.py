@@ -17,10 +17,10 @@ TERMINATED = 143  # the exit status of a process that SIGTERM ended
 _CLOCK_TICK = 0.01  # seconds: what start times are measured in
 
 
-def detached(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def detached(command: Sequence[str], log: Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start a process that outlives this one and adds what it says to a log; OSError where that cannot be."""
     with log.open("ab") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        return subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, start_new_session=True)
 
 
 def started(pid: int) -> float | None:

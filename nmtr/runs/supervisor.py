@@ -1,9 +1,9 @@
 """The supervisor of a home: starts queued runs, each in a child process of its own, and tidies up after them.
 
-There is one supervisor a home, held by a file lock that the system drops with the process. It needs no memory of its
-own: what it has to know is in the store, so it can be killed at any time. Its children go on without it, and the next
-supervisor watches them as if they were its own. A run whose process is gone is queued again (a foreground run fails,
-to be resumed by its user), and fails when that happens MOST_DEATHS times without an epoch being finished. Of a
+There is one supervisor a home, held by a file lock that it has from its start (`nmtr.runs.alone`). It needs no memory
+of its own: what it has to know is in the store, so it can be killed at any time. Its children go on without it, and the
+next supervisor watches them as if they were its own. A run whose process is gone is queued again (a foreground run
+fails, to be resumed by its user), and fails when that happens MOST_DEATHS times without an epoch being finished. Of a
 cancelled run the process is asked to end, and killed after PATIENCE seconds. SIGTERM to the supervisor ends its
 children too and gives their runs back to the queue, for the next supervisor to go on with.
 
@@ -22,11 +22,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from sqlalchemy.exc import OperationalError
 
 from nmtr.errors import NmtrError, RunError
-from nmtr.runs import limits, process
+from nmtr.runs import alone, limits, process
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run, RunStore
 
@@ -37,6 +36,7 @@ PATIENCE = 1.3
 IDLE = 30.0  # seconds without work after which a supervisor ends
 RETRY = 5.0  # seconds to wait after a fault
 MOST_FAILURES = 12  # of the store, one after another
+_LOCK = "supervisor.lock"
 _TICK = 0.2  # seconds between two looks at the store
 
 #: By home, the time before which no other supervisor is started, where this process started one that failed.
@@ -54,19 +54,16 @@ def ensure_running(home: Path, slots: int | None = None) -> None:
             f"a supervisor must look after what is queued, and the last one failed: see {home / 'worker.log'}, mend "
             f"that, and nmtr queue or the next page starts another {RETRY:.0f} seconds later."
         )
+    command = [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])]
     try:
-        with _lock(home).acquire(timeout=0):
-            pass
-        command = [sys.executable, "-m", "nmtr.runs.supervisor", str(home), *([] if slots is None else [str(slots)])]
-        worker = process.detached(command, home / "worker.log")
-    except Timeout:
-        return
+        worker = alone.start(home / _LOCK, command, home / "worker.log")
     except OSError as error:
         raise RunError(
             f"a supervisor must look after what is queued, and cannot be started in {home} ({error.strerror}): mend "
             "that, and nmtr queue or the next page starts it."
         ) from error
-    threading.Thread(target=_await, args=(home, worker), daemon=True).start()  # or it stays a zombie once it ends
+    if worker is not None:  # or it stays a zombie once it ends
+        threading.Thread(target=_await, args=(home, worker), daemon=True).start()
 
 
 def _await(home: Path, worker: subprocess.Popen[bytes]) -> None:
@@ -96,11 +93,10 @@ class Supervisor:
     def run(self, idle: float = IDLE) -> bool:
         """Work until there was nothing to do for `idle` seconds; False if another supervisor has the home."""
         while True:
-            try:
-                with _lock(self._home).acquire(timeout=1):  # ensure_running may hold it for a moment
-                    self._work(idle)
-            except Timeout:
-                return False
+            with alone.held(self._home / _LOCK, timeout=1) as mine:  # ensure_running may hold it for a moment
+                if not mine:
+                    return False
+                self._work(idle)
             # Who queued a run, or ended the pause, after the last look saw the lock held and relies on this supervisor.
             if not self._store.queue.has_work():
                 return True
@@ -197,11 +193,6 @@ def _note(sentence: str) -> None:
     """Say something in the log, if it takes it."""
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
-
-
-def _lock(home: Path) -> FileLock:
-    home.mkdir(parents=True, exist_ok=True)
-    return FileLock(home / "supervisor.lock")
 
 
 def main() -> None:

@@ -9,11 +9,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-
-from filelock import FileLock, Timeout
+from pathlib import Path
 
 from nmtr.errors import NmtrError, RunError
-from nmtr.runs import process
+from nmtr.runs import alone, process
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study
 from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, check_data, glance, studies, waits
@@ -47,18 +46,16 @@ def start(workspace: Workspace, study_id: str) -> None:
         study.set_user_attr(STOPPED, False)
     if study.user_attrs.get(LEFT) is not None:
         study.set_user_attr(LEFT, None)
+    command = [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id]
     try:
-        with _lock(workspace, study_id).acquire(timeout=0):
-            pass
-        command = [sys.executable, "-m", "nmtr.sweeps", str(workspace.home), study_id]
-        driver = process.detached(command, storage.folder(workspace.home) / f"{study_id}.log")
-    except Timeout:
-        return
+        driver = alone.start(_lock(workspace, study_id), command, storage.folder(workspace.home) / f"{study_id}.log")
     except OSError as error:
         raise RunError(
             f"a study is driven by a process of its own; that of study {study_id} cannot be started in "
             f"{workspace.home} ({error.strerror}): mend that, and resume the study."
         ) from error
+    if driver is None:
+        return
     study.set_user_attr(DRIVER, {"pid": driver.pid, "started": process.started(driver.pid) or 0.0})
     threading.Thread(target=driver.wait, daemon=True).start()  # or it stays a zombie once it ends
 
@@ -90,15 +87,14 @@ def drive_alone(workspace: Workspace, study_id: str, on_progress: Callable[[Stud
     """Drive until there is nothing left, unless it was stopped before; False if another process has the study."""
     check_data(workspace, glance(workspace, study_id))
     while True:
-        try:
-            with _lock(workspace, study_id).acquire(timeout=1):  # `start` may hold it for a moment
-                Trainer(workspace, study_id, on_progress).work()
-        except Timeout:
-            return False
+        with alone.held(_lock(workspace, study_id), timeout=1) as mine:  # `start` may hold it for a moment
+            if not mine:
+                return False
+            Trainer(workspace, study_id, on_progress).work()
         # Who extended the study after the last look saw the lock held, and relies on this driver.
         if storage.find(workspace, study_id)[1].get(STOPPED) or not waits(workspace, study_id):
             return True
 
 
-def _lock(workspace: Workspace, study_id: str) -> FileLock:
-    return FileLock(storage.folder(workspace.home) / f"{study_id}.lock")
+def _lock(workspace: Workspace, study_id: str) -> Path:
+    return storage.folder(workspace.home) / f"{study_id}.lock"

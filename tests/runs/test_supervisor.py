@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from nmtr.runs import job, process, schema, supervisor
+from nmtr.runs import alone, job, process, schema, supervisor
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.supervisor import Supervisor, ensure_running
 from tests.runs import fakes
@@ -350,6 +350,65 @@ def test_ensure_running_starts_one_supervisor_that_outlives_its_caller(store: Ru
     (only,) = supervisors()
     only.terminate()
     eventually(lambda: not supervisors())
+
+
+#: A page's process, whose visitors come one close upon the other, and what it started.
+PAGES = """
+import sys, threading, time
+from pathlib import Path
+from nmtr.runs import process
+from nmtr.runs.supervisor import ensure_running
+
+detached, started = process.detached, []
+process.detached = lambda *args, **options: started.append(detached(*args, **options)) or started[-1]
+threads = [threading.Thread(target=ensure_running, args=(Path(sys.argv[1]),)) for _ in range(5)]
+print("ready", flush=True)
+sys.stdin.readline()
+for thread in threads:
+    thread.start()
+    time.sleep(0.1)
+for thread in threads:
+    thread.join()
+print(*(child.pid for child in started))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows hands no lock over")
+def test_twenty_page_loads_at_once_start_one_supervisor_however_slowly_it_begins(
+    store: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four processes with five threads each; what they start is held up for longer than they take."""
+    slow = "import sys, time\nif 'nmtr.runs.supervisor' in sys.orig_argv: time.sleep(2)"
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    command = [sys.executable, "-c", PAGES, str(store.root)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pages = [subprocess.Popen(command, **pipes) for _ in range(4)]  # type: ignore[call-overload]
+    for page in pages:
+        assert page.stdout.readline() == "ready\n"
+    for page in pages:
+        page.stdin.write("now\n")
+        page.stdin.flush()
+    started = [int(pid) for page in pages for pid in page.communicate()[0].split()]
+    assert [page.returncode for page in pages] == [0] * 4
+    (only,) = started
+    psutil.Process(only).terminate()
+    eventually(lambda: process.started(only) is None)
+    assert not (store.root / "worker.log").read_text()
+
+
+SLEEPS = "import time; time.sleep(60)"
+
+
+def test_supervisor_that_dies_at_its_start_is_in_nobodys_way(store: RunStore, value: float) -> None:
+    """The lock that it was given goes with it."""
+    run = submit(store)
+    dead = alone.start(store.root / "supervisor.lock", [sys.executable, "-c", SLEEPS], store.root / "worker.log")
+    assert dead is not None and not Supervisor(store.root, job=JOB).run(idle=0)
+    dead.kill()
+    dead.wait()
+    assert Supervisor(store.root, job=JOB).run(idle=0)
+    assert_done(store.get(run.id), value)
 
 
 def test_ensure_running_hands_on_how_many_train_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -50,3 +51,15 @@ def clicked(key: str) -> str | None:
     event = st.session_state.get(key) or {}
     points = event.get("selection", {}).get("points", [])
     return str(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
+
+
+def export(rows: pd.DataFrame | Sequence[dict[str, Any]], file: str) -> None:
+    """Every figure of the page as CSV."""
+    st.download_button(
+        "CSV",
+        pd.DataFrame(rows).to_csv(index=False),
+        file_name=file,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -36,6 +37,7 @@ IDLE = '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-
 PATIENCE = 60_000  # milliseconds for anything to appear: two busy cores
 
 Visit = Callable[..., Page]
+Theme = Literal["light", "dark"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -124,13 +126,24 @@ def _until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) ->
     pytest.fail(f"the dashboard did not start: {log.read_text()[-2000:]}")
 
 
+@pytest.fixture(scope="session")
+def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A finished run on a small data set."""
+    path = tmp_path_factory.mktemp("shop") / "events.csv"
+    events(("view", "cart", "buy")).to_csv(path, index=False)
+    workspace = Workspace(home)
+    add(workspace.data, "shop", path)
+    config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
+    return workspace.train(config, lambda report: None).id
+
+
 @pytest.fixture
 def visit(browser: Browser, server: str) -> Iterator[Visit]:
     """Open a path in a new browser session."""
     contexts: list[BrowserContext] = []
 
-    def open_page(path: str, width: int = 1440, height: int = 900) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height})
+    def open_page(path: str, width: int = 1440, height: int = 900, theme: Theme = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()

@@ -75,18 +75,6 @@ def test_a_running_training_is_seen_by_a_second_browser_and_can_be_cancelled(vis
         expect(seen.locator(".st-key-resume button")).to_be_visible()
 
 
-def test_a_click_on_a_row_opens_its_cascade_and_the_address_follows(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
-    expect(page.get_by_text("Rank 1 of")).to_be_visible()
-    settled(page)
-    first = page.url
-    grid = page.locator('[data-testid="stDataFrame"]').first.bounding_box()
-    assert grid is not None
-    page.mouse.click(grid["x"] + 22, grid["y"] + 35 * 3.5)
-    expect(page.get_by_text("Rank 3 of")).to_be_visible()
-    assert page.url != first and "item=" in page.url
-
-
 def test_the_triangle_moves_by_keys_by_dragging_and_with_the_fields(visit: Visit, shop: str) -> None:
     page = visit("/train?data=shop")
     point = page.locator("circle.point")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
 from dashboard.address import PAGES
+from dashboard.widgets.row_list import row_place
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
@@ -26,11 +29,19 @@ def table(app: AppTest, index: int = 0):  # type: ignore[no-untyped-def]
 # Recommend
 
 
+def listed(app: AppTest) -> pd.DataFrame:
+    """The list of items as the browser gets it: numbers where there are any, else what is shown."""
+    (lists,) = (part for part in app.get("bidi_component") if part.proto.component_name == "nmtr_row_list")
+    data = json.loads(lists.proto.json)
+    names = [column["name"] for column in data["columns"]]
+    return pd.DataFrame([[cell.get("value", cell["text"]) for cell in row] for row in data["rows"]], columns=names)
+
+
 def test_recommend_shows_history_list_and_cascade_without_being_asked(open_page: Open, home: Path) -> None:
     app = open_page(data="shop")
     assert not app.exception and not app.error
     assert "History" in words(app) and "bought" in words(app)
-    assert list(table(app).columns) == ["#", "item", "view", "cart", "buy", "vs Popularity"]
+    assert list(listed(app).columns) == ["#", "item", "● view", "■ cart", "◆ buy", "vs Popularity"]
     assert "Rank 1 of" in words(app)
     assert {"data", "run", "user", "item"} <= set(address(app))
 
@@ -39,7 +50,7 @@ def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -
     run = runs["shop clean nmtr"]
     app = open_page(run=run, user="u3")
     expected = cache.recommendations(run, "u3", 20)
-    assert list(table(app)["buy"]) == pytest.approx([item.stages[-1].probability for item in expected.items])
+    assert list(listed(app)["◆ buy"]) == pytest.approx([item.stages[-1].probability for item in expected.items])
     assert expected.held_out is not None
     assert f"at rank {expected.held_out.rank + 1}:" in words(app)
 
@@ -50,6 +61,12 @@ def test_recommend_opens_the_item_of_the_address(open_page: Open, runs: Runs) ->
     app = open_page(run=run, user="u3", item=third.item)
     assert address(app)["item"] == third.item
     assert "Rank 3 of" in words(app)
+
+
+@pytest.mark.parametrize("sent", [-1, 20, True, 1.0, "1", None, [1], {"row": 1}, 10**30])
+def test_a_place_that_is_no_rows_is_nobodys_choice(sent: object) -> None:
+    assert row_place(sent, 20) is None
+    assert row_place(19, 20) == 19
 
 
 def test_recommend_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: Path) -> None:
@@ -80,10 +97,10 @@ def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open,
     everything = cache.recommendations(baseline, "u3", shop.num_items)
     places = {item.item: item.rank for item in everything.items}
     here = cache.recommendations(run, "u3", 20).items
-    shown = [{"↑": 1, "↓": -1, "=": 0}[cell[0]] * int(cell[1:] or 0) for cell in table(app)["vs Popularity"]]
+    shown = [{"↑": 1, "↓": -1, "=": 0}[cell[0]] * int(cell[1:] or 0) for cell in listed(app)["vs Popularity"]]
     assert shown == [places[item.item] - item.rank for item in here]
     app.selectbox(key=f"against_{run}").set_value("nothing").run()
-    assert "vs Popularity" not in table(app).columns
+    assert "vs Popularity" not in listed(app).columns
 
 
 def test_recommend_offers_no_baseline_of_another_protocol(open_page: Open, runs: Runs) -> None:
@@ -94,7 +111,7 @@ def test_recommend_offers_no_baseline_of_another_protocol(open_page: Open, runs:
 def test_recommend_of_a_method_without_cascade_leads_to_one_that_has_it(open_page: Open, runs: Runs) -> None:
     app = open_page(run=runs["shop standard popularity"], user="u3")
     assert "Popularity has no cascade" in words(app)
-    assert list(table(app).columns) == ["#", "item", "score", "vs NMTR-GMF"]
+    assert list(listed(app).columns) == ["#", "item", "score", "vs NMTR-GMF"]
     app.button(key="with_cascade").click().run()
     assert address(app)["run"] == runs["shop standard nmtr"]
     assert "no cascade" not in words(app) and " of 37: " in words(app)
@@ -206,8 +223,8 @@ def test_cascade_parts_sum_to_the_score(open_page: Open, runs: Runs) -> None:
 def test_scores_of_the_squared_loss_are_shown_without_chances(open_page: Open, runs: Runs) -> None:
     run = runs["five clean nmtr"]
     top = cache.recommendations(run, "u3", 20)
-    listed = table(open_page(run=run, user="u3"))
-    assert list(listed["buy"]) == pytest.approx([item.logit for item in top.items])
+    shown = listed(open_page(run=run, user="u3"))
+    assert list(shown["◆ buy"]) == pytest.approx([item.logit for item in top.items])
     rows = table(open_page("cascade", run=run, user="u3", item=top.items[0].item))
     assert rows["score"].iloc[-1] == pytest.approx(top.items[0].logit, abs=1e-6)
     assert not {"log-odds", "ŷ"} & set(rows.columns)

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
@@ -266,15 +264,3 @@ def selecting(run: str) -> list[EpochReport]:
 
 def part(score: Interval) -> tuple[float, float | None]:
     return score.value, score.half_width
-
-
-def export(rows: Sequence[dict[str, Any]], file: str) -> None:
-    """Every figure of the page as CSV."""
-    st.download_button(
-        "CSV",
-        pd.DataFrame(rows).to_csv(index=False),
-        file_name=file,
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )

@@ -157,7 +157,7 @@ def _table(choice: Choice, board: Leaderboard) -> None:
         alt=f"{board.metric} of {len(rows)} models",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        choosing.export(board.rows(), f"compare-{board.data}-{board.protocol}.csv")
+        figures.export(board.rows(), f"compare-{board.data}-{board.protocol}.csv")
         st.caption("Every metric, part and test is in the CSV.")
     if printed:
         tables = sorted({entry.paper.table for entry in board.entries if _printed(entry, board.metric) and entry.paper})

@@ -114,7 +114,7 @@ def _tables(table: Sparsity) -> None:
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=right, alt="Differences by group")
     with st.container(horizontal=True, vertical_alignment="center"):
-        choosing.export(table.rows(), f"sparsity-{table.data}-{table.protocol}.csv")
+        figures.export(table.rows(), f"sparsity-{table.data}-{table.protocol}.csv")
         st.caption("Groups are the paper's where the data allows them (5–8, 9–12, 13–16, 17–20, > 20), else fifths.")
 
 

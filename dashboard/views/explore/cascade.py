@@ -85,14 +85,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             },
             alt="Each stage's parts and their sum",
         )
-        st.download_button(
-            "CSV",
-            rows.to_csv(index=False),
-            file_name=f"cascade-{run.id}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        figures.export(rows, f"cascade-{run.id}.csv")
 
 
 page()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import SUPERSCRIPTS, hits, item_name, past, plain, shift
+from dashboard.text import SUPERSCRIPTS, chance, hits, item_name, past, plain, shift
 from dashboard.widgets import cascade, empty, figures, pickers
+from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Recommendations
@@ -147,60 +146,58 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
     """The list; returns the item of the selected row."""
     if not top.items:
         return None
-    titled = any(item.title for item in top.items)
-    columns: dict[str, list[object]] = {
-        "#": [item.rank + 1 for item in top.items],
-        "item": [f"{'★ ' if item.held_out else ''}{item_name(item.title, item.item)}" for item in top.items],
-    }
-    config: dict[str, Any] = {
-        "#": st.column_config.NumberColumn(width=36),
-        "item": st.column_config.TextColumn("item", width=190 if titled else "small"),
+    labels = [item.item for item in top.items]
+    wanted = address.selected("item")
+    item = wanted if wanted in labels else labels[0]
+    columns = _columns(info, run, top, against)
+    row_list(
+        [*columns],
+        [*zip(*columns.values(), strict=True)],
+        labels.index(item),
+        lambda place: address.select(item=labels[place]),
+        key=f"top-{run.id}-{top.user}-{len(labels)}",
+        label=f"Top {len(labels)} items for shopper {top.user}",
+    )
+    _held_out(top)
+    st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
+    figures.export(_table(top, columns), f"top-{run.id}.csv")
+    address.show(data=info.name, run=run.id, user=top.user, item=item)
+    return item
+
+
+def _columns(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None) -> dict[Column, list[Cell]]:
+    """The cells of each column, an item a row."""
+    names = [f"{'★ ' if item.held_out else ''}{item_name(item.title, item.item)}" for item in top.items]
+    columns: dict[Column, list[Cell]] = {
+        Column("#", "number"): [item.rank + 1 for item in top.items],
+        Column("item"): [*names],
     }
     cue = cues(info.behaviors)
     # A ranking score of one stage is no chance: it is shown as the number that it is.
     stages = top.items[0].stages if run.config.loss else ()
-    for r, stage in enumerate(stages):
-        columns[stage.behavior] = [item.stages[r].expected for item in top.items]
-        config[stage.behavior] = st.column_config.ProgressColumn(
-            f"{cue[stage.behavior].glyph} {stage.behavior}",
-            help=f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1",
-            min_value=0.0,
-            max_value=1.0,
-            format="%.2f",
-            color=cue[stage.behavior].color,
-            width=78,
-        )
     if not stages:
-        columns["score"] = [item.logit for item in top.items]
-        config["score"] = st.column_config.NumberColumn(format="%.3f")
+        columns[Column("score", "number", "{:.3f}".format)] = [item.logit for item in top.items]
+    for r, stage in enumerate(stages):
+        means = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1"
+        column = Column(stage.behavior, "bar", chance, means, cue[stage.behavior])
+        columns[column] = [item.stages[r].expected for item in top.items]
     if against is not None:
         elsewhere = cache.places(against.id, top.user)
-        name = f"vs {against.config.label}"
-        columns[name] = [shift(item.rank, elsewhere[item.item]) for item in top.items]
-        config[name] = st.column_config.TextColumn(
-            width=88,
-            alignment="right",
-            help=f"how many places further up (↑) or down (↓) than in the list of {pickers.run_name(against)}",
-        )
-    labels = [item.item for item in top.items]
-    wanted = address.selected("item")
-    event = st.dataframe(
-        pd.DataFrame(columns),
-        key=f"top-{run.id}-{top.user}-{len(labels)}",
-        hide_index=True,
-        column_config=config,
-        height=min(38 + 35 * len(labels), 460),
-        on_select="rerun",
-        selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [labels.index(wanted) if wanted in labels else 0]}},
-        alt=f"Top {len(labels)} items for shopper {top.user}",
-    )
-    _held_out(top)
-    st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
-    rows = event["selection"]["rows"]
-    item = labels[rows[0]] if rows and rows[0] < len(labels) else labels[0]
-    address.show(data=info.name, run=run.id, user=top.user, item=item)
-    return item
+        means = f"how many places further up (↑) or down (↓) than in the list of {pickers.run_name(against)}"
+        places = [shift(item.rank, elsewhere[item.item]) for item in top.items]
+        columns[Column(f"vs {against.config.label}", "number", help=means)] = [*places]
+    return columns
+
+
+def _table(top: Recommendations, columns: dict[Column, list[Cell]]) -> pd.DataFrame:
+    """The list as a file has it: an item's label and title apart."""
+    items = {
+        "rank": [item.rank + 1 for item in top.items],
+        "item": [item.item for item in top.items],
+        "title": [item.title for item in top.items],
+        "held out": [item.held_out for item in top.items],
+    }
+    return pd.DataFrame(items | {column.name: cells for column, cells in [*columns.items()][2:]})
 
 
 def _held_out(top: Recommendations) -> None:

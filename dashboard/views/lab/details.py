@@ -10,7 +10,6 @@ import streamlit as st
 from dashboard import cache, charts
 from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, gap, metric, plain
-from dashboard.views.compare import choosing
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
 from nmtr import sweeps
@@ -74,7 +73,7 @@ def _table(study: Study, where: str) -> None:
         },
         alt=f"{study.metric} of each choice of weights",
     )
-    choosing.export(rows, f"lab-{study.data}-{study.protocol}-{study.id}.csv")
+    figures.export(rows, f"lab-{study.data}-{study.protocol}-{study.id}.csv")
 
 
 # By how much shoppers bought
@@ -109,7 +108,7 @@ def _groups(study: Study, info: DatasetInfo, where: str) -> None:
     )
     if behind := [f"{gap(row.behind)} for {plain(row.group)}" for row in found if row.behind < 0]:
         st.caption(f"The best weights of all, instead: {and_list(behind)} purchases.")
-    choosing.export([row.model_dump(mode="json") for row in found], f"lab-groups-{study.data}-{study.id}.csv")
+    figures.export([row.model_dump(mode="json") for row in found], f"lab-groups-{study.data}-{study.id}.csv")
 
 
 def _worth(row: Sensitivity) -> str:
@@ -152,7 +151,7 @@ def _trade_off(study: Study, info: DatasetInfo, where: str) -> None:
         {f"weight of {target}": weight, **row.values, **{f"{b} ±": half for b, half in row.half_widths.items()}}
         for weight, row in zip(weights, rows, strict=True)
     ]
-    choosing.export(exported, f"lab-costs-{study.data}-{study.protocol}-{study.id}.csv")
+    figures.export(exported, f"lab-costs-{study.data}-{study.protocol}-{study.id}.csv")
 
 
 def trade_off_finding(weights: Sequence[float], values: Mapping[str, Sequence[float]], target: str) -> str:

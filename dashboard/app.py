@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import address, cache, guard
+from dashboard.widgets.theme import watch_theme
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -68,6 +69,7 @@ page = st.navigation(
 )
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state
 address.sync_address(page.url_path)
+watch_theme()
 with guard.guarded():
     guard.attempt(cache.workspace().start_worker)  # where it cannot be, the page is there all the same
     guard.show_refusal()

@@ -100,17 +100,6 @@ def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         process.wait(20)
 
 
-@pytest.fixture(scope="session")
-def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A finished run on a small data set."""
-    path = tmp_path_factory.mktemp("shop") / "events.csv"
-    events(("view", "cart", "buy")).to_csv(path, index=False)
-    workspace = Workspace(home)
-    add(workspace.data, "shop", path)
-    config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
-    return workspace.train(config, lambda report: None).id
-
-
 def _path() -> list[str]:
     return [path for path in [os.environ.get("PYTHONPATH")] if path]
 

@@ -44,6 +44,7 @@ class Workspace:
                 f"NMTR_HOME must be a folder that can be written; {self.home} is not ({error.strerror}): name another."
             ) from None
         self.data = Library(self.home / "data")
+        self.data.sweep()
         self.runs = RunStore(self.home)
 
     def prepare(self, config: RunConfig) -> tuple[RunConfig, DatasetInfo]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,3 +103,19 @@ def _path(wanted: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield wanted
     monkeypatch.undo()
     library.cache_clear()
+
+
+#: What is said where a data set does not fit the disk.
+FULL = r"^a data set needs room to be made in .*, and there is not enough \(No space left on device\): free some space"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk of one megabyte needs Linux, root and the right to mount")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)

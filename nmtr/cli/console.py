@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 # Titles and labels come from uploads: rich must read neither markup nor emoji codes in them.
 _out = Console(markup=False, emoji=False, highlight=False)
 _err = Console(markup=False, emoji=False, highlight=False, stderr=True)
+_QUIET = 10.0  # seconds between lines of progress where there is no terminal
 _PIPE_WIDTH = 1000  # characters a line where there is no terminal: what reads it wants each row on one
 
 
@@ -140,14 +142,15 @@ def suite_progress() -> Iterator[Callable[[str, SuiteProgress], None]]:
 
 @contextmanager
 def loading_progress() -> Iterator[Callable[[str, float], None]]:
-    """Shows what is read or fetched, and how much of it is done; a line for what takes long, without a terminal."""
+    """Shows what is read or fetched and how much is done: a bar, or a line every ten seconds without a terminal."""
     if not _err.is_terminal:
-        said: set[str] = set()
+        said = time.monotonic()
 
         def line(what: str, share: float) -> None:
-            if share < 1 and what not in said:
-                said.add(what)
-                note(what)
+            nonlocal said
+            if time.monotonic() - said > _QUIET:
+                said = time.monotonic()
+                note(f"{what}, {share:.0%}")
 
         yield line
         return

@@ -13,6 +13,7 @@ from nmtr.data.catalogue import add as add_to_library
 from nmtr.data.library import Library
 from nmtr.data.summary import describe
 from nmtr.errors import DataError
+from nmtr.runs import process
 from nmtr.workspace import Workspace
 
 commands = typer.Typer(rich_markup_mode=None, help="The data sets: what is here, and how to add one.")
@@ -82,6 +83,7 @@ def add_data(
     chosen = None if behaviors is None else names(behaviors, "--behaviors")
     mapping = None if columns is None else pairs(columns, "--columns")
     library = Workspace().data
+    process.exit_on_sigterm()
     with loading_progress() as progress:
         added = add_to_library(library, name, source, chosen, mapping, progress)
     show(describe(added).to_json(), as_json, lambda: say(f"added {added.name}: {added.origin.made}"))

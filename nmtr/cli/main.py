@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from nmtr.cli import archives, data, methods, queue, runs, services, suites, sweeps, training
@@ -14,7 +16,20 @@ from nmtr.cli.console import note
 from nmtr.cli.items import items
 from nmtr.errors import NmtrError
 
+
+class Interruptible(TyperGroup):
+    """The commands: Ctrl-C, where one says nothing of it itself, is one line and exit code 130."""
+
+    def invoke(self, ctx: Any) -> Any:  # the class of its own that typer has for it is no public one
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            note("stopped before it was done.")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=Interruptible,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -69,19 +69,24 @@ def _loss(config: RunConfig) -> str:
     return loss
 
 
-def _chosen(config: RunConfig, behaviors: Sequence[str]) -> tuple[str, ...]:
-    """The behaviors to use of those that a data set has."""
+def check_behaviors(chosen: Sequence[str], behaviors: Sequence[str], data: str) -> None:
+    """ConfigError where the chosen are not some of a data set's behaviors, in their order and with the target."""
     available = ", ".join(behaviors)
-    chosen = config.behaviors or tuple(behaviors)
     for behavior in chosen:
         if behavior not in behaviors:
-            raise ConfigError(f"behaviors must be among {available} of data set {config.data}; got {behavior}.")
+            raise ConfigError(f"behaviors must be among {available} of data set {data}; got {behavior}.")
     positions = [behaviors.index(behavior) for behavior in chosen]
-    if positions != sorted(set(positions)) or chosen[-1] != behaviors[-1]:
+    if not chosen or positions != sorted(set(positions)) or chosen[-1] != behaviors[-1]:
         raise ConfigError(
             f"behaviors must be in the order {available}, once each, with the target {behaviors[-1]} last; "
-            f"got {', '.join(chosen)}."
+            f"got {', '.join(chosen) or 'none'}."
         )
+
+
+def _chosen(config: RunConfig, behaviors: Sequence[str]) -> tuple[str, ...]:
+    """The behaviors to use of those that a data set has."""
+    chosen = config.behaviors or tuple(behaviors)
+    check_behaviors(chosen, behaviors, config.data)
     for behavior in config.sample:
         if behavior not in chosen[:-1]:
             lower = ", ".join(chosen[:-1]) or "there is none"

@@ -135,7 +135,10 @@ def assemble(
 
 def _merged(rows: Rows) -> Rows:
     """Each (behavior, user, item) once, sorted: at its earliest time, and held out if any of its rows is."""
-    key = (rows.behavior.astype(np.int64) * len(rows.users) + rows.user) * len(rows.items) + rows.item
+    key = rows.behavior.astype(np.int64)
+    for numbers, size in ((rows.user, len(rows.users)), (rows.item, len(rows.items))):
+        key *= size
+        key += numbers
     order = np.argsort(key, kind="stable") if rows.time is None else np.lexsort((rows.time, key))
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
     merged = rows.take(order[first])

@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from nmtr.data.assemble import assemble
+from nmtr.config.resolving import check_behaviors
 from nmtr.data.dataset import Dataset
 from nmtr.data.demo import generate
 from nmtr.data.download import Progress, download
-from nmtr.data.importing import read
 from nmtr.data.library import Library, check_name
-from nmtr.data.lines import read_lines
-from nmtr.data.unpack import File, unpacked
+from nmtr.data.published import Entry, Published, blob_id, check_content
+from nmtr.data.reading import Order, memory_for, read_apart
 from nmtr.errors import DataError
 
-_ADDRESS = "https://raw.githubusercontent.com"  # NMTR_MIRROR names another that serves the same paths
-
-
-@dataclass(frozen=True)
-class Published:
-    """One file of a published data set, known by git's blob id of its content."""
-
-    path: str  # inside the entry's folder
-    behavior: str
-    blobs: tuple[str, ...]  # the one that is fetched first, then others of the same pairs
-    needed: bool = True  # whether the data set can be made without it
-
-    @property
-    def name(self) -> str:
-        """The path with its folder in the name: a local copy may be stored either way."""
-        return self.path.replace("/", "_")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A data set that can be added by its name."""
-
-    name: str
-    title: str
-    description: str
-    behaviors: tuple[str, ...]  # lowest first; all that it can have
-    users: int
-    items: int
-    licence: str = "not stated"
-    files: tuple[Published, ...] = ()
-    repository: str | None = None  # owner/name@commit/folder; None where it cannot be fetched
-    remark: str = ""
-
-    @property
-    def source(self) -> str:
-        """What to name as its origin."""
-        return f"github.com/{self.repository}" if self.repository else "a local copy"
-
-    def address(self, file: Published) -> str:
-        """Where a file is fetched from."""
-        if self.repository is None:
-            raise ValueError(f"{self.name} cannot be fetched")
-        base = os.environ.get("NMTR_MIRROR", _ADDRESS).rstrip("/")
-        return f"{base}/{self.repository.replace('@', '/')}/{file.path}"
-
+__all__ = ["CATALOGUE", "Entry", "Published", "add", "blob_id"]
 
 _ENTRIES = (
     Entry(
@@ -145,109 +96,81 @@ def add(
     """Add a data set to the library, whole or not at all.
 
     Without a source, it is the catalogue's of that name: generated, or fetched and checked against git's blob ids.
-    With one (a file, folder or http address), it is read from there (see `importing.read`); a name of the catalogue
-    needs the catalogue's own files there. `label` is what to call the source: an upload's name, say. DataError
-    where the name is taken, or the source is missing, malformed or not what it should be.
+    With one (a file, folder or http address), it is read from there (see `importing.read`), in a process of its own; a
+    name of the catalogue needs the catalogue's own files there. `label` is what to call the source: an upload's name,
+    say. `progress` is called with what is done and its share, several times a second; if it raises, what was begun is
+    ended and removed. DataError where the name is taken, the source is missing, malformed or not what it should be, it
+    takes too much memory, or the disk is full.
     """
     check_name(name)
     library.check_free(name)
     entry = CATALOGUE.get(name)
+    _check_options(entry, name, source, behaviors, columns)
     tell = progress or (lambda what, share: None)
-    with tempfile.TemporaryDirectory(prefix="nmtr-") as scratch:
-        path = None if source is None else _local(source, Path(scratch), tell)
-        shown = label or _shown(source)
-        if entry is None:
-            if path is None:
-                raise DataError(
-                    f"a data set without a source must be one of the catalogue's ({', '.join(CATALOGUE)}); got "
-                    f"{name}: say where it comes from with --from, or upload it."
-                )
-            tell(f"reading {shown}", 1.0)
-            dataset = read(path, name=name, behaviors=behaviors, columns=columns, seed=seed, label=shown)
-        elif columns:
-            raise DataError(f"--columns is for events, but {name} has a layout of its own; leave it out.")
-        elif path is not None:
-            with unpacked(path, shown) as files:
-                dataset = _published(entry, _own_files(entry, files, shown), behaviors)
-        elif entry.files:
-            dataset = _published(entry, _fetched(entry, behaviors, Path(scratch), tell), behaviors)
+    with library.staging() as place:
+        if entry and not entry.files:
+            if source is not None:
+                raise DataError(f"{name} is generated, not read; choose another name for {label or _shown(source)}.")
+            tell("generating", 0.0)
+            library.save(generate().select(behaviors or entry.behaviors))
+            return library.load(name)
+        if source is None and entry:
+            path = _fetched(entry, behaviors, place, tell)
         else:
-            tell("generating", 1.0)
-            dataset = generate()
-            dataset = dataset.select(behaviors) if behaviors else dataset
-        tell("saving", 1.0)
-        library.save(dataset)
-    return dataset
-
-
-def blob_id(path: Path) -> str:
-    """Git's blob id of a file's content."""
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _published(entry: Entry, files: Sequence[File], behaviors: Sequence[str] | None) -> Dataset:
-    """The data set of an entry's own files; DataError where the behaviors do not end with the entry's target."""
-    if behaviors and behaviors[-1] != entry.behaviors[-1]:
-        raise DataError(
-            f"behaviors of {entry.name} must end with {entry.behaviors[-1]}, whose purchases its test file holds; "
-            f"got {', '.join(behaviors)}."
+            path = _local(source or "", place, tell)
+        order = Order(
+            name=name,
+            path=str(path),
+            source=label or (name if source is None else _shown(source)),
+            place=str(place),
+            entry=entry,
+            behaviors=behaviors,
+            columns=columns,
+            seed=seed,
+            memory=memory_for(path),
         )
-    rows = read_lines(files, behaviors, entry.name, entry.items)
-    return assemble(rows, name=entry.name, source=entry.source, licence=entry.licence, remark=entry.remark)
+        read_apart(order, tell)
+        library.take_in(place / name)
+    return library.load(name)
 
 
-def _own_files(entry: Entry, files: Sequence[File], source: str) -> list[File]:
-    """Those of the given files that are the entry's, each checked; DataError where one is missing or another."""
-    if not entry.files:
-        raise DataError(f"{entry.name} is generated, not read; choose another name for {source}.")
-    paths = {PurePosixPath(file.name): file for file in files}
-    by_name = {path.name: file for path, file in paths.items()}
-    by_name |= {"_".join(path.parts[-2:]): file for path, file in paths.items()}
-    own = []
-    for published in entry.files:
-        file = by_name.get(published.name)
-        if file is not None:
-            _check_content(entry, published, file.path, file.name)
-            own.append(File(published.name, file.path))
-        elif published.needed:
-            needed = ", ".join(p.path for p in entry.files if p.needed)
+def _check_options(
+    entry: Entry | None,
+    name: str,
+    source: str | Path | None,
+    behaviors: Sequence[str] | None,
+    columns: Mapping[str, str] | None,
+) -> None:
+    """DataError where what is asked for cannot be, whatever the source holds."""
+    if entry is None:
+        if source is None:
             raise DataError(
-                f"{entry.name} needs its own files {needed}; {source} has no {published.path}: "
-                "give their folder, or choose another name for other data."
+                f"a data set without a source must be one of the catalogue's ({', '.join(CATALOGUE)}); got "
+                f"{name}: say where it comes from with --from, or upload it."
             )
-    return own
+        return
+    if columns:
+        raise DataError(f"--columns is for events, but {name} has a layout of its own; leave it out.")
+    if behaviors:
+        check_behaviors(behaviors, entry.behaviors, name)
 
 
-def _fetched(entry: Entry, behaviors: Sequence[str] | None, scratch: Path, tell: Progress) -> list[File]:
-    """The entry's files of these behaviors, fetched and checked."""
+def _fetched(entry: Entry, behaviors: Sequence[str] | None, place: Path, tell: Progress) -> Path:
+    """A folder of the entry's files of these behaviors, fetched and checked."""
     if entry.repository is None:
         names = ", ".join(file.path for file in entry.files)
         raise DataError(f"{entry.name} can only be added from a local folder with {names}; name it with --from.")
-    wanted = [f for f in entry.files if behaviors is None or f.behavior in (*behaviors, entry.behaviors[-1])]
-    files = []
+    folder = place / ".fetched"
+    folder.mkdir()
+    wanted = [f for f in entry.files if behaviors is None or f.behavior in behaviors]
     for number, published in enumerate(wanted):
 
         def tell_file(what: str, share: float, number: int = number) -> None:
             tell(what, (number + share) / len(wanted))
 
-        path = scratch / published.name
-        download(entry.address(published), path, tell_file)
-        _check_content(entry, published, path, published.path)
-        files.append(File(published.name, path))
-    return files
-
-
-def _check_content(entry: Entry, published: Published, path: Path, shown: str) -> None:
-    found = blob_id(path)
-    if found not in published.blobs:
-        raise DataError(
-            f"{shown} must be {entry.name}'s {published.path} as published (git blob {published.blobs[0][:12]}); "
-            f"its content is another ({found[:12]}): get it again, or choose another name for other data."
-        )
+        download(entry.address(published), folder / published.name, tell_file)
+        check_content(entry, published, folder / published.name, published.path)
+    return folder
 
 
 def _is_address(source: str | Path | None) -> bool:
@@ -259,13 +182,21 @@ def _shown(source: str | Path | None) -> str:
     if _is_address(source):
         address = urlsplit(str(source))
         return f"{address.scheme}://{address.hostname}{address.path}"
-    return Path(source or "").expanduser().resolve().name
+    return Path(source or "").expanduser().absolute().name
 
 
-def _local(source: str | Path, scratch: Path, tell: Progress) -> Path:
-    """The source as a path: itself, or fetched."""
-    if not _is_address(source):
-        return Path(source).expanduser()
-    path = scratch / "source"
-    download(str(source), path, tell)
+def _local(source: str | Path, place: Path, tell: Progress) -> Path:
+    """The source as a path that is there: itself, or fetched."""
+    if _is_address(source):
+        path = place / ".source"
+        download(str(source), path, tell)
+        return path
+    path = Path(source).expanduser().absolute()
+    try:
+        path.stat()
+    except OSError as error:
+        raise DataError(
+            f"a data set's source must be a file or folder that can be read; {path} is not ({error.strerror}): "
+            "name another."
+        ) from None
     return path

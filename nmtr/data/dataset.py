@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from nmtr.errors import ConfigError, DataError
+from nmtr.config.resolving import check_behaviors
+from nmtr.errors import DataError
 
 IntArray = NDArray[np.int32]
 
@@ -78,17 +79,13 @@ class Dataset:
         return self.matrices[self.behaviors.index(behavior)]
 
     def select(self, behaviors: Sequence[str]) -> Dataset:
-        """The same data set with some of its behaviors; the target has to be the last.
+        """The same data set with some of its behaviors, in its order and with its target; ConfigError for others.
 
         The fingerprint becomes another one: figures over other inputs are other figures.
         """
         if tuple(behaviors) == self.behaviors:
             return self
-        if not behaviors or behaviors[-1] != self.target or not set(behaviors) <= set(self.behaviors):
-            raise ConfigError(
-                f"behaviors must be some of {', '.join(self.behaviors)} with {self.target} last; "
-                f"got {', '.join(behaviors) or 'none'}."
-            )
+        check_behaviors(behaviors, self.behaviors, self.name)
         return replace(
             self, behaviors=tuple(behaviors), matrices=tuple(self.matrix(behavior) for behavior in behaviors)
         )

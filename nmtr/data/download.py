@@ -9,6 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from nmtr.data.staging import FULL
 from nmtr.errors import DataError
 
 #: (what is being done, share done from 0 to 1)
@@ -19,7 +20,7 @@ _TIMEOUT = 30  # seconds without a byte
 
 
 def download(address: str, path: Path, tell: Progress) -> None:
-    """Fetch an address into a file; DataError where that fails or it is too large."""
+    """Fetch an address into a file; DataError where that fails or it is too large, OSError where the disk is full."""
     name = PurePosixPath(urlsplit(address).path).name
     try:
         with urlopen(Request(address, headers={"User-Agent": "nmtr"}), timeout=_TIMEOUT) as answer:
@@ -38,6 +39,8 @@ def download(address: str, path: Path, tell: Progress) -> None:
         error.close()  # it is the answer, too
         raise _unfetched(address, f"the server answered {error.code}") from None
     except (URLError, HTTPException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
         reason = error.reason if isinstance(error, URLError) else error
         raise _unfetched(address, str(reason) or type(error).__name__) from None
 

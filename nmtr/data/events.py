@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import glob
-import re
-import tempfile
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.behaviors import order_behaviors
+from nmtr.data.tables import open_table, reported, shortage_reported
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
 MAX_ROWS = 50_000_000
 MAX_LABEL = 200  # characters
+_MEMORY = "400MiB"  # what DuckDB keeps of it; the rest goes to the disk
 _REQUIRED = ("user", "item", "behavior")
 _ATTRIBUTES = ("title", "category", "price", "image")
 #: What each column may be called, where no --columns says otherwise; compared in lower case.
@@ -37,24 +36,30 @@ _SPLITS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALI
 
 
 def read_events(
-    files: Sequence[File], behaviors: Sequence[str] | None, columns: Mapping[str, str] | None, source: str
+    files: Sequence[File],
+    behaviors: Sequence[str] | None,
+    columns: Mapping[str, str] | None,
+    source: str,
+    scratch: Path,
 ) -> Rows:
     """The rows of event files, taken together.
 
     `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name. Labels
-    are text: a whole number is its digits. An item's attributes are those of its first row that has them.
-    DataError where a file is malformed.
+    are text: a whole number is its digits. An item's attributes are those of its first row that has them. What does
+    not fit into memory goes to the folder `scratch`. DataError where a file is malformed; MemoryError, OSError where
+    memory or that folder's disk is too small.
     """
     columns = dict(columns or {})
     for key in columns:
         if key not in NAMES:
             raise DataError(f"--columns can name {', '.join(NAMES)}; got {key}.")
-    # What does not fit into memory goes to the system's scratch folder, not to the current one.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
-        "temp_directory": tempfile.gettempdir(),
+        "temp_directory": str(scratch / "spilled"),
+        "memory_limit": _MEMORY,
+        "threads": min(4, os.cpu_count() or 1),  # each has buffers of its own
     }
-    with duckdb.connect(":memory:", config=settings) as database:
+    with shortage_reported(), duckdb.connect(":memory:", config=settings) as database:
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
         given: set[str] = set()
         for file in files:
@@ -70,41 +75,22 @@ def read_events(
 
 def _insert(database: duckdb.DuckDBPyConnection, file: File, columns: Mapping[str, str]) -> set[str]:
     """Append a file's rows to the table of events; returns which columns it has."""
-    # DuckDB takes a path for a pattern.
-    path = glob.escape(str(file.path))
-    try:
-        if file.is_parquet:
-            table = database.read_parquet(path)
-        else:
-            delimiter, header = _header(file)
-            table = database.read_csv(
-                path,
-                columns=dict.fromkeys(header, "VARCHAR"),
-                auto_detect=False,
-                header=True,
-                sep=delimiter,
-                quotechar='"',
-                escapechar='"',
-            )
-        found = _find(table.columns, columns, file)
-        types = dict(zip(table.columns, map(str, table.types), strict=True))
-        values = ", ".join(_text(found[name], types[found[name]]) for name in found)
-        table.create_view("file", replace=True)
-        database.execute(f"INSERT INTO events ({', '.join(found)}) SELECT {values} FROM file")
-    except duckdb.Error as error:
-        raise _malformed(file, error) from None
+    table = open_table(database, file)
+    found = _find(table.names, columns, file)
+    values = ", ".join(_text(f"c{number}", table.types[number]) for number in found.values())
+    with reported(file):
+        database.execute(f"INSERT INTO events ({', '.join(found)}) SELECT {values} FROM ({table.query})")
     return set(found)
 
 
-def _find(names: Sequence[str], columns: Mapping[str, str], file: File) -> dict[str, str]:
-    """The file's name of each column that it has."""
-    by_lower = {name.strip().lower(): name for name in reversed(names)}
+def _find(names: Sequence[str], columns: Mapping[str, str], file: File) -> dict[str, int]:
+    """The place in the file of each column that it has."""
     found = {}
     for column, accepted in NAMES.items():
         wanted = [columns[column]] if column in columns else accepted
-        there = [by_lower[name.lower()] for name in wanted if name.lower() in by_lower]
-        if there:
-            found[column] = there[0]
+        places = [places for name in wanted if (places := _places(names, name, column in columns))]
+        if places:
+            found[column] = _only(places[0], names, column, file)
         elif column in _REQUIRED or column in columns:
             raise DataError(
                 f"{file.name} must have a column {wanted[0]}; it has {', '.join(names)[:300]}: "
@@ -113,12 +99,33 @@ def _find(names: Sequence[str], columns: Mapping[str, str], file: File) -> dict[
     return found
 
 
-def _text(column: str, kind: str) -> str:
+def _places(names: Sequence[str], name: str, given: bool) -> list[int]:
+    """Where columns of this name stand; one that was given tells upper from lower case where that matters."""
+    exact = [place for place, there in enumerate(names) if there == name]
+    return exact if given and exact else [place for place, there in enumerate(names) if there.lower() == name.lower()]
+
+
+def _only(places: Sequence[int], names: Sequence[str], column: str, file: File) -> int:
+    """The one place that there is; DataError where there are more."""
+    there = [names[place] for place in places]
+    if len(set(there)) < len(there):
+        raise DataError(
+            f"the columns of {file.name} must have names of their own; {len(there)} of them are called {there[0]}: "
+            "rename all but one."
+        )
+    if len(there) > 1:
+        raise DataError(
+            f"one column of {file.name} must be {_a(column)}; {' and '.join(there)} may both be: say which one it is "
+            f"with --columns {column}=NAME."
+        )
+    return places[0]
+
+
+def _text(name: str, kind: str) -> str:
     """SQL for a column as text without surrounding blanks, NULL where nothing is written."""
-    name = '"' + column.replace('"', '""') + '"'
     if kind in ("FLOAT", "DOUBLE"):
         # A table with gaps stores whole ids as 1.0: their text is 1.
-        whole = f"CASE WHEN {name} = trunc({name}) AND abs({name}) < 1e18 THEN {name}::BIGINT::VARCHAR END"
+        whole = f"CASE WHEN {name} = trunc({name}) AND abs({name}) < 1e18 THEN try_cast({name} AS BIGINT)::VARCHAR END"
         name = f"coalesce({whole}, {name}::VARCHAR)"
     text = f"trim({name}::VARCHAR)"
     return f"CASE WHEN lower({text}) NOT IN ('', 'nan', 'none', 'null', '<na>') THEN {text} END"
@@ -153,41 +160,47 @@ def _rows(database: duckdb.DuckDBPyConnection, order: tuple[str, ...], given: se
             f"CREATE TABLE {kind}s AS SELECT label, (row_number() OVER (ORDER BY try_cast(label AS BIGINT) "
             f"NULLS LAST, label) - 1)::INTEGER AS code FROM (SELECT DISTINCT {kind} AS label FROM events)"
         )
-    pairs = database.execute(
-        f"SELECT users.code AS user, items.code AS item, orders.code AS behavior, {_time(database, source)} AS time, "
-        "lower(split) AS split FROM events JOIN users ON users.label = events.user "
-        "JOIN items ON items.label = events.item JOIN orders ON orders.label = events.behavior "
-        "ORDER BY events.rowid"
-    ).df()
+    values = {"user": "users.code", "item": "items.code", "behavior": "orders.code"}
+    if (time := _time(database, source)) is not None:
+        values["time"] = time
+    if "split" in given:
+        values["part"] = _part(database, source)
+    # Rows come in no order: what becomes of them does not depend on it.
+    pairs: dict[str, Any] = database.execute(
+        f"SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())} FROM events "
+        "JOIN users ON users.label = events.user JOIN items ON items.label = events.item "
+        "JOIN orders ON orders.label = events.behavior"
+    ).fetchnumpy()
     labels = {
         kind: np.array(database.execute(f"SELECT label FROM {kind}s ORDER BY code").df()["label"], dtype=np.str_)
         for kind in ("user", "item")
     }
     return Rows(
-        user=pairs["user"].to_numpy(np.int32),
-        item=pairs["item"].to_numpy(np.int32),
-        behavior=pairs["behavior"].to_numpy(np.int8),
+        user=pairs["user"],
+        item=pairs["item"],
+        behavior=pairs["behavior"],
         users=labels["user"],
         items=labels["item"],
         behaviors=order,
-        time=None if pairs["time"].isna().all() else pairs["time"].to_numpy(np.float64),
-        part=_parts(pairs["split"], source) if "split" in given else None,
+        time=pairs.get("time"),
+        part=pairs.get("part"),
         attributes=_attributes(database, given),
     )
 
 
-def _time(database: duckdb.DuckDBPyConnection, source: str) -> str:
-    """SQL for an event's time as a number: as it is, or of a date; NULL throughout where there are no times."""
+def _time(database: duckdb.DuckDBPyConnection, source: str) -> str | None:
+    """SQL for an event's time as a number: as it is, or of a date; None where there are no times."""
     written = _one(database, "SELECT count(time) FROM events")
     if not written:
-        return "NULL::DOUBLE"
+        return None
     total = _one(database, "SELECT count(*) FROM events")
     number, date = "try_cast(events.time AS DOUBLE)", "epoch(try_cast(events.time AS TIMESTAMP))"
     for expression in (number, date):
         if _one(database, f"SELECT count(*) FROM events WHERE isfinite({expression})") == total:
             return expression
     bad = database.execute(
-        f"SELECT rowid + 1, time FROM events WHERE {number} IS NULL AND {date} IS NULL ORDER BY rowid LIMIT 1"
+        f"SELECT rowid + 1, time FROM events WHERE NOT coalesce(isfinite({number}) OR isfinite({date}), false) "
+        "ORDER BY rowid LIMIT 1"
     ).fetchone()
     row, value = bad or (1, "numbers and dates, mixed")
     raise DataError(
@@ -196,14 +209,17 @@ def _time(database: duckdb.DuckDBPyConnection, source: str) -> str:
     )
 
 
-def _parts(split: pd.Series[str], source: str) -> NDArray[np.int8]:
-    """(n,) the part of each row."""
-    parts = split.map(_SPLITS)
-    if parts.isna().any():
-        bad = split[parts.isna()].iloc[0]
-        shown = "nothing" if pd.isna(bad) else str(bad)[:40]
+def _part(database: duckdb.DuckDBPyConnection, source: str) -> str:
+    """SQL for the part of an event, as a code."""
+    known = ", ".join(f"'{name}'" for name in _SPLITS)
+    bad = database.execute(
+        f"SELECT split FROM events WHERE lower(split) NOT IN ({known}) OR split IS NULL LIMIT 1"
+    ).fetchone()
+    if bad:
+        shown = "nothing" if bad[0] is None else str(bad[0])[:40]
         raise DataError(f"the split column must say train, valid or test in every row; {source} has {shown}.")
-    return parts.to_numpy().astype(np.int8)
+    codes = " ".join(f"WHEN '{name}' THEN {part}" for name, part in _SPLITS.items())
+    return f"(CASE lower(split) {codes} END)::TINYINT"
 
 
 def _attributes(database: duckdb.DuckDBPyConnection, given: set[str]) -> pd.DataFrame | None:
@@ -221,41 +237,6 @@ def _attributes(database: duckdb.DuckDBPyConnection, given: set[str]) -> pd.Data
     ).df()
     table = table.dropna(axis="columns", how="all")
     return table if len(table.columns) else None
-
-
-def _header(file: File) -> tuple[str, list[str]]:
-    """The delimiter and the column names of a text file; DataError where it is no UTF-8 text."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    with file.path.open("rb") as stream:
-        try:
-            while chunk := stream.read(1 << 20):
-                if b"\0" in chunk:
-                    raise DataError(
-                        f"{file.name} must be text (CSV or TSV in UTF-8) or Parquet; it holds other binary data."
-                    )
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            raise DataError(f"{file.name} must be text in UTF-8 or Parquet; it is neither: save it as UTF-8.") from None
-    with file.path.open(encoding="utf-8-sig", newline="") as text:
-        line = text.readline(1 << 16)
-    delimiter = max(",\t;|", key=line.count)
-    header = next(csv.reader([line], delimiter=delimiter), [])
-    if not header:
-        raise DataError(f"{file.name} must begin with a header line such as user,item,behavior; it is empty.")
-    if len(set(header)) < len(header):
-        raise DataError(f"the columns of {file.name} must have names of their own; got {', '.join(header)[:300]}.")
-    return delimiter, header
-
-
-def _malformed(file: File, error: duckdb.Error) -> DataError:
-    """What DuckDB says about a file, in one sentence."""
-    line = re.search(r"on Line: (\d+)", str(error))
-    if line:
-        return DataError(
-            f"every line of {file.name} must have the header's columns and closed quotes; line {line[1]} has not."
-        )
-    return DataError(f"{file.name} must be a whole CSV, TSV or Parquet file; it cannot be read as one.")
 
 
 def _one(database: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.events import read_events
 from nmtr.data.library import check_name
 from nmtr.data.lines import is_lines, read_lines
+from nmtr.data.staging import refused
 from nmtr.data.unpack import unpacked
 from nmtr.errors import DataError
 
@@ -22,6 +24,7 @@ def read(
     columns: Mapping[str, str] | None = None,
     seed: int = 0,
     label: str | None = None,
+    scratch: Path | None = None,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
@@ -29,20 +32,28 @@ def read(
     `user item item …` for each user (see `read_lines`); see `assemble` for what becomes of them. `behaviors` are
     those to use, lowest first and the target last; left out, they are all that there are, if their names tell
     the order. `seed` draws the held-out pairs where the source does not tell them. `label` is what to call the
-    source, where that is not the path's own name. DataError where a file is missing or malformed, with one
-    sentence to mend it by.
+    source, where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder
+    `scratch`, else to a temporary one. DataError where a file is missing or malformed, with one sentence to mend it by,
+    or where that folder's disk is full. `catalogue.add` does this in a process of its own, with a limit of memory.
     """
     check_name(name)
-    source = label or path.resolve().name
-    return assemble(_rows(path, behaviors, columns, source), name=name, source=source, seed=seed)
+    source = label or path.absolute().name
+    with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
+        try:
+            rows = _rows(path, behaviors, columns, source, Path(folder))
+        except OSError as error:
+            raise refused(Path(folder).parent, error) from error
+    return assemble(rows, name=name, source=source, seed=seed)
 
 
-def _rows(path: Path, behaviors: Sequence[str] | None, columns: Mapping[str, str] | None, source: str) -> Rows:
+def _rows(
+    path: Path, behaviors: Sequence[str] | None, columns: Mapping[str, str] | None, source: str, scratch: Path
+) -> Rows:
     """The rows of a source, whichever layout it has."""
-    with unpacked(path, source) as files:
-        for file in files:
-            if file.path.stat().st_size == 0:
-                raise DataError(f"{file.name} must hold events or interactions; it is empty.")
-        if any(is_lines(file) for file in files):
-            return read_lines(files, behaviors, source)
-        return read_events(files, behaviors, columns, source)
+    files = unpacked(path, source, scratch)
+    for file in files:
+        if file.path.stat().st_size == 0:
+            raise DataError(f"{file.name} must hold events or interactions; it is empty.")
+    if any(is_lines(file) for file in files):
+        return read_lines(files, behaviors, source)
+    return read_events(files, behaviors, columns, source, scratch)

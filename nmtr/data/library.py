@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.sparse import csr_array
 
 from nmtr.data.dataset import Dataset, Origin, matrix_of, pairs_of
+from nmtr.data.staging import doomed, staging, sweep
 from nmtr.errors import DataError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -132,29 +132,34 @@ class Library:
                 f"a new data set needs a name of its own; {name} is taken: choose another, or remove that one first."
             )
 
+    def staging(self) -> AbstractContextManager[Path]:
+        """A folder of its own in which to make a data set; see `staging`."""
+        return staging(self.root)
+
+    def sweep(self) -> None:
+        """Remove what processes left that were killed while they made or removed a data set."""
+        sweep(self.root)
+
     def save(self, dataset: Dataset) -> None:
-        """Write a data set, whole or not at all; DataError where its name is taken or cannot be one."""
+        """Write a data set, whole or not at all; DataError where it cannot have its name, or the disk is full."""
         self.check_free(dataset.name)
-        target = self.root / dataset.name
-        self.root.mkdir(parents=True, exist_ok=True)
-        # A dot keeps what is half written out of names() and out of every valid name.
-        draft = self.root / f".{dataset.name}-{uuid.uuid4().hex}"
+        with self.staging() as place:
+            write(dataset, place / dataset.name)
+            self.take_in(place / dataset.name)
+
+    def take_in(self, made: Path) -> None:
+        """Make a data set of a folder that `write` made in this library's staging place, under the folder's name."""
         try:
-            _write(dataset, draft)
-            try:
-                draft.rename(target)
-            except OSError:
-                self.check_free(dataset.name)  # another process may have been faster
-                raise
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            made.rename(self.root / made.name)
+        except OSError:
+            self.check_free(made.name)  # another process may have been faster
+            raise
         _sync(self.root)
 
     def remove(self, name: str) -> None:
         """Delete a data set, damaged or not; DataError if there is none."""
         # Renamed first, so that no reader meets half of it.
-        doomed = self._folder(name).rename(self.root / f".{name}-{uuid.uuid4().hex}")
-        shutil.rmtree(doomed)
+        shutil.rmtree(self._folder(name).rename(doomed(self.root)))
 
     def _folder(self, name: str) -> Path:
         """The folder of an existing data set; the name is checked before it becomes a path."""
@@ -191,8 +196,8 @@ def _matrices(pairs: pa.Table, shape: tuple[int, int], num_behaviors: int) -> tu
     )
 
 
-def _write(dataset: Dataset, folder: Path) -> None:
-    """The four files of a data set in a new folder, safe on disk when this returns."""
+def write(dataset: Dataset, folder: Path) -> None:
+    """The four files of a data set in a new folder, safe on disk when this returns; OSError where the disk is full."""
     folder.mkdir()
     pairs_by_behavior = [pairs_of(matrix) for matrix in dataset.matrices]
     pairs = pa.table(

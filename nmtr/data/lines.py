@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.behaviors import order_behaviors
-from nmtr.data.dataset import IntArray
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
-MAX_ID = 5_000_000  # every id up to the largest becomes a user or an item, so one wild number would fill the memory
+MAX_PAIRS = 50_000_000
+_BLOCK = 1 << 22  # bytes that are read at a time: a line may be as long as the file
+_DIGITS = 18  # of a number, at most
 _LINE = re.compile(rb"\d+([ \t]+\d+)*[ \t]*\r?")
 _PARTS = {"train": TRAIN, "valid": VALID, "val": VALID, "test": TEST}
 _TARGET = "buy"  # what train.txt and test.txt hold, unless the source names another
 
 
 def is_lines(file: File) -> bool:
-    """Whether a file looks like this layout: its first line is whole numbers."""
+    """Whether a file looks like this layout: its first line is whole numbers, as far as a look goes."""
     with file.path.open("rb") as stream:
-        first = stream.readline(1 << 20).rstrip(b"\n")
+        first = stream.readline(1 << 16).rstrip(b"\n")
     return _LINE.fullmatch(first) is not None
 
 
@@ -31,8 +34,11 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
     """The rows of a source in this layout.
 
     A file's name says what it holds: `train`, `valid`, `test` the target's pairs; `cart` or `pv` all pairs of a
-    lower behavior; `cart_train` or `cart/train` a behavior's pairs by part; a trailing `_mini` means nothing. The
-    items are 0 … the largest id, or `num_items` if that is more. DataError where a line is malformed.
+    lower behavior; `cart_train` or `cart/train` a behavior's pairs by part; a trailing `_mini` means nothing.
+
+    The items are 0 … `num_items` or the largest id, if that is more. Where `num_items` is 0 and most of those are
+    nobody's, the ids do not number a catalogue, and the items are those that occur. DataError where a line is
+    malformed, or there are too many pairs.
     """
     roles = _roles(files, source)
     named = {behavior for behavior, _ in roles if behavior}
@@ -45,27 +51,32 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
         )
     order = order_behaviors(found, behaviors, source)
 
-    user, item, behavior, part = [], [], [], []
-    for (name, its_part), file in roles.items():
-        if (name or target) in order:
-            users, items = _pairs(file)
-            user.append(users)
-            item.append(items)
-            behavior.append(np.full(len(users), order.index(name or target), np.int8))
-            part.append(np.full(len(users), its_part, np.int8))
-    users, items = np.concatenate(user), np.concatenate(item)
-    if not len(users):
+    read = [(name or target, its_part, _pairs(file)) for (name, its_part), file in roles.items()]
+    read = [one for one in read if one[0] in order]
+    counts = [int(pairs.counts.sum()) for _, _, pairs in read]
+    if not sum(counts):
         raise DataError(f"a data set needs interactions; {source} holds none.")
-    num_items = max(num_items, int(items.max()) + 1)
+    if sum(counts) > MAX_PAIRS:
+        raise DataError(f"a data set can have up to {MAX_PAIRS:,} interactions; {source} has {sum(counts):,}.")
+    users = np.unique(np.concatenate([pairs.owners for _, _, pairs in read]))
+    item = np.concatenate([pairs.items for _, _, pairs in read])
+    items, size = np.unique(item), max(num_items, int(item.max()) + 1)
+    catalogue = num_items > 0 or size <= 2 * len(items)
+    if catalogue:
+        items = np.arange(size)
+    else:
+        item = np.searchsorted(items, item)
     return Rows(
-        user=users,
-        item=items,
-        behavior=np.concatenate(behavior),
-        users=np.arange(users.max() + 1).astype(np.str_),
-        items=np.arange(num_items).astype(np.str_),
+        user=np.concatenate(
+            [np.repeat(np.searchsorted(users, p.owners), p.counts).astype(np.int32) for _, _, p in read]
+        ),
+        item=item.astype(np.int32),
+        behavior=np.repeat(np.array([order.index(name) for name, _, _ in read], np.int8), counts),
+        users=users.astype(np.str_),
+        items=items.astype(np.str_),
         behaviors=order,
-        part=np.concatenate(part),
-        catalogue=True,
+        part=np.repeat(np.array([its_part for _, its_part, _ in read], np.int8), counts),
+        catalogue=catalogue,
     )
 
 
@@ -99,29 +110,73 @@ def _common_folder(names: Sequence[str]) -> str:
     return "".join(f"{folder}/" for folder in folders[0][:common])
 
 
-def _pairs(file: File) -> tuple[IntArray, IntArray]:
-    """The users and items of one file's pairs."""
-    users, counts, ids = array("q"), array("q"), array("q")
-    with file.path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            words = line.split()
-            if not words:
-                continue
-            if not _LINE.fullmatch(line.rstrip(b"\n")) or len(max(words, key=len)) > 18:
-                raise DataError(f"line {number} of {file.name} must be whole numbers `user item item …`; it is not.")
-            row = array("q", map(int, words))
-            if max(row) > MAX_ID:
-                raise DataError(
-                    f"ids must count from 0 and stay under {MAX_ID:,}; line {number} of {file.name} has {max(row)}."
-                )
-            users.append(row[0])
-            counts.append(len(row) - 1)
-            ids.extend(row[1:])
-    owners = np.array(users, dtype=np.int32)
-    if len(np.unique(owners)) < len(owners):
-        repeated = np.flatnonzero(np.bincount(owners) > 1)[0]
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """One file's lines."""
+
+    owners: NDArray[np.int64]  # (L,) the user of each line
+    counts: NDArray[np.int64]  # (L,) how many items stand in it
+    items: NDArray[np.signedinteger[Any]]  # (n,) of all lines, in their order; int32 where that is enough
+
+
+def _pairs(file: File) -> _Pairs:
+    """A file's lines; DataError where one is malformed, or a user has two."""
+    owners, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    items: list[NDArray[np.signedinteger[Any]]] = [np.empty(0, np.int32)]
+    begun = False  # whether the line that goes on has its user already
+    for block, line in _blocks(file):
+        numbers, lines = _numbers(block, line, file)
+        if not len(numbers):
+            begun = begun and b"\n" not in block
+            continue
+        is_owner = np.diff(lines, prepend=lines[0] if begun and lines[0] == 0 else -1) > 0
+        starts = np.flatnonzero(is_owner)
+        counts[-1][-1:] += starts[0] if len(starts) else len(numbers)  # of the line that went on
+        if len(starts):
+            owners.append(numbers[starts])
+            counts.append(np.diff(starts, append=len(numbers)) - 1)
+        its_items = numbers[~is_owner]
+        items.append(its_items.astype(np.int32) if its_items.max(initial=0) < 2**31 else its_items)
+        begun = block.count(b"\n") == lines[-1]
+    pairs = _Pairs(np.concatenate(owners), np.concatenate(counts), np.concatenate(items))
+    users, lines_of = np.unique(pairs.owners, return_counts=True)
+    if (lines_of > 1).any():
         raise DataError(
-            f"each user must have one line in {file.name}; {repeated} has more: "
+            f"each user must have one line in {file.name}; {users[lines_of > 1][0]} has more: "
             "if these are events, they need a header line such as user,item,behavior."
         )
-    return np.repeat(owners, np.array(counts)), np.array(ids, dtype=np.int32)
+    return pairs
+
+
+def _blocks(file: File) -> Iterator[tuple[bytes, int]]:
+    """The file in pieces that cut no number apart, each with the number of the line in which it begins."""
+    line, rest = 1, b""
+    with file.path.open("rb") as stream:
+        while read := stream.read(_BLOCK):
+            block = rest + read
+            end = max(block.rfind(blank) for blank in (b" ", b"\t", b"\n")) + 1
+            if not end and len(block) > _DIGITS:
+                raise _not_numbers(file, line)
+            yield block[:end], line
+            line, rest = line + block.count(b"\n", 0, end), block[end:]
+    yield rest, line
+
+
+def _numbers(block: bytes, line: int, file: File) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of a piece, and in which of its lines each stands, from 0."""
+    text = np.frombuffer(block, np.uint8)
+    breaks = np.flatnonzero(text == ord("\n"))
+    digit = (text >= ord("0")) & (text <= ord("9"))
+    blank = (text == ord(" ")) | (text == ord("\t")) | (text == ord("\n"))
+    blank |= (text == ord("\r")) & np.append(text[1:] == ord("\n"), True)
+    edges = np.flatnonzero(np.diff(digit, prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    wrong = np.concatenate([np.flatnonzero(~digit & ~blank)[:1], starts[ends - starts > _DIGITS][:1]])
+    if len(wrong):
+        raise _not_numbers(file, line + int(np.searchsorted(breaks, wrong.min())))
+    numbers = np.fromstring(block.decode("ascii"), np.int64, sep=" ") if len(starts) else np.empty(0, np.int64)
+    return numbers, np.searchsorted(breaks, starts)
+
+
+def _not_numbers(file: File, line: int) -> DataError:
+    return DataError(f"line {line} of {file.name} must be whole numbers `user item item …`; it is not.")

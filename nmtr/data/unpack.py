@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import tempfile
 import uuid
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from nmtr.data.staging import FULL
 from nmtr.errors import DataError
 
 MAX_BYTES = 4 << 30  # of all files together, unpacked
@@ -32,23 +30,23 @@ class File:
         return _head(self.path).startswith(_PARQUET)
 
 
-@contextmanager
-def unpacked(path: Path, source: str) -> Iterator[list[File]]:
-    """The files of a file, folder or archive, sorted by name, for as long as the context lasts.
+def unpacked(path: Path, source: str, scratch: Path) -> list[File]:
+    """The files of a file, folder or archive, sorted by name.
 
-    `source` is what to call it.
+    `source` is what to call it; what is unpacked is written to the folder `scratch`, and is the caller's to remove.
 
-    DataError where there are none, where they are too many or too large, or an archive is damaged. Hidden files
-    and accompanying texts (README, LICENSE, *.md) are passed over.
+    DataError where there are none, where they are too many or too large, or an archive is damaged; OSError where
+    the disk of `scratch` is full. Hidden files and accompanying texts (README, LICENSE, *.md) are passed over.
     """
-    with tempfile.TemporaryDirectory(prefix="nmtr-") as scratch:
-        try:
-            files = _Unpacker(Path(scratch), source).files(path)
-        except OSError as error:
-            raise DataError(f"{source} must be readable, but is not: {error.strerror or error}.") from None
-        if not files:
-            raise DataError(f"{source} must hold events or interactions, but there is no such file in it.")
-        yield sorted(files, key=lambda file: file.name)
+    try:
+        files = _Unpacker(scratch, source).files(path)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise DataError(f"{source} must be readable, but is not: {error.strerror or error}.") from None
+    if not files:
+        raise DataError(f"{source} must hold events or interactions, but there is no such file in it.")
+    return sorted(files, key=lambda file: file.name)
 
 
 class _Unpacker:
@@ -62,7 +60,7 @@ class _Unpacker:
         if path.is_dir():
             return self._listed(path)
         if not path.is_file():
-            raise DataError(f"a data set's source must be a file or folder; there is none at {path}.")
+            raise DataError(f"a data set's source must be a file or folder; {path} is neither.")
         if _head(path).startswith(_ZIP):
             return self._unzipped(path)
         return [self._plain(self._source, path)]

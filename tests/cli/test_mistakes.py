@@ -149,7 +149,8 @@ MISTAKES = [
     ),
     (
         f"{ADD}/missing.csv",
-        "a data set's source must be a file or folder; there is none at {files}/missing.csv.",
+        "a data set's source must be a file or folder that can be read; {files}/missing.csv is not (No such file or "
+        "directory): name another.",
     ),
     (f"{ADD}/nothing", "nothing must hold events or interactions, but there is no such file in it."),
     (f"{ADD}/empty.csv", "empty.csv must hold events or interactions; it is empty."),
@@ -180,7 +181,7 @@ MISTAKES = [
     ),
     (
         f"{ADD}/ragged.csv",
-        "every line of ragged.csv must have the header's columns and closed quotes; line 146 has not.",
+        "every quoted value of ragged.csv must have closed quotes; line 146 has one that has not.",
     ),
     (
         f"{ADD}/views.csv --behaviors view,buy",
@@ -216,8 +217,12 @@ MISTAKES = [
     ),
     (
         "data add demo --behaviors view,fav",
-        "behaviors must be some of view, cart, buy with buy last; got view, fav.",
+        "behaviors must be among view, cart, buy of data set demo; got fav.",
     ),
+    ("data add demo --behaviors view,view,buy", ORDER.format("view, view, buy")),
+    ("data add demo --behaviors cart,view,buy", ORDER.format("cart, view, buy")),
+    ("data add beibei --behaviors view,cart", ORDER.format("view, cart")),
+    (f"{ADD}/views.csv --behaviors view,view", "behaviors must be named once each; got view, view."),
     ("data show nowhere", NO_DATA.format("nowhere")),
     ("data show ../shop", NO_DATA.format("../shop")),
     ("data show", "Missing argument 'NAME'; see nmtr data show --help."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
-from tests.conftest import random_dataset
+from tests.conftest import FULL, random_dataset
 from tests.dashboard.conftest import Open, Runs, address, events, words
 
 
@@ -193,6 +195,17 @@ def test_upload_with_a_missing_column_gives_a_sentence_and_leaves_nothing(open_p
     app.button(key="upload_add").click().run()
     assert "item" in app.error[0].value
     assert Workspace(home).data.names() == before
+
+
+def test_adding_on_a_full_disk_is_a_sentence_and_leaves_nothing(
+    open_page: Open, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NMTR_HOME", str(small_disk))
+    app = open_page("data")
+    (small_disk / "other").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    app.button(key="add_demo").click().run()
+    assert re.match(FULL, app.error[0].value.replace("\\", ""))
+    assert list((small_disk / "data").iterdir()) == []
 
 
 def test_upload_adds_a_data_set_and_selects_it(open_page: Open, home: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from nmtr.data import download
 from nmtr.data.catalogue import CATALOGUE, Entry, Published, add, blob_id
 from nmtr.data.library import Library
-from nmtr.errors import DataError
+from nmtr.errors import ConfigError, DataError
+from tests.conftest import FULL
 
 FILES = {
     "view/train.txt": b"0\t3\t1\n1\t2\n",
@@ -96,8 +97,9 @@ def test_catalogue_fetches_and_checks_a_data_set(library: Library, shop: Entry) 
     assert dataset.test_item.tolist() == [3, 2]
     assert dataset.origin.source == "github.com/who/what@abc/Data"
     assert library.load("shop").fingerprint == dataset.fingerprint
-    shares = [share for _, share in told]
-    assert shares == sorted(shares) and shares[-1] == 1 and told[0][0] == "fetching train.txt"
+    fetched = [share for what, share in told if what.startswith("fetching")]
+    assert fetched == sorted(fetched) and fetched[-1] == 1 and told[0][0] == "fetching train.txt"
+    assert [what for what, _ in told[len(fetched) :]][0] == "reading shop"
 
 
 def test_catalogue_fetches_only_the_behaviors_asked_for(library: Library, shop: Entry, server: Server) -> None:
@@ -125,7 +127,7 @@ def test_catalogue_data_set_has_the_behaviors_that_it_was_given(library: Library
 
 
 def test_catalogue_behaviors_end_with_what_is_bought(library: Library, shop: Entry, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^behaviors of shop must end with buy, .*; got view\.$"):
+    with pytest.raises(ConfigError, match=r"^behaviors must be in the order view, buy, .*; got view\.$"):
         add(library, "shop", source=str(tmp_path / "published"), behaviors=["view"])
     assert library.names() == []
 
@@ -178,6 +180,14 @@ def test_add_stops_at_a_file_that_is_too_large(
     server.content["/events.csv"] = b"x" * 1001
     with pytest.raises(DataError, match="has more"):
         add(library, "mine", source=f"{server.address}/events.csv")
+
+
+def test_add_says_that_the_disk_is_full_and_not_that_the_address_is_gone(server: Server, small_disk: Path) -> None:
+    server.content["/events.csv"] = b"user,item,behavior\n" + b"1,1,buy\n" * 200_000
+    library = Library(small_disk / "home")
+    with pytest.raises(DataError, match=FULL):
+        add(library, "mine", source=f"{server.address}/events.csv")
+    assert not library.root.exists()
 
 
 def test_add_takes_an_upload_under_its_label(library: Library, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmtr.data import library as module
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import Library
 from nmtr.errors import DataError
@@ -55,18 +54,6 @@ def test_library_refuses_to_overwrite(library: Library, dataset: Dataset) -> Non
     with pytest.raises(DataError, match="shop is taken"):
         library.save(other)
     assert library.load("shop").fingerprint == dataset.fingerprint
-
-
-def test_library_leaves_nothing_behind_when_saving_fails(
-    library: Library, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(path: Path) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(module, "_sync", full)
-    with pytest.raises(OSError, match="no space"):
-        library.save(dataset)
-    assert list(library.root.iterdir()) == []
 
 
 def test_library_forgets_what_is_removed(library: Library, dataset: Dataset) -> None:

@@ -18,6 +18,7 @@ from nmtr.estimate import Estimate, check_capacity, estimate
 from nmtr.probe import known, probe
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.waiting import Place, places
+from nmtr.runs.withheld import said
 from nmtr.training.report import EpochReport
 
 if TYPE_CHECKING:
@@ -223,12 +224,15 @@ class Workspace:
     def evaluate(self, run_id: str) -> Result:
         """The figures of a finished run, computed again from its weights by ranking all items.
 
-        Raises RunError where they are not the ones that the run recorded: its files were changed.
+        Raises RunError where they are not the ones that the run recorded: its files were changed. So it does where
+        they are not to be shown (`nmtr.runs.withheld`).
         """
         from nmtr.evaluation.metrics import summarize
         from nmtr.experiment import rank
 
         run = self._done(run_id)
+        if self.runs.withheld([run]):
+            raise RunError(f"run {run_id}: {said(run)}")
         fitted = self.fitted(run_id)
         test = summarize(rank(fitted.scorer, fitted.split.test_item, fitted.split.known))
         assert run.result is not None, "a run that is done has a result"

@@ -62,8 +62,8 @@ def random_dataset(
 
 
 def resolved(dataset: Dataset, **options: Any) -> RunConfig:
-    """A quick config for the data set, on one thread."""
-    quick = {"data": dataset.name, "threads": 1}
+    """A quick config for the data set, on one thread; standard, so that training hides no pair of a lower behavior."""
+    quick = {"data": dataset.name, "protocol": "standard", "threads": 1}
     if "epochs" in METHODS[options.get("method", "nmtr")].options:
         quick |= {"embedding_size": 4, "epochs": 4}
     return RunConfig.parse(quick | options).resolve(dataset.behaviors)

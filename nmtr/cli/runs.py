@@ -14,6 +14,7 @@ from nmtr.errors import RunError
 from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run
+from nmtr.runs.withheld import report_without_test
 from nmtr.workspace import Workspace
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `nmtr runs` shows it.")]
@@ -21,12 +22,19 @@ User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 
 
 def list_runs(as_json: Json = False) -> None:
-    """All runs, newest first, with their HR@100 on test."""
+    """All runs, newest first, with their HR@100 on test.
+
+    Of a study's runs only those of the choice that was finalized have it.
+    """
     workspace = Workspace()
     look_after(workspace)
     runs = workspace.runs.list()
     columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
-    show([described(run) for run in runs], as_json, lambda: table(columns, [_listed(run) for run in runs]))
+    hidden = workspace.runs.withheld(runs)
+    told = [described(run, run.id in hidden) for run in runs]
+    show(told, as_json, lambda: table(columns, [_listed(run, run.id in hidden) for run in runs]))
+    if any(run.result for run in runs if run.id in hidden):
+        note("no HR@100: a point of a study, which chooses by validation; that of its finalized choice is shown.")
 
 
 def show_run(run_id: RunId, as_json: Json = False) -> None:
@@ -35,7 +43,10 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
     look_after(workspace)
     runs = workspace.runs
     run, reports = runs.get(run_id), runs.reports(run_id)
-    value = {**described(run), "reports": [report.model_dump(mode="json") for report in reports]}
+    withheld = bool(runs.withheld([run]))
+    if withheld:
+        reports = tuple(map(report_without_test, reports))
+    value = {**described(run, withheld), "reports": [report.model_dump(mode="json") for report in reports]}
 
     def for_people() -> None:
         progress = f", epoch {run.epoch} of {run.epochs}" if run.epochs and run.state != "done" else ""
@@ -47,7 +58,7 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         if run.reason:
             say(run.reason)
         if run.result:
-            show_result(run)
+            show_result(run, withheld)
 
     show(value, as_json, for_people)
 
@@ -115,7 +126,7 @@ def explain_item(
     show(found.to_json(), as_json, lambda: _show_explanation(found))
 
 
-def _listed(run: Run) -> list[str]:
+def _listed(run: Run, withheld: bool) -> list[str]:
     return [
         run.id,
         run.state,
@@ -123,7 +134,7 @@ def _listed(run: Run) -> list[str]:
         run.config.protocol,
         run.config.label,
         f"{run.epoch}/{run.epochs}" if run.epochs else "–",
-        f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test else "–",
+        f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test and not withheld else "–",
         time.strftime("%d %b %H:%M", time.localtime(run.created)),
     ]
 

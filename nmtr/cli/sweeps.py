@@ -267,7 +267,11 @@ def _progress(study: Study) -> Progress:
 
 def _present(workspace: Workspace, study: Study, as_json: bool) -> None:
     test = _tested(workspace, study)
-    show(contract(study, test), as_json, lambda: show_points(study, test))
+    told = sweeps.cautions(study, sweeps.leaks(workspace, study) if study.best else {})
+    value = contract(study, test) | {"cautions": list(told)}
+    show(value, as_json, lambda: show_points(study, test))
+    for sentence in told:
+        note(f"warning: {sentence}")
 
 
 def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:

@@ -14,6 +14,7 @@ from nmtr.estimate import Estimate
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs import process
 from nmtr.runs.store import Run
+from nmtr.runs.withheld import said, without_test
 from nmtr.suites import presets
 from nmtr.workspace import Workspace, default_home
 
@@ -144,10 +145,12 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def described(run: Run) -> dict[str, Any]:
-    """A run in any state, as JSON."""
+def described(run: Run, withheld: bool = False) -> dict[str, Any]:
+    """A run in any state, as JSON; without its test figures where they are withheld (`nmtr.runs.withheld`)."""
     if run.state == "done":
-        return {"state": run.state, "config": run.config.to_json(), "created": run.created, **summary(run)}
+        told = summary(without_test(run) if withheld else run)
+        base = {"state": run.state, "config": run.config.to_json(), "created": run.created, "withheld": withheld}
+        return base | told
     return {
         "run": run.id,
         "state": run.state,
@@ -166,14 +169,18 @@ def described(run: Run) -> dict[str, Any]:
     }
 
 
-def show_result(run: Run) -> None:
-    """The figures with their protocol, for people."""
+def show_result(run: Run, withheld: bool = False) -> None:
+    """The figures with their protocol, for people; those of validation where the test's are withheld."""
     assert run.result is not None, "the run is done"
     result, config = run.result, run.config
     how = f"{config.data} ({', '.join(config.behaviors)}), {config.protocol}, seed {config.seed}"
     epoch = f", epoch {result.best_epoch} chosen on validation" if result.best_epoch and result.valid else ""
     refit = ", refitted on training + validation" if result.refit else ""
     say(f"run {run.id}: {config.label} on {how}{epoch}{refit}, {result.seconds:.1f} s")
+    if withheld:
+        table(["validation", "value"], [[name, f"{value:.4f}"] for name, value in result.valid.items()])
+        say(said(run))
+        return
     if not result.test:
         say("no purchase could be held out for testing: no user has two or more.")
         return

@@ -19,6 +19,7 @@ from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.significance import Values
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
+from nmtr.runs.withheld import said
 from nmtr.workspace import Workspace
 
 _METRIC = re.compile(r"(HR|NDCG)@([1-9]\d{0,5})")
@@ -69,17 +70,22 @@ def parse_metric(metric: str) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
-def entries(workspace: Workspace, run_ids: Sequence[str]) -> tuple[Entry, ...]:
+def entries(workspace: Workspace, run_ids: Sequence[str], *, withhold: bool = True) -> tuple[Entry, ...]:
     """The finished runs as entries, in the order given; of runs that differ in nothing, the newest.
 
     Raises RunError where a run is not done, has no ranks, or is of another data set, version or protocol than the
-    first (its behaviors may be others: the test users are the same).
+    first (its behaviors may be others: the test users are the same), and, with `withhold`, where its test figures are
+    not to be shown (`nmtr.runs.withheld`).
     """
     if not run_ids:
         raise ConfigError("a comparison needs one run or more; got none: name them, as `nmtr runs` shows them.")
     runs = [workspace.runs.get(run_id) for run_id in dict.fromkeys(run_ids)]
     for run in runs:
         check(run, runs[0])
+    hidden = workspace.runs.withheld(runs) if withhold else ()
+    for run in runs:
+        if run.id in hidden:
+            raise RunError(f"run {run.id} cannot be compared: {said(run)}")
     members = grouped(runs)
     named = names([group[0] for group in members])
     found = [Entry(name, group, _ranks(workspace, group)) for name, group in zip(named, members, strict=True)]

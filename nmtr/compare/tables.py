@@ -121,15 +121,19 @@ def leaderboard(
     reference: str | None = None,
     metric: str = METRIC,
     dataset: Dataset | None = None,
+    withhold: bool = True,
 ) -> Leaderboard:
     """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
 
     reference: a run, which joins the others. If not given, what is not NMTR, rules included, or else another than the
     leader; of several the best on *validation*, since the best on test would bias all differences.
     dataset: the runs' own, where the caller has it loaded; without one, here or given, all comes from the ranks and
-    nobody is told apart. Raises NmtrError for runs that cannot be compared, and for an unknown metric.
+    nobody is told apart. withhold: whether to refuse runs whose test figures are not to be shown
+    (`nmtr.runs.withheld`); only suites do not.
+
+    Raises NmtrError for runs that cannot be compared, and for an unknown metric.
     """
-    ranked, against = _prepared(workspace, run_ids, reference, metric)
+    ranked, against = _prepared(workspace, run_ids, reference, metric, withhold)
     cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
     metrics = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in cutoffs]
     # A behavior that none of the runs could see gives nothing away to them.
@@ -171,13 +175,14 @@ def sparsity(
     metric: str = METRIC,
     lows: Sequence[int] | None = None,
     dataset: Dataset | None = None,
+    withhold: bool = True,
 ) -> Sparsity:
     """One metric of finished runs by how many training purchases users have; entries the best of all users first.
 
     lows: the fewest purchases of each group; if not given, those that the data allows (`groups.by_purchases`). The
     rest, and what is raised, as `leaderboard`.
     """
-    ranked, against = _prepared(workspace, run_ids, reference, metric)
+    ranked, against = _prepared(workspace, run_ids, reference, metric, withhold)
     counts = purchases(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
     groups = by_purchases(counts, lows)
     by_group = scores(ranked, against, [metric], [group.members for group in groups])
@@ -195,11 +200,11 @@ def sparsity(
 
 
 def _prepared(
-    workspace: Workspace, run_ids: Sequence[str], reference: str | None, metric: str
+    workspace: Workspace, run_ids: Sequence[str], reference: str | None, metric: str, withhold: bool
 ) -> tuple[list[Entry], int]:
     """The entries, the best by the metric first, and which of them is the reference."""
     parse_metric(metric)
-    given = entries(workspace, [*run_ids, *([] if reference is None else [reference])])
+    given = entries(workspace, [*run_ids, *([] if reference is None else [reference])], withhold=withhold)
     ranked = sorted(given, key=lambda entry: -float(entry.per_user(metric).mean()))
     if reference is not None:
         run = workspace.runs.get(reference)

@@ -40,7 +40,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ from nmtr.runs.record import Run as Run
 from nmtr.runs.record import State as State
 from nmtr.runs.record import run_of
 from nmtr.runs.schema import open_database, reports, runs
+from nmtr.runs.withheld import finalized
 from nmtr.training.report import EpochReport
 
 _ID = re.compile(r"[a-z2-7]{8}")
@@ -99,6 +100,14 @@ class RunStore:
         query = select(reports.c.report).where(reports.c.run == run_id).order_by(reports.c.number)
         with self._engine.connect() as db:
             return tuple(map(EpochReport.model_validate, db.scalars(query.offset(since))))
+
+    def withheld(self, among: Iterable[Run]) -> frozenset[str]:
+        """Ids of those whose test figures are not shown: see `nmtr.runs.withheld`."""
+        of_studies = frozenset(run.id for run in among if run.of_study)
+        if not of_studies:
+            return of_studies
+        with self._engine.connect() as db:
+            return of_studies - finalized(db)
 
     def epochs_trained(self) -> dict[str, int]:
         """How many epochs, of all phases, the reports of each queued or running run tell of; without those of none."""

@@ -242,10 +242,11 @@ def _compared(
         runs = [run.run for number in numbers for run in rows[number].runs]
         best = max(_references(suite, plans, numbers), key=lambda number: rows[number].validated)
         reference = rows[best].runs[0].run
-        boards.append(leaderboard(workspace, runs, reference=reference, dataset=dataset))
+        boards.append(leaderboard(workspace, runs, reference=reference, dataset=dataset, withhold=False))
         if suite.sparsity:
             sparse += [
-                sparsity(workspace, runs, reference=reference, metric=metric, dataset=dataset) for metric in SELECTION
+                sparsity(workspace, runs, reference=reference, metric=metric, dataset=dataset, withhold=False)
+                for metric in SELECTION
             ]
     return tuple(boards), tuple(sparse)
 

@@ -3,6 +3,7 @@
 Everything is chosen on validation; a study says nothing of test purchases until its choice is finalized.
 """
 
+from nmtr.sweeps.cautions import cautions, leaks
 from nmtr.sweeps.choosing import final_runs, finalize, keep
 from nmtr.sweeps.driver import drive, revive, start, stop
 from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
@@ -21,6 +22,7 @@ __all__ = [
     "Study",
     "StudyState",
     "TradeOff",
+    "cautions",
     "create",
     "curve",
     "drive",
@@ -28,6 +30,7 @@ __all__ = [
     "final_runs",
     "finalize",
     "keep",
+    "leaks",
     "read",
     "revive",
     "sensitivity",

@@ -6,11 +6,12 @@ from nmtr.config import RunConfig
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs import supervisor
 from nmtr.runs.store import Run
+from nmtr.runs.withheld import FINALIZED
 from nmtr.suites import presets, queue
 from nmtr.suites.methods import VARIANTS
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study
-from nmtr.sweeps.study import FINALIZED, check_data, glance, with_options
+from nmtr.sweeps.study import check_data, glance, with_options
 from nmtr.workspace import Workspace
 
 #: Seeds that a choice is trained with before its test figures are shown.
@@ -26,8 +27,8 @@ def final_configs(study: Study, number: int | None = None) -> list[RunConfig]:
 def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> tuple[str, ...]:
     """Queue the best point, or a chosen one, with three seeds; the ids of its runs, those that exist taken as they are.
 
-    Their test figures are what the study's choice is worth; the lab and `nmtr study` show no others. (A run's own page
-    shows its own, as any run's.)
+    Their test figures are what the study's choice is worth; pages and commands show no others of a study's runs
+    (`nmtr.runs.withheld`).
     """
     study = glance(workspace, study_id)
     check_data(workspace, study)

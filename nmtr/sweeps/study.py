@@ -21,6 +21,7 @@ from nmtr.data.library import DatasetInfo
 from nmtr.data.split import has_validation
 from nmtr.errors import ConfigError, DataError, RunError
 from nmtr.runs import process
+from nmtr.runs.withheld import FINALIZED
 from nmtr.sweeps import storage
 from nmtr.sweeps.plan import PAPER_STEPS, Plan, simplex
 from nmtr.sweeps.record import Point, PointState, Study
@@ -137,7 +138,6 @@ UNDRAWN = "undrawn"  # of a study: how many of those were given up, as what is d
 STOPPED = "stopped"  # of a study: whether it was asked to stop
 LEFT = "left"  # of a study: None, or that its last driver left points for the user to see: its error, "" without one
 DRIVER = "driver"  # of a study: pid and start time of the process that drives it
-FINALIZED = "finalized"  # of a study: which point was finalized, and its runs
 OPTIONS, RUNS = "options", "runs"  # of a trial
 TWIN = "twin"  # of a trial: that it came out as a point that was there already
 

@@ -28,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     add(workspace.data, "shop", shop_csv)
     nmtr = {"method": "nmtr", "unit": "gmf", "epochs": 2, "watch_test": True}
     for options in (nmtr, nmtr | {"rank_every": 9}, {"method": "popularity"}):
-        workspace.train(RunConfig.parse({"data": "shop", "threads": 1, **options}))
+        workspace.train(RunConfig.parse({"data": "shop", "protocol": "standard", "threads": 1, **options}))
     workspace.runs.close()
     return workspace.home
 

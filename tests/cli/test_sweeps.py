@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.runs.store import Run, RunStore
@@ -85,6 +86,19 @@ def test_study_is_listed_and_shown_and_says_nothing_of_test(nmtr: Nmtr, study: s
     assert all(text in shown for text in (f"study {study} (done)", "shop (view, buy) · clean · NMTR-GMF", "λ .50/.50"))
     assert "HR@100, validation" in shown and "best on validation: λ" in shown and "test" not in shown
     assert '"test"' not in nmtr("study", study, "--json").out
+
+
+def test_study_warns_of_weights_that_go_by_the_leak(nmtr: Nmtr, trained: Path, study: str) -> None:
+    workspace = Workspace(trained)
+    found = sweeps.read(workspace, study)
+    leak = sweeps.leaks(workspace, found)
+    assert leak == {"view": 1.0}  # everything is viewed before it is bought
+    answer = nmtr("study", study)
+    said = sweeps.cautions(found, leak)
+    assert [line for line in answer.err.splitlines() if "warning" in line] == [f"warning: {one}" for one in said]
+    assert nmtr("study", study, "--json").json["cautions"] == list(said)
+    assert sweeps.leaks(workspace, found.model_copy(update={"fingerprint": "another"})) == {}
+    assert sweeps.leaks(workspace, found.model_copy(update={"data": "gone"})) == {}
 
 
 def test_error_that_a_study_ended_with_is_said(nmtr: Nmtr, study: str, trained: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from nmtr.compare import leaderboard
 from nmtr.config import RunConfig
@@ -19,7 +20,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError, DataError, NmtrError
 from nmtr.evaluation.metrics import summarize
 from nmtr.experiment import Experiment
-from nmtr.runs import job
+from nmtr.runs import job, schema
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.suites import presets
 from nmtr.suites.figures import rows, standing
@@ -79,6 +80,20 @@ def test_finding_holds_nmtrs_best_against_the_reference(perform: Perform) -> Non
     assert found is not None
     assert float(found[1]) == pytest.approx(base, abs=6e-5)
     assert float(found[2]) == pytest.approx(100 * (own / base - 1), abs=0.06)
+
+
+def test_suite_reports_a_run_that_a_study_trained(perform: Perform, workspace: Workspace) -> None:
+    """Nobody chooses by its table, and nothing is trained twice."""
+    runs = {run.run for row in perform("fig5", "gmf", "ehcf").rows for run in row.runs}
+    with workspace.runs._engine.begin() as db:
+        of_suite = schema.runs.c.id.in_(runs)
+        db.execute(update(schema.runs).where(of_suite).values(study="abcdefgh"))
+    again = perform("fig5", "gmf", "ehcf")
+    with workspace.runs._engine.begin() as db:
+        db.execute(update(schema.runs).where(of_suite).values(study=None))
+    assert {run.run for row in again.rows for run in row.runs} == runs
+    assert {run for entry in again.boards[0].entries for run in entry.runs} == runs
+    assert {run for entry in again.sparsity[0].entries for run in entry.runs} == runs
 
 
 def test_finding_of_an_older_result_names_the_baseline_that_it_left_out(perform: Perform, workspace: Workspace) -> None:

@@ -57,6 +57,8 @@ def choose(promise: str) -> Choice | None:
         empty.no_data(promise)
         return None
     done = [run for run in selection.finished_runs(info) if run.result is not None and run.result.test]
+    hidden = cache.workspace().runs.withheld(done)  # of studies that were not finalized
+    done = [run for run in done if run.id not in hidden]
     if not done:
         with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
             pickers.pick_data(info)

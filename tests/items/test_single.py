@@ -26,7 +26,7 @@ def of(fitted: Fitted, item: str, k: int = 10) -> Item:
     return one_item(fitted, all_items(fitted), item, k)
 
 
-def test_scores_of_all_shoppers_are_spread_over_shared_bins(fitted: Fitted, either_path: str) -> None:
+def test_scores_of_all_shoppers_are_spread_over_shared_bins(fitted: Fitted, every_path: str) -> None:
     one = of(fitted, "i0")
     # u0 to u3 are 1, -1, 2, 0: view p, buy 2 p + 1.
     np.testing.assert_allclose(one.scores, [[1, 3], [-1, -1], [2, 5], [0, 1]], atol=1e-6)

@@ -25,7 +25,7 @@ from tests.items.conftest import BIAS, ITEMS, USERS, VIEWS, fitted_of, gmf
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_mean_scores_and_places_are_those_of_the_hand_worked_shop(fitted: Fitted, either_path: str) -> None:
+def test_mean_scores_and_places_are_those_of_the_hand_worked_shop(fitted: Fitted, every_path: str) -> None:
     found = all_items(fitted)
     assert (found.scored, found.shoppers, found.notes) == (("view", "buy"), 4, ())
     # The mean shopper is ½: view ½ q + b, buy q + b + b'.
@@ -126,15 +126,16 @@ def test_method_without_a_cascade_has_one_score_and_says_so(method: str) -> None
 
 
 def test_another_probability_can_be_plugged_in(fitted: Fitted) -> None:
-    asked: list[tuple[int, tuple[int, ...]]] = []
+    asked: list[tuple[int, int]] = []
 
     def half(stage: int, out: FloatArray, users: IndexArray) -> FloatArray | None:
-        asked.append((stage, out.shape))
+        assert out.shape == (len(users), 3)
+        asked.extend((stage, user) for user in users.tolist())
         return np.full(out.shape, 0.5, np.float32) if stage else None
 
     found = all_items(fitted, half)
     np.testing.assert_array_equal(found.expected, [[np.nan] * 3, [2, 2, 2]])
-    assert asked == [(0, (4, 3)), (1, (4, 3))]
+    assert sorted(asked) == [(stage, user) for stage in range(2) for user in range(4)]
 
 
 # Shoppers drawn

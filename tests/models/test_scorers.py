@@ -217,7 +217,7 @@ def test_each_behavior_of_products_ranks_by_its_own_scores(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("NMTR-")])
-def test_all_stages_at_once_are_those_of_each_pair(name: str, either_path: str) -> None:
+def test_all_stages_at_once_are_those_of_each_pair(name: str, every_path: str) -> None:
     model = made(name)
     scorer = Cascade(model)
     assert isinstance(scorer, StageScorer) and scorer.has_towers == model.has_towers
@@ -232,7 +232,7 @@ def test_all_stages_at_once_are_those_of_each_pair(name: str, either_path: str) 
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_listed_pairs_score_as_among_all_items(name: str, either_path: str) -> None:
+def test_listed_pairs_score_as_among_all_items(name: str, every_path: str) -> None:
     scorer = build(name)
     assert isinstance(scorer, PairScorer)
     users, items = np.array([5, 0, 5]), np.array([8, 8, 0])

@@ -128,7 +128,7 @@ def one_item(fitted: Fitted, items: Items, item: str, k: int = 10, probability: 
                 bias=None if bias is None else float(bias[stage]),
                 mean=float(own.mean(dtype=np.float64)),
                 quantiles=tuple(np.quantile(own, QUANTILES).tolist()),
-                histogram=tuple(np.histogram(own, edges)[0].tolist()),
+                histogram=tuple(np.histogram(own, _BINS, (edges[0], edges[-1]))[0].tolist()),
             )
             for stage, (behavior, own) in enumerate(zip(items.scored, scores.T, strict=True))
         ),

@@ -187,25 +187,25 @@ def _moments(
     scorer, num_items = fitted.scorer, fitted.dataset.num_items
     squares = len(drawn) < fitted.dataset.num_users
 
-    def sums(users: NDArray[np.int64]) -> Numbers:
+    size = max(1, _BLOCK // (stages * num_items))
+
+    def sums(part: NDArray[np.int64]) -> Numbers:
         """(4, S, N): of scores, their squares, chances, their squares."""
-        logits = scorer.logits(users) if isinstance(scorer, StageScorer) else scorer.score(users)[None]
         found = np.zeros((4, stages, num_items))
-        for stage, out in enumerate(logits):
-            _add(found[:2, stage], out, squares)
-            chances = probability(stage, out, users)
-            if chances is None:
-                found[2:, stage] = np.nan
-            else:
-                _add(found[2:, stage], chances, squares)
+        for users in (part[start : start + size] for start in range(0, len(part), size)):
+            logits = scorer.logits(users) if isinstance(scorer, StageScorer) else scorer.score(users)[None]
+            for stage, out in enumerate(logits):
+                _add(found[:2, stage], out, squares)
+                chances = probability(stage, out, users)
+                if chances is None:
+                    found[2:, stage] = np.nan
+                else:
+                    _add(found[2:, stage], chances, squares)
         return found
 
-    size = max(1, _BLOCK // (stages * num_items))
-    blocks = [drawn[start : start + size] for start in range(0, len(drawn), size)]
-    total = np.zeros((4, stages, num_items))
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for part in threads.map(sums, blocks):
-            total += part
+    at_once = os.cpu_count() or 1
+    with ThreadPoolExecutor(at_once) as threads:
+        total: Numbers = sum(threads.map(sums, np.array_split(drawn, at_once)), np.zeros((4, stages, num_items)))
     mean = total / len(drawn)
     return Moments(mean[0], mean[1]), Moments(mean[2], mean[3])
 

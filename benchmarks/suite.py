@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, growth, polling, ranking, service, sweeps, training
+from benchmarks import dashboard, growth, items, polling, ranking, service, sweeps, training
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
     *training.CASES,
     *ranking.CASES,
     *service.CASES,
+    *items.CASES,
     *sweeps.CASES,
     *growth.CASES,
     *dashboard.CASES,

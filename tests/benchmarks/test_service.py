@@ -12,6 +12,7 @@ from benchmarks.core import Side
 from benchmarks.data import SHAPES, ensure, funnel
 from benchmarks.errors import BenchmarkError
 from benchmarks.growth import beyond_estimate, beyond_linear, refusal
+from benchmarks.items import listing
 from benchmarks.service import first_batch, recommending, to_result
 from benchmarks.workers import resolved
 from nmtr.data.library import Library
@@ -32,6 +33,14 @@ def test_recommending_is_timed_user_by_user(tmp_path: Path) -> None:
     Library(tmp_path).save(SHOP)
     figures = recommending("neumf", "shop", users=5, folder=str(tmp_path))
     assert 0 < figures["p50"] <= figures["p95"]
+
+
+@pytest.mark.parametrize("unit", ["gmf", "neumf"])
+def test_items_are_timed_all_together_and_one_by_one(unit: str, tmp_path: Path) -> None:
+    Library(tmp_path).save(SHOP)
+    figures = listing(unit, "shop", items=3, folder=str(tmp_path))
+    assert figures["shoppers"] == 30
+    assert figures["first"] > 0 < figures["again"] and 0 < figures["p50"] <= figures["p95"]
 
 
 def test_time_to_quality_needs_the_real_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

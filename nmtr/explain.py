@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from nmtr.chances import Chance, Chances
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
 from nmtr.data.split import Split
@@ -37,7 +38,8 @@ class Stage:
     own: float  # f^r(p_u, q_i), or half of it
     bias: float  # b_i^r
     logit: float  # log-odds where the loss is a log loss; else a score
-    probability: float | None  # sigmoid of the log-odds; None for a score
+    probability: float | None  # sigmoid of the log-odds, which is no chance: see `chance`; None for a score
+    chance: Chance | None = None  # what the score says of how likely it is; None where that was not asked, or nothing
     rank: int | None = None  # the item's rank by this stage alone, from 0; None where it was not asked for
 
     @property
@@ -56,6 +58,7 @@ class Recommendation:
     logit: float
     stages: tuple[Stage, ...]  # lowest behavior first; empty where the method has no cascade
     held_out: bool  # whether it is the user's held-out test item
+    chance: Chance | None = None  # of the target, of methods without a cascade too
 
     def to_json(self) -> dict[str, Any]:
         stages = [
@@ -65,11 +68,20 @@ class Recommendation:
                 "bias": s.bias,
                 "logit": s.logit,
                 "probability": s.probability,
+                "chance": s.chance and s.chance.to_json(),
             }
             for s in self.stages
         ]
         title = {} if self.title is None else {"title": self.title}
-        return {"item": self.item, **title, "rank": self.rank, "logit": self.logit, "stages": stages}
+        chance = self.chance and self.chance.to_json()
+        return {
+            "item": self.item,
+            **title,
+            "rank": self.rank,
+            "logit": self.logit,
+            "chance": chance,
+            "stages": stages,
+        }
 
 
 @dataclass(frozen=True)
@@ -98,18 +110,21 @@ class Explanation:
     stages: tuple[Stage, ...]  # each with the item's rank at that stage
     bought: bool  # the user bought it in training, so it is not recommended
     held_out: bool
+    chance: Chance | None = None  # of the target; of an item already bought, that of another one with this score
 
     def to_json(self) -> dict[str, Any]:
-        item = Recommendation(self.item, self.title, self.rank, self.logit, self.stages, self.held_out).to_json()
+        shown = (self.item, self.title, self.rank, self.logit, self.stages, self.held_out, self.chance)
+        item = Recommendation(*shown).to_json()
         for stage, shown in zip(self.stages, item["stages"], strict=True):
             shown["rank"] = stage.rank
         return {"user": self.user, **item, "candidates": self.candidates, "bought": self.bought}
 
 
-def recommend(fitted: Fitted, user: str, k: int) -> Recommendations:
+def recommend(fitted: Fitted, user: str, k: int, chances: Chances | None = None) -> Recommendations:
     """The top k items for a user, the user's training and validation purchases left out.
 
-    Ties are broken by item order. Raises DataError for an unknown user, ConfigError for k < 1.
+    chances: the run's (`Workspace.chances`), for each item's and stage's chance beside its score. Ties are broken by
+    item order. Raises DataError for an unknown user, ConfigError for k < 1.
     """
     if k < 1:
         raise ConfigError(f"the number of items must be at least 1; got {k}.")
@@ -122,6 +137,7 @@ def recommend(fitted: Fitted, user: str, k: int) -> Recommendations:
     if held_out >= 0:
         shown.append(held_out)
         ranks.append(_rank(scores, candidates, held_out))
+    found = _found(fitted, row, np.array(shown, np.int64), scores, chances)
     items = [
         Recommendation(
             item=str(fitted.dataset.items[item]),
@@ -130,23 +146,22 @@ def recommend(fitted: Fitted, user: str, k: int) -> Recommendations:
             logit=stages[-1].logit if stages else float(scores[item]),
             stages=stages,
             held_out=item == held_out,
+            chance=chance,
         )
-        for item, rank, stages in zip(
-            shown, ranks, stages_of(fitted, np.full(len(shown), row), np.array(shown, np.int64)), strict=True
-        )
+        for item, rank, (stages, chance) in zip(shown, ranks, found, strict=True)
     ]
     return Recommendations(user, tuple(items[: len(best)]), count, items[-1] if held_out >= 0 else None)
 
 
-def explain(fitted: Fitted, user: str, item: str) -> Explanation:
+def explain(fitted: Fitted, user: str, item: str, chances: Chances | None = None) -> Explanation:
     """The score of one user-item pair taken apart, with the item's rank at every stage.
 
-    Raises DataError for an unknown user or item.
+    chances: as `recommend` takes them. Raises DataError for an unknown user or item.
     """
     row, column = fitted.dataset.user_index(user), fitted.dataset.item_index(item)
     scores, candidates = _scores(fitted, row)
     rank = _rank(scores, candidates, column)
-    (stages,) = stages_of(fitted, np.array([row]), np.array([column]))
+    ((stages, chance),) = _found(fitted, row, np.array([column]), scores, chances)
     if isinstance(fitted.scorer, CascadeScorer):
         everything = np.arange(fitted.dataset.num_items)
         lower = fitted.scorer.stages(np.full(len(everything), row), everything).logits.T[:-1]
@@ -163,6 +178,7 @@ def explain(fitted: Fitted, user: str, item: str) -> Explanation:
         stages=stages,
         bought=not candidates[column],
         held_out=column == int(fitted.split.test_item[row]),
+        chance=chance,
     )
 
 
@@ -179,6 +195,27 @@ def _rank(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int:
     """How many candidates stand before the item, ties in item order: its place in the list."""
     ahead = (scores > scores[item]) | ((scores == scores[item]) & (np.arange(len(scores)) < item))
     return int((ahead & candidates).sum())
+
+
+def _found(
+    fitted: Fitted, row: int, items: NDArray[np.int64], scores: FloatArray, chances: Chances | None
+) -> list[tuple[tuple[Stage, ...], Chance | None]]:
+    """Each item's stages, and the chance that its target score says."""
+    stages = stages_of(fitted, np.full(len(items), row), items)
+    if chances is None or len(items) == 0:
+        return [(own, None) for own in stages]
+    by_behavior = {fitted.config.target: scores[items]}
+    if stages[0]:
+        by_behavior = {own[0].behavior: np.array([stage.logit for stage in own]) for own in zip(*stages, strict=True)}
+    known = {
+        behavior: int(np.diff(matrix.indptr[row : row + 2])[0])
+        for behavior, matrix in zip(fitted.config.behaviors, fitted.split.train, strict=True)
+    }
+    said = chances.of_pairs(by_behavior, known)
+    return [
+        (tuple(replace(stage, chance=pair[stage.behavior]) for stage in own), pair[fitted.config.target])
+        for own, pair in zip(stages, said, strict=True)
+    ]
 
 
 def stages_of(fitted: Fitted, rows: NDArray[np.int64], items: NDArray[np.int64]) -> list[tuple[Stage, ...]]:

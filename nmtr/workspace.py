@@ -22,6 +22,7 @@ from nmtr.runs.withheld import said
 from nmtr.training.report import EpochReport
 
 if TYPE_CHECKING:
+    from nmtr.chances import Chances
     from nmtr.evaluation.result import Result
     from nmtr.explain import Fitted
 
@@ -243,6 +244,23 @@ class Workspace:
                 f"but its weights give {test[differing[0]]:.4f}: its files were changed, so train it again."
             )
         return run.result.model_copy(update={"test": test})
+
+    def chances(self, run_id: str, fitted: Fitted | None = None) -> Chances:
+        """What a finished run's scores say of how likely something is; RunError where it is not finished.
+
+        Worked out the first time, from `fitted` where that is at hand, in a second or some of them, and kept in the
+        run's folder: from then on no torch is imported.
+        """
+        from nmtr.chances import fit, kept
+
+        run = self._done(run_id)
+        place = self.runs.folder(run_id) / kept.NAME
+        if found := kept.read(place, run_id):
+            return found
+        fitted = fitted or self.fitted(run_id)
+        found = fit(run_id, run.config, fitted.dataset, fitted.split, fitted.scorer)
+        kept.write(place, found)
+        return found
 
     def export_run(self, run_id: str, file: BinaryIO) -> None:
         """Write a finished run as one archive (`nmtr.runs.archive`); RunError where it is not done or damaged."""

@@ -22,7 +22,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"errors"},
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
-    "explain": {"errors", "config", "data", "evaluation"},
+    "chances": {"config", "data", "evaluation"},
+    "explain": {"errors", "config", "data", "evaluation", "chances"},
     "items": {"errors", "config", "data", "evaluation", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
@@ -31,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
-        *("errors", "config", "data", "evaluation", "explain", "estimate"),
+        *("errors", "config", "data", "evaluation", "chances", "explain", "estimate"),
         *("training.report", "experiment", "runs", "probe"),
     },
     "paper": {"config"},
@@ -42,13 +43,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
-        *("errors", "config", "data", "evaluation", "explain", "items", "estimate"),
+        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
-        *("errors", "config", "data", "evaluation", "explain", "items", "estimate"),
+        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }

@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from nmtr.chances import fit
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
 from nmtr.data.split import split
@@ -31,6 +32,7 @@ class Ties:
 
     own: FloatArray  # (M, N, R)
     bias: FloatArray  # (N, R)
+    has_towers = False
 
     @property
     def num_users(self) -> int:
@@ -42,6 +44,9 @@ class Ties:
 
     def score(self, users: IndexArray) -> FloatArray:
         return (self.own[users] + self.bias).sum(2)
+
+    def logits(self, users: IndexArray) -> FloatArray:
+        return np.moveaxis((self.own[users] + self.bias).cumsum(2), 2, 0)
 
     def stages(self, users: IndexArray, items: IndexArray) -> Stages:
         return Stages(own=self.own[users, items], bias=self.bias[items])
@@ -218,6 +223,38 @@ def test_squared_loss_has_scores_without_probabilities(dataset: Dataset) -> None
         assert stage["probability"] is None
 
 
+# Chances
+
+
+def test_chances_stand_beside_scores_only_where_they_are_given(fitted: Fitted) -> None:
+    chances = fit(fitted.run, fitted.config, fitted.dataset, fitted.split, fitted.scorer)
+    for row, user in ((0, "u0"), (3, "u3")):
+        plain, shown = recommend(fitted, user, 40), recommend(fitted, user, 40, chances)
+        assert all(item.chance is None for item in plain.items)
+        for item in shown.items:
+            explained = explain(fitted, user, item.item, chances)
+            assert [stage.chance for stage in explained.stages] == [stage.chance for stage in item.stages]
+            assert item.chance == item.stages[-1].chance == explained.chance
+            for r, stage in enumerate(item.stages):
+                n = int(fitted.split.train[r].toarray()[row].sum())  # those of training, not of validation
+                odds = 4 / (40 - n) * np.exp(stage.logit)
+                assert stage.chance is not None and stage.chance.next == pytest.approx(odds / (1 + odds))
+                assert stage.chance.window == pytest.approx(n * odds / (1 + n * odds))
+        assert replace(shown.items[0], chance=None, stages=()) == replace(plain.items[0], stages=())
+
+
+def test_method_without_a_cascade_has_a_chance_of_the_target_by_a_map() -> None:
+    dataset = random_dataset(num_users=200, num_items=40)
+    fitted = fitted_of(Popularity(dataset.matrices), dataset)
+    fitted = replace(fitted, config=RunConfig(data="shop", method="popularity").resolve(dataset.behaviors))
+    chances = fit(fitted.run, fitted.config, fitted.dataset, fitted.split, fitted.scorer)
+    assert [(stage.behavior, stage.basis) for stage in chances.stages] == [("buy", "map")]
+    said = [item.chance for item in recommend(fitted, "u0", 40, chances).items]
+    assert all(chance is not None and chance.low is not None and chance.high is not None for chance in said)
+    nexts = [chance.next for chance in said if chance]
+    assert nexts == sorted(nexts, reverse=True) and sum(nexts) == pytest.approx(1, abs=0.3)
+
+
 # JSON
 
 
@@ -225,16 +262,17 @@ def test_json_of_a_list_keeps_its_contract(fitted: Fitted) -> None:
     value = json.loads(json.dumps(recommend(fitted, "u0", 40).to_json()))
     assert list(value) == ["user", "items"] and value["user"] == "u0"
     for item in value["items"]:
-        titled = ["item", "title", "rank", "logit", "stages"]
+        titled = ["item", "title", "rank", "logit", "chance", "stages"]
         assert list(item) == [key for key in titled if key != "title" or item["item"] != "i3"]
-        assert [list(stage) for stage in item["stages"]] == [["behavior", "own", "bias", "logit", "probability"]] * 3
+        keys = ["behavior", "own", "bias", "logit", "probability", "chance"]
+        assert [list(stage) for stage in item["stages"]] == [keys] * 3
     assert any("title" not in item for item in value["items"])
 
 
 def test_json_of_an_explanation_keeps_its_contract(fitted: Fitted) -> None:
     value = json.loads(json.dumps(explain(fitted, "u0", "i5").to_json()))
-    assert list(value) == ["user", "item", "title", "rank", "logit", "stages", "candidates", "bought"]
+    assert list(value) == ["user", "item", "title", "rank", "logit", "chance", "stages", "candidates", "bought"]
     assert (value["user"], value["item"], value["title"]) == ("u0", "i5", "Thing 5")
-    keys = ["behavior", "own", "bias", "logit", "probability", "rank"]
+    keys = ["behavior", "own", "bias", "logit", "probability", "chance", "rank"]
     assert [list(stage) for stage in value["stages"]] == [keys] * 3
     assert [stage["behavior"] for stage in value["stages"]] == ["view", "cart", "buy"]

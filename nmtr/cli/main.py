@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from nmtr.cli import archives, data, methods, queue, runs, services, suites, sweeps, training
+from nmtr.cli import archives, chances, data, methods, queue, runs, services, suites, sweeps, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.cli.items import items
@@ -51,6 +51,7 @@ app.command("compare")(compare)
 app.command("recommend")(runs.recommend_items)
 app.command("explain")(runs.explain_item)
 app.command("items")(items)
+app.command("calibration")(chances.calibration)
 app.command("suite")(suites.suite)
 app.command("report")(suites.report)
 app.command("sweep")(sweeps.sweep)

@@ -8,7 +8,7 @@ from nmtr.config.methods import METHODS
 
 
 def list_methods(as_json: Json = False) -> None:
-    """What can learn, with a line each and the options that it reads.
+    """What can learn, with a line each and its options.
 
     Those that every run has (data, behaviors, sample, protocol, validation, seed, threads) are not repeated.
     """

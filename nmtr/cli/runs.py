@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nmtr.chances import Chances, about, standing
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.options import whole_number
 from nmtr.cli.training import described, show_result, summary
@@ -107,8 +108,13 @@ def recommend_items(
     ] = 10,
     as_json: Json = False,
 ) -> None:
-    """A user's top items, with the stages of the cascade."""
-    found = recommend(Workspace().fitted(run_id), user, top)
+    """A user's top items, with their stages and chances.
+
+    The chance is that the user's next purchase is this item; `nmtr calibration RUN` says how far it can be trusted.
+    """
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
+    found = recommend(fitted, user, top, workspace.chances(run_id, fitted))
     show(found.to_json(), as_json, lambda: _show_recommendations(found))
 
 
@@ -120,10 +126,13 @@ def explain_item(
 ) -> None:
     """One score taken apart along the cascade.
 
-    For each stage: what it inherits, its own part, the item's bias, and the item's rank.
+    For each stage: what it inherits, its own part, the item's bias, the chance that it means, and the item's rank.
     """
-    found = explain(Workspace().fitted(run_id), user, item)
-    show(found.to_json(), as_json, lambda: _show_explanation(found))
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
+    chances = workspace.chances(run_id, fitted)
+    found = explain(fitted, user, item, chances)
+    show(found.to_json(), as_json, lambda: _show_explanation(found, chances))
 
 
 def _listed(run: Run, withheld: bool) -> list[str]:
@@ -157,16 +166,17 @@ def _show_recommendations(found: Recommendations) -> None:
             (item.title or "") + (" (held out)" if item.held_out else ""),
             *(f"{stage.expected:.3f}" for stage in item.stages),
             f"{item.logit:.3f}",
+            about(item.chance.next) if item.chance else "–",
         ]
         for item in found.items
     ]
-    columns = ["place", "item", "title", *behaviors, "score"]
+    columns = ["place", "item", "title", *behaviors, "score", "chance"]
     table(columns, rows, title=f"User {found.user}: the first {len(rows)} of {found.candidates:,} items")
     if found.held_out:
         note(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}")
 
 
-def _show_explanation(found: Explanation) -> None:
+def _show_explanation(found: Explanation, chances: Chances) -> None:
     title = f" ({found.title})" if found.title else ""
     bought = ", if it were not bought already" if found.bought else ""
     say(
@@ -174,15 +184,25 @@ def _show_explanation(found: Explanation) -> None:
         f"score {found.logit:.3f}"
     )
     if found.stages:
-        values = ["logit", "chance"] if found.stages[0].probability is not None else ["score"]
-        table(["stage", "inherits", "own", "item bias", *values, "place"], [_row(stage) for stage in found.stages])
+        values = ["logit", "sigmoid"] if found.stages[0].probability is not None else ["score"]
+        columns = ["stage", "inherits", "own", "item bias", *values, "chance", "place"]
+        table(columns, [_row(stage) for stage in found.stages])
+    elif found.chance:
+        say(f"chance: {about(found.chance.next)}")
+    for lower, stage in zip(found.stages, found.stages[1:], strict=False):
+        if stage.chance and stage.chance.step is not None:
+            share = about(stage.chance.step)
+            say(f"of those who get as far as {lower.behavior}, {share} get as far as {stage.behavior}")
+    for judged in chances.stages:
+        note(f"{judged.behavior}: {standing(judged)}")
 
 
 def _row(stage: Stage) -> list[str]:
     parts = [stage.inherited, stage.own, stage.bias, stage.logit]
     parts += [] if stage.probability is None else [stage.probability]
+    chance = about(stage.chance.next) if stage.chance else "–"
     place = "–" if stage.rank is None else f"{stage.rank + 1:,}"
-    return [stage.behavior, *(f"{part:.3f}" for part in parts), place]
+    return [stage.behavior, *(f"{part:.3f}" for part in parts), chance, place]
 
 
 def look_after(workspace: Workspace) -> None:

@@ -14,7 +14,8 @@ from nmtr.workspace import Workspace
 from tests.cli.conftest import SMALL, Nmtr
 
 BEHAVIORS = ["view", "cart", "buy"]
-STAGE = {"behavior", "own", "bias", "logit", "probability"}
+STAGE = {"behavior", "own", "bias", "logit", "probability", "chance"}
+CHANCE = {"next", "low", "high", "window", "step"}
 
 
 def test_data_list_names_what_is_here_and_for_people_what_can_be_had(nmtr: Nmtr, home: Path) -> None:
@@ -94,7 +95,8 @@ def test_recommend_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, st
     assert value["user"] == "u1"
     assert [item["rank"] for item in value["items"]] == [0, 1, 2, 3]
     for item in value["items"]:
-        assert set(item) == {"item", "title", "rank", "logit", "stages"}
+        assert set(item) == {"item", "title", "rank", "logit", "chance", "stages"}
+        assert set(item["chance"]) == CHANCE and item["chance"] == item["stages"][-1]["chance"]
         assert [stage["behavior"] for stage in item["stages"]] == BEHAVIORS
         assert all(set(stage) == STAGE for stage in item["stages"])
         assert item["stages"][-1]["logit"] == pytest.approx(item["logit"], abs=1e-5)
@@ -176,6 +178,37 @@ def test_csv_is_written_whole_or_not_at_all(nmtr: Nmtr, home: Path, runs: dict[s
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"--csv needs a file that can be written; {file} cannot (File too large).\n"
     assert file.read_text() == "kept" and list(tmp_path.iterdir()) == [file]
+
+
+def test_calibration_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    value = nmtr("calibration", runs["done"], "--json").json
+    assert set(value) == {"run", "users", "of_users", "stages"}
+    assert (value["run"], value["users"], value["of_users"]) == (runs["done"], 12, 12)
+    assert [stage["behavior"] for stage in value["stages"]] == BEHAVIORS
+    keys = {"behavior", "basis", "why", "fitted_on", "got_so_far", "means", "checked", "before", "after"}
+    assert all(set(stage) == keys for stage in value["stages"])
+    view, buy = value["stages"][0], value["stages"][-1]
+    assert (view["checked"], view["after"], view["basis"]) == (False, None, "correction")
+    assert (
+        view["means"] == "The chance that the user's next view is of this item, for items with no view by the user yet."
+    )
+    assert buy["checked"] and buy["before"] == buy["after"] and buy["after"]["found"] == 12
+    assert {"pairs", "found", "expected", "bins", "error", "by_chance", "rate", "misplaced"} == set(buy["after"])
+    assert {"pairs", "found", "chance", "rate", "low", "high"} == set(buy["after"]["bins"][0])
+    shown = nmtr("calibration", runs["done"])
+    assert "fewer than 100 users have a validation pair" in shown.out and "95 % interval" in shown.out
+    (rule,) = nmtr("calibration", runs["popularity"], "--json").json["stages"]
+    assert rule["basis"] == "none" and rule["after"] is None
+    assert rule["why"].startswith("Popularity gives scores, not chances, and fewer than 100")
+
+
+def test_chances_are_told_to_people_beside_the_scores(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    shown = nmtr("recommend", runs["done"], "--user", "u1", "--top", 4).out
+    assert shown.splitlines()[1].split()[-1] == "chance" and shown.count(" 1 in ") + shown.count(" in 10") == 4
+    explained = nmtr("explain", runs["done"], "--user", "u1", "--item", "i3")
+    assert "sigmoid" in explained.out and explained.out.count(" in ") >= 3
+    assert "this run held out no cart pairs" in explained.err
+    assert nmtr("recommend", runs["popularity"], "--user", "u1", "--top", 1).out.rstrip().endswith("–")
 
 
 def test_labels_are_shown_as_they_are_and_steer_nothing(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:

@@ -4,6 +4,7 @@
     ├── ConfigError     an option, or a combination of options, that no run can have
     ├── DataError       a data set, file, user or item that is missing or malformed
     ├── RunError        a run that does not exist, or is in the wrong state for what was asked
+    ├── StoreError      a store of runs that cannot be read or written
     └── CapacityError   a request that does not fit this machine, with the estimate and the alternative
 
 Each message is one sentence that says what was required, what was given and what to do. Pages and commands show it
@@ -25,6 +26,17 @@ class DataError(NmtrError):
 
 class RunError(NmtrError):
     """A run that does not exist, or is in the wrong state for what was asked."""
+
+
+class StoreError(NmtrError):
+    """A store of runs that cannot be read or written; `reason` is what the database says of it."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The store of runs needs a database that it can read and write; {path} cannot be used ({reason}), "
+            "so mend that, bring back a copy of it, or set NMTR_HOME to another folder."
+        )
 
 
 class CapacityError(NmtrError):

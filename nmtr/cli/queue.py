@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from nmtr.cli.console import Json, say, show, table
-from nmtr.cli.runs import RunId, look_after
+from nmtr.cli.runs import RunId, look_after, note_unreadable
 from nmtr.cli.training import Priority, described
 from nmtr.runs.waiting import Place
 from nmtr.workspace import Workspace
@@ -47,6 +47,7 @@ def list_queue(context: typer.Context, as_json: Json = False) -> None:
 
     value = [{**described(run), **_expected(place)} for run, place in runs]
     show({**vars(workspace.runs.queue.state()), "runs": value}, as_json, for_people)
+    note_unreadable(workspace.runs.unreadable("queued", "running"))
 
 
 @commands.command("pause")

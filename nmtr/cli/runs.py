@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from nmtr.cli.training import described, show_result, summary
 from nmtr.errors import RunError
 from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
 from nmtr.runs.job import LOG
-from nmtr.runs.store import Run
+from nmtr.runs.record import Run, Unreadable
 from nmtr.runs.withheld import report_without_test
 from nmtr.workspace import Workspace
 
@@ -29,13 +30,19 @@ def list_runs(as_json: Json = False) -> None:
     """
     workspace = Workspace()
     look_after(workspace)
-    runs = workspace.runs.list()
+    runs, lost = workspace.runs.list(), workspace.runs.unreadable()
     columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     hidden = workspace.runs.withheld(runs)
-    told = [described(run, run.id in hidden) for run in runs]
-    show(told, as_json, lambda: table(columns, [_listed(run, run.id in hidden) for run in runs]))
+    rows = [_listed(run, run.id in hidden) for run in runs] + [
+        [run.id, "unreadable", *["–"] * 5, "–" if run.created is None else _date(run.created)] for run in lost
+    ]
+    told = [described(run, run.id in hidden) for run in runs] + [
+        {"run": run.id, "state": "unreadable", "created": run.created, "error": run.sentence} for run in lost
+    ]
+    show(told, as_json, lambda: table(columns, rows))
     if any(run.result for run in runs if run.id in hidden):
         note("no HR@100: a point of a study, which chooses by validation; that of its finalized choice is shown.")
+    note_unreadable(lost)
 
 
 def show_run(run_id: RunId, as_json: Json = False) -> None:
@@ -144,8 +151,18 @@ def _listed(run: Run, withheld: bool) -> list[str]:
         run.config.label,
         f"{run.epoch}/{run.epochs}" if run.epochs else "–",
         f"{run.result.test['HR@100']:.4f}" if run.result and run.result.test and not withheld else "–",
-        time.strftime("%d %b %H:%M", time.localtime(run.created)),
+        _date(run.created),
     ]
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%d %b %H:%M", time.localtime(seconds))
+
+
+def note_unreadable(lost: Sequence[Unreadable]) -> None:
+    """Say of each run that it cannot be read, and why."""
+    for run in lost:
+        note(run.sentence)
 
 
 def _written(option: object) -> str:

@@ -22,8 +22,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy.exc import OperationalError
-
 from nmtr.config import RunConfig
 from nmtr.errors import NmtrError, RunError, lacks_memory
 from nmtr.runs import process
@@ -178,8 +176,6 @@ def _sentence(error: Exception) -> str:
         )
     if isinstance(error, OSError) and error.strerror:
         return f"The run could not use its files ({error.strerror}); mend that and resume it."
-    if isinstance(error, OperationalError):
-        return f"The run could not use the store of runs ({error.orig}); mend that and resume it."
     return f"The run ended with an unexpected {type(error).__name__}; see the log."
 
 

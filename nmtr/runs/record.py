@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Row
 
 from nmtr.config import RunConfig
+from nmtr.errors import ConfigError, RunError
 from nmtr.evaluation.result import Result
 from nmtr.runs import process
 
@@ -61,12 +64,50 @@ class Run:
         return self.study is not None
 
 
-def run_of(row: Row[Any]) -> Run:
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that this nmtr cannot read, as where another version wrote it."""
+
+    id: str
+    state: str  # as its row has it
+    created: float | None  # None where even that cannot be read
+    abandoned: bool  # whether it is running, and no process has it
+    problem: str  # what it is that cannot be read
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"run {self.id} must be one that this nmtr can read, and is not ({self.problem}): upgrade nmtr, or delete "
+            f"the run."
+        )
+
+
+def read(row: Row[Any]) -> Run | Unreadable:
     """The run in a row of the table of runs."""
     values = dict(row._mapping)
     del values["number"]
-    result = values.pop("result")
-    return Run(
-        **values | {"config": RunConfig.parse(values["config"])},
-        result=None if result is None else Result.model_validate(result),
-    )
+    try:
+        config = RunConfig.parse(values["config"])
+        return _validator().validate_python(values | {"config": config})
+    except ValidationError as error:
+        problem = f"its {'.'.join(map(str, error.errors()[0]['loc']))} is not what it should be"
+    except ConfigError as error:
+        problem = str(error).rstrip(".")
+    except (TypeError, ValueError):
+        problem = "its config is no config"
+    pid, start, created = (values[name] for name in ("pid", "process_started", "created"))
+    alive = isinstance(pid, int) and process.is_alive(pid, start if isinstance(start, float) else 0.0)
+    gone = values["state"] == "running" and not alive
+    return Unreadable(values["id"], values["state"], created if isinstance(created, float) else None, gone, problem)
+
+
+@cache
+def _validator() -> TypeAdapter[Run]:
+    return TypeAdapter(Run)
+
+
+def run_of(row: Row[Any]) -> Run:
+    """The run in a row of the table of runs; RunError where it cannot be read."""
+    if isinstance(found := read(row), Unreadable):
+        raise RunError(found.sentence)
+    return found

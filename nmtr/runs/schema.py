@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from nmtr.errors import RunError
+from nmtr.errors import RunError, StoreError
 from nmtr.runs import migrations
 
 VERSION = "0003"  # the last of `migrations/versions`; a later one compares higher
@@ -89,23 +91,20 @@ queue = Table(
 def open_database(path: Path) -> Engine:
     """The database at this path, made if it is not there and brought forward if it is old.
 
-    RunError where that cannot be, or a newer nmtr made it: such a database is left as it is.
+    StoreError where that cannot be, then and whenever it is used; RunError where a newer nmtr made it: such a database
+    is left as it is.
     """
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT})
-    event.listen(engine, "connect", configure)
+    engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT}, json_deserializer=_json)
+    prepare(engine)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with engine.connect() as db:
             found = _version(db) or ""
         if found < VERSION:
             found = _bring_forward(engine)
-    except (OSError, DatabaseError) as error:
-        reason = error.orig if isinstance(error, DatabaseError) else error.strerror
-        raise RunError(
-            f"The store of runs needs a database that it can write; {path} cannot be used ({reason}), "
-            "so mend it or set NMTR_HOME to another folder."
-        ) from error
+    except OSError as error:
+        raise StoreError(path, error.strerror or str(error)) from error
     if found > VERSION:
         raise RunError(
             f"The runs in {path} were written by a newer nmtr (schema {found}; this one knows {VERSION}), "
@@ -135,7 +134,29 @@ def _bring_forward(engine: Engine) -> str:
         return found
 
 
-def configure(connection: Any, _: object) -> None:
+def prepare(engine: Engine) -> None:
+    """Let all connections of an engine over the store be as it needs them, and what the database refuses be said."""
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "handle_error", _say)
+
+
+def _say(context: ExceptionContext) -> None:
+    """In place of an error that is the database's, and no mistake in a statement: it is damaged, full or locked."""
+    error = context.sqlalchemy_exception
+    if error is not None and type(error) in (DatabaseError, OperationalError):
+        said = " ".join(str(error.orig).split())
+        raise StoreError(context.engine.url.database if context.engine else "its database", said) from error
+
+
+def _json(text: str) -> Any:
+    """The text itself where it is none, which no option and no figure is: see `nmtr.runs.record.read`."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _configure(connection: Any, _: object) -> None:
     """Readers never wait for a writer, and a commit does not wait for the disk."""
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -24,6 +24,9 @@ Cancel. A queued run is cancelled at once. A running one is flagged; its process
 `cancelled`. A run that is finished before it learns of the flag is done. Of several reasons that are given for a cancel
 the first is kept, until the run is done or resumed.
 
+Versions. A run that this nmtr cannot read, as one with an option that a newer one wrote, is in no list and takes no
+step, and all others go on. It fails when its turn comes or its process is gone, and can be deleted.
+
 Reports. The series holds one report for each phase and epoch, in the order of training, and describes the model as it
 is: when epochs are trained again, after a resume from an earlier checkpoint, their new reports take the place of the
 old ones and of all that followed these. `seconds` counts all of the time that was trained.
@@ -40,10 +43,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -53,7 +57,7 @@ from nmtr.evaluation.result import Result
 from nmtr.runs import limits, process, queue
 from nmtr.runs.record import Run as Run
 from nmtr.runs.record import State as State
-from nmtr.runs.record import run_of
+from nmtr.runs.record import Unreadable, read, run_of
 from nmtr.runs.schema import open_database, reports, runs
 from nmtr.runs.withheld import finalized
 from nmtr.training.report import EpochReport
@@ -77,7 +81,7 @@ class RunStore:
     # Reading
 
     def get(self, run_id: str) -> Run:
-        """The run with this id; RunError if there is none."""
+        """The run with this id; RunError if there is none, or none that can be read."""
         with self._engine.connect() as db:
             row = db.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
         if row is None:
@@ -85,21 +89,34 @@ class RunStore:
         return run_of(row)
 
     def list(self, *states: State) -> tuple[Run, ...]:
-        """The runs in these states, or all; the newest first."""
+        """The runs in these states, or all; the newest first. Those that cannot be read are `unreadable` instead."""
+        return tuple(run for run in self._read(states) if isinstance(run, Run))
+
+    def unreadable(self, *states: State) -> tuple[Unreadable, ...]:
+        """The runs in these states, or all, that this nmtr cannot read; the newest first."""
+        return tuple(run for run in self._read(states) if isinstance(run, Unreadable))
+
+    def _read(self, states: Sequence[State]) -> Iterator[Run | Unreadable]:
         query = select(runs).order_by(runs.c.number.desc())
         with self._engine.connect() as db:
-            return tuple(map(run_of, db.execute(query.where(runs.c.state.in_(states)) if states else query)))
+            return map(read, db.execute(query.where(runs.c.state.in_(states)) if states else query).all())
 
     def line(self) -> tuple[Run, ...]:
         """The queued runs, the one that is next first."""
         with self._engine.connect() as db:
-            return tuple(map(run_of, db.execute(select(runs).where(queue.QUEUED).order_by(*queue.IN_LINE))))
+            found = map(read, db.execute(select(runs).where(queue.QUEUED).order_by(*queue.IN_LINE)))
+            return tuple(run for run in found if isinstance(run, Run))
 
     def reports(self, run_id: str, since: int = 0) -> tuple[EpochReport, ...]:
         """The run's reports in the order of training, without the first `since`: those that the caller has."""
         query = select(reports.c.report).where(reports.c.run == run_id).order_by(reports.c.number)
         with self._engine.connect() as db:
-            return tuple(map(EpochReport.model_validate, db.scalars(query.offset(since))))
+            try:
+                return tuple(map(EpochReport.model_validate, db.scalars(query.offset(since))))
+            except ValidationError:
+                raise RunError(
+                    f"run {run_id} must have epochs that this nmtr can read, and has not: upgrade nmtr, or delete it."
+                ) from None
 
     def withheld(self, among: Iterable[Run]) -> frozenset[str]:
         """Ids of those whose test figures are not shown: see `nmtr.runs.withheld`."""
@@ -170,9 +187,13 @@ class RunStore:
         slots: how many background runs may be running; per_owner: how many of those may be of one owner.
         """
         statement = queue.claim(slots, per_owner).values(started=time.time()).returning(runs)
-        with self._engine.begin() as db:
-            row = db.execute(statement).one_or_none()
-        return None if row is None else run_of(row)
+        while True:
+            with self._engine.begin() as db:
+                if (row := db.execute(statement).one_or_none()) is None:
+                    return None
+                if isinstance(found := read(row), Run):
+                    return found
+            self.give_up(found)
 
     def move(self, run_id: str, priority: int | None = None) -> Run:
         """Give a queued run another priority; without one, that which puts it before all others."""
@@ -225,6 +246,12 @@ class RunStore:
         """Running to failed, for the reason that the sentence gives."""
         return self._move(run_id, "failed", ["running"], state="failed", finished=time.time(), error=sentence)
 
+    def give_up(self, lost: Unreadable) -> None:
+        """Running to failed, of a run that cannot be read."""
+        values = {"state": "failed", "finished": time.time(), "error": lost.sentence}
+        with self._engine.begin() as db:
+            db.execute(update(runs).where(runs.c.id == lost.id, runs.c.state == "running").values(values))
+
     def request_cancel(self, run_id: str, reason: str | None = None) -> Run:
         """Queued to cancelled; a running run is asked to stop. `reason` is a sentence for those who did not ask."""
         queued = runs.c.state == "queued"
@@ -262,6 +289,10 @@ class RunStore:
         """Remove the run, its reports and its files; RunError while it is running."""
         with self._engine.begin() as db:
             gone = db.execute(delete(runs).where(runs.c.id == run_id, runs.c.state != "running")).rowcount
+        for lost in self.unreadable("running") if not gone else ():
+            if lost.id == run_id and lost.abandoned:  # nobody can cancel it
+                self.give_up(lost)
+                return self.delete(run_id)
         if not gone:
             raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
@@ -306,9 +337,10 @@ class RunStore:
         statement = update(runs).where(runs.c.id == run_id, runs.c.state.in_(states), *conditions).values(values)
         with self._engine.begin() as db:
             row = db.execute(statement.returning(runs)).one_or_none()
-        if row is None:
+            run = None if row is None else run_of(row)  # where it cannot be read, the step is not taken
+        if run is None:
             raise self._refusal(run_id, verb, states, otherwise)
-        return run_of(row)
+        return run
 
     def _refusal(self, run_id: str, verb: str, states: Sequence[State], otherwise: RunError | None = None) -> RunError:
         run = self.get(run_id)

@@ -22,9 +22,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
-from nmtr.errors import NmtrError, RunError
+from nmtr.errors import NmtrError, RunError, StoreError
 from nmtr.runs import alone, limits, process
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run, RunStore
@@ -112,12 +110,12 @@ class Supervisor:
                     elif time.monotonic() - last_work >= idle:
                         return
                     failures = 0
-                except OperationalError as error:
+                except StoreError as error:
                     failures += 1
                     if failures == MOST_FAILURES:
                         raise
                     if failures == 1:
-                        _note(f"The store of runs cannot be used ({error.orig}); it is tried again for a while.")
+                        _note(f"The store of runs cannot be used ({error.reason}); it is tried again for a while.")
                     time.sleep(RETRY)
                 time.sleep(_TICK)
         finally:
@@ -132,9 +130,13 @@ class Supervisor:
                 settle(self._store, run)
             elif run.cancel_requested and not run.foreground:
                 self._end(run)
+        unreadable = self._store.unreadable("running")
+        for lost in unreadable:
+            if lost.abandoned:
+                self._store.give_up(lost)
         while claimed := self._store.claim(self._slots, self._per_owner):
             self._spawn(claimed)
-        return bool(running or self._children)
+        return bool(running or unreadable or self._children)
 
     def _spawn(self, run: Run) -> None:
         self._asked.pop(run.id, None)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-from sqlalchemy import URL, event
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from nmtr.errors import RunError
-from nmtr.runs.schema import LOCK_TIMEOUT, configure
+from nmtr.errors import RunError, StoreError
+from nmtr.runs.schema import LOCK_TIMEOUT, prepare
 from nmtr.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,8 +64,11 @@ def _opened(path: Path, inode: int) -> RDBStorage:
         url = URL.create(
             "sqlite", database=str(path)
         ).render_as_string()  # a path may hold what means something in a URL
-        opened = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT}})
-    event.listen(opened.engine, "connect", configure)
+        try:
+            opened = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_TIMEOUT}})
+        except SQLAlchemyError as error:
+            raise StoreError(path, reason(error)) from error
+    prepare(opened.engine)
     opened.engine.dispose()  # the connections that were made before
     return opened
 
@@ -74,13 +77,15 @@ def is_fault(error: Exception) -> bool:
     """Whether the error is the database's, as where it is locked or its disk is full."""
     from optuna.exceptions import StorageInternalError
 
-    return isinstance(error, StorageInternalError | SQLAlchemyError)
+    return isinstance(error, StoreError | StorageInternalError | SQLAlchemyError)
 
 
 def reason(fault: Exception) -> str:
     """What the database says of it, on one line."""
     from optuna.exceptions import StorageInternalError
 
+    if isinstance(fault, StoreError):
+        return fault.reason
     found = fault.__cause__ if isinstance(fault, StorageInternalError) else fault
     return " ".join(str(getattr(found, "orig", None) or found or fault).split())
 

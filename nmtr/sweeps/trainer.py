@@ -146,13 +146,13 @@ class Trainer:
             ) from error
 
     def _sentence(self, error: Exception) -> str:
-        if isinstance(error, NmtrError):
-            return str(error)
         if storage.is_fault(error):
             return (
                 f"study {self._id} must be able to keep what it finds; its store cannot be used "
                 f"({storage.reason(error)}): mend that, and resume the study."
             )
+        if isinstance(error, NmtrError):
+            return str(error)
         what = " ".join(f"{type(error).__name__} {error}".split())
         return f"study {self._id} ended with an error that nobody foresaw ({what}): see its log, and resume it."
 

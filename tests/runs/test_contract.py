@@ -96,6 +96,11 @@ PROMISES = {
         "test_store.test_reason_of_a_cancel_is_the_first_that_was_given_until_the_run_is_resumed",
         "test_store.test_run_that_is_done_before_it_learns_of_a_cancel_has_no_reason",
     ),
+    "A run that this nmtr cannot read": ("test_unreadable.test_run_that_cannot_be_read_is_named_and_takes_no_step",),
+    "It fails when its turn comes": (
+        "test_unreadable.test_run_that_cannot_be_read_fails_when_its_turn_comes_and_the_next_is_claimed",
+        "test_unreadable.test_running_run_that_cannot_be_read_fails_once_its_process_is_gone",
+    ),
     "The series holds one report": (
         "test_store.test_reports_are_one_for_each_phase_and_epoch_in_order",
         "test_store.test_epoch_trained_again_replaces_its_report_and_those_that_followed",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,9 +18,8 @@ from typing import Any
 import psutil
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
 
-from nmtr.errors import RunError
+from nmtr.errors import RunError, StoreError
 from nmtr.runs import process, schema, supervisor
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.supervisor import Supervisor, ensure_running
@@ -31,7 +29,7 @@ from tests.runs.test_supervisor import assert_done, in_second_epoch, starts, sub
 
 __all__ = ["value"]  # a fixture
 
-FULL = OperationalError("UPDATE", {}, sqlite3.OperationalError("database or disk is full"))
+FULL = StoreError("nmtr.db", "database or disk is full")
 
 
 # The store is locked
@@ -219,7 +217,7 @@ def test_supervisor_gives_up_on_a_store_that_can_never_be_written(
 ) -> None:
     submit(store)
     monkeypatch.setattr(RunStore, "claim", refuse(FULL))
-    with pytest.raises(OperationalError):
+    with pytest.raises(StoreError):
         Supervisor(store.root, job=JOB).run(idle=0)
 
 

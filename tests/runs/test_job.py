@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from nmtr.runs import checkpoint, job
 from nmtr.runs.store import Run, RunStore
@@ -99,7 +97,6 @@ def test_run_of_a_data_set_that_is_gone_fails_with_the_librarys_sentence(store: 
         (MemoryError(), "needed more memory than is free"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "needed more memory than is free"),
         (OSError(28, "No space left on device"), "could not use its files (No space left on device)"),
-        (OperationalError("", {}, sqlite3.OperationalError("disk is full")), "use the store of runs (disk is full)"),
     ],
 )
 def test_run_that_breaks_fails_with_a_sentence_keeps_the_traceback_and_can_be_resumed(

@@ -10,10 +10,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from nmtr.cli.studies import show_points
-from nmtr.errors import ConfigError, DataError, RunError
+from nmtr.errors import ConfigError, DataError, RunError, StoreError
 from nmtr.runs.store import Run
 from nmtr.sweeps import Study, create, curve, drive, extend, finalize, read, revive, start, stop, storage, studies
 from nmtr.sweeps.plan import Plan
@@ -290,7 +289,7 @@ def test_point_whose_run_fails_is_named_and_tried_again(
     [
         (RunError("The queue takes no more."), RunError, "^The queue takes no more.$"),
         (
-            OperationalError("UPDATE", {}, Exception("disk is full")),
+            StoreError("nmtr.db", "disk is full"),
             RunError,
             r"its store cannot be used \(disk is full",
         ),

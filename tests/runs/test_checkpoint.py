@@ -86,29 +86,30 @@ def loaded_after(two_epochs: tuple[bytes, bytes], damaged: bytes) -> object:
     return state["epoch"]
 
 
-@settings(max_examples=150)
-@given(data=strategies.data())
-def test_checkpoint_cut_off_anywhere_is_never_loaded(
-    two_epochs: tuple[bytes, bytes], data: strategies.DataObject
-) -> None:
-    length = data.draw(strategies.integers(0, len(two_epochs[0]) - 1), "bytes that are left")
-    assert loaded_after(two_epochs, two_epochs[0][:length]) == 1
+def test_checkpoint_cut_off_anywhere_is_never_loaded(two_epochs: tuple[bytes, bytes]) -> None:
+    @settings(max_examples=150)
+    @given(left=strategies.integers(0, len(two_epochs[0]) - 1))
+    def cut_off(left: int) -> None:
+        assert loaded_after(two_epochs, two_epochs[0][:left]) == 1
+
+    cut_off()  # a fixture is no argument of it, which a failure would print
 
 
-@settings(max_examples=300)
-@given(
-    # Names, sizes and offsets stand at both ends; the tensor fills the middle.
-    place=strategies.integers(-500, 499) | strategies.integers(0, 1_000_000),
-    noise=strategies.binary(min_size=1, max_size=64),
-)
-def test_checkpoint_with_other_bytes_anywhere_is_loaded_whole_or_not_at_all(
-    two_epochs: tuple[bytes, bytes], place: int, noise: bytes
-) -> None:
-    content = bytearray(two_epochs[0])
-    start = place % len(content)
-    noise = noise[: len(content) - start]
-    content[start : start + len(noise)] = noise
-    assert loaded_after(two_epochs, bytes(content)) in ([2] if content == two_epochs[0] else [1, 2])
+def test_checkpoint_with_other_bytes_anywhere_is_loaded_whole_or_not_at_all(two_epochs: tuple[bytes, bytes]) -> None:
+    @settings(max_examples=300)
+    @given(
+        # Names, sizes and offsets stand at both ends; the tensor fills the middle.
+        place=strategies.integers(-500, 499) | strategies.integers(0, len(two_epochs[0]) - 1),
+        noise=strategies.binary(min_size=1, max_size=64),
+    )
+    def damaged(place: int, noise: bytes) -> None:
+        content = bytearray(two_epochs[0])
+        start = place % len(content)
+        noise = noise[: len(content) - start]
+        content[start : start + len(noise)] = noise
+        assert loaded_after(two_epochs, bytes(content)) in ([2] if content == two_epochs[0] else [1, 2])
+
+    damaged()
 
 
 def test_tensor_with_one_other_bit_is_not_loaded(two_epochs: tuple[bytes, bytes]) -> None:

@@ -37,7 +37,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def test_stdout_is_the_json_and_nothing_else(workspace: Workspace) -> None:
     process = start("train", "--data", "shop", "--epochs", "2", "--threads", "1", "--json")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["run"] == workspace.runs.list()[0].id
     assert [line.split()[:3] for line in err.splitlines()] == [["NMTR-GMF", "epoch", f"{n}/2"] for n in (1, 2)]
@@ -48,7 +48,7 @@ def test_run_in_the_foreground_is_seen_and_cancelled_from_another_process(worksp
     [run] = eventually(lambda: [run for run in workspace.runs.list("running") if run.epoch])
     assert (run.foreground, run.pid) == (True, process.pid)
     assert nmtr("cancel", run.id).out == f"run {run.id} is asked to stop\n"
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     run = workspace.runs.get(run.id)
     assert (process.returncode, out, run.state) == (2, "", "cancelled")
     assert err.splitlines()[-1] == (
@@ -61,7 +61,7 @@ def test_sigterm_leaves_a_run_that_can_be_resumed(workspace: Workspace, nmtr: Nm
     process = start(*ENDLESS)
     [run] = eventually(lambda: [run for run in workspace.runs.list("running") if run.epoch])
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (143, "")
     assert err.splitlines()[-1].startswith(f"run {run.id} was stopped after epoch ")
     assert nmtr("resume", run.id, "--json").json["state"] == "queued"
@@ -70,7 +70,7 @@ def test_sigterm_leaves_a_run_that_can_be_resumed(workspace: Workspace, nmtr: Nm
 def test_mistake_is_one_sentence_of_a_process_too(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     process = start("train", "--epochs", "ten")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (2, "", "epochs must be a valid integer; got ten.\n")
     assert not own_home.exists()
 

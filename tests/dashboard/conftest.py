@@ -60,6 +60,12 @@ def studied(workspace: Workspace, config: dict[str, object], step: float = 0.5, 
     return sweeps.drive(workspace, sweeps.create(workspace, plan).id)
 
 
+@pytest.fixture(autouse=True)
+def nobody_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page queues waits: a supervisor, which takes it whenever it gets to it, is for the tests in a browser."""
+    monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", lambda home, slots=None: None)
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data sets shop (3 behaviors), one (R = 1) and five (R = 5), each with runs."""
@@ -93,7 +99,7 @@ def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     monkeypatch.setenv("NMTR_HOME", str(home))
 
     def visit(page: str = "recommend", **address: str) -> AppTest:
-        app = AppTest.from_file(str(APP), default_timeout=60)
+        app = AppTest.from_file(str(APP), default_timeout=300)
         if page != "recommend":
             app.query_params["data"] = "one"  # the first run only registers the pages
             app.run()

@@ -199,7 +199,7 @@ from nmtr.demo import install
 from nmtr.workspace import Workspace
 install(Workspace())
 cache.warm_up = lambda: None
-app = AppTest.from_file({str(APP)!r}, default_timeout=60)
+app = AppTest.from_file({str(APP)!r}, default_timeout=300)
 app.query_params["data"] = "nothing"  # the first run only registers the pages
 app.run()
 app.query_params.clear()

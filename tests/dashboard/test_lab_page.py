@@ -263,7 +263,7 @@ assert not {{"torch", "optuna", "scipy.stats"}} & set(sys.modules)
 from nmtr.demo import install
 from nmtr.workspace import Workspace
 install(Workspace())
-app = AppTest.from_file({str(APP)!r}, default_timeout=60)
+app = AppTest.from_file({str(APP)!r}, default_timeout=300)
 app.query_params["data"] = "nothing"
 app.run()
 app.query_params.clear()

@@ -149,6 +149,7 @@ def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
         owners.append(owner)
         return workspace.runs.create(config.resolve(("view", "cart", "buy")), workspace.data.info("shop").fingerprint)
 
+    Workspace(home).runs.queue.pause()  # so that no worker takes the run
     monkeypatch.setattr(Workspace, "submit", submit)
     monkeypatch.setattr("streamlit.user", {"email": "ann@example.org"})  # as a login has it
     weights.number_input(key="train_weight_2").set_value(0.5).run()
@@ -164,6 +165,7 @@ def test_start_submits_the_options_and_shows_the_run_in_the_same_place(
     assert Workspace(home).runs.get(run).state == "cancelled"
     assert weights.button(key="resume")
     Workspace(home).runs.delete(run)
+    Workspace(home).runs.queue.resume()
 
 
 def test_a_finished_run_shows_its_metrics_with_intervals(open_page: Open, runs: Runs) -> None:

@@ -122,7 +122,7 @@ ENDS_AT_ONCE = """
 import sqlite3, sys
 home, run = sys.argv[1:]
 print("started", flush=True)
-with sqlite3.connect(home + "/nmtr.db", timeout=60) as db:
+with sqlite3.connect(home + "/nmtr.db", timeout=300) as db:
     db.execute("UPDATE runs SET state = 'done' WHERE id = ? AND state = 'running'", (run,))
 """
 
@@ -146,7 +146,7 @@ def test_of_two_hundred_queued_runs_and_fifty_cancels_at_random_each_run_ends_on
         except RunError as refused:
             assert f"run {run} is done" in str(refused)
             too_late.add(run)
-    thread.join(120)
+    thread.join(300)
     assert not thread.is_alive()
 
     ended = {run.id: run for run in store.list()}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nmtr.runs import waiting
 from nmtr.runs.queue import QueueState
 from nmtr.runs.store import Run
 from nmtr.runs.waiting import Place, places
@@ -26,8 +29,8 @@ def expected(
     running: dict[str, float], line: dict[str, float], slots: int = 1, per_owner: int | None = None, owners: str = ""
 ) -> dict[str, tuple[int, float | None, float | None]]:
     """`owners` has a letter for each run of the line, in order, `.` for nobody; those that train belong to nobody."""
-    waiting = [run(name, owner.strip(".")) for name, owner in zip(line, owners or "." * len(line), strict=True)]
-    found = places([run(name) for name in running], waiting, running | line, QueueState(False, slots, per_owner))
+    line_up = [run(name, owner.strip(".")) for name, owner in zip(line, owners or "." * len(line), strict=True)]
+    found = places([run(name) for name in running], line_up, running | line, QueueState(False, slots, per_owner))
     return {name: dataclasses.astuple(place) for name, place in found.items()}
 
 
@@ -82,8 +85,24 @@ def test_limits_hold_at_every_moment(line: list[tuple[float, str]], slots: int, 
 
 
 @pytest.mark.parametrize("per_owner", [None, 1])
-def test_ten_thousand_runs_in_line_take_no_time_to_place(per_owner: int | None) -> None:
-    runs = [run(str(number), owner=str(number % 1000)) for number in range(10_000)]
-    started = time.process_time()
-    found = places([], runs, dict.fromkeys((each.id for each in runs), 1.0), QueueState(False, 2, per_owner))
-    assert found["9999"].ends == 5000 and time.process_time() - started < 5  # .1 s; quadratic: a minute
+def test_steps_to_place_runs_in_line_grow_as_the_line_does(per_owner: int | None) -> None:
+    def steps(size: int) -> int:
+        """Lines of `places` that are executed."""
+        counted = 0
+
+        def count(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal counted
+            counted += event == "line"
+            return count if frame.f_code.co_filename == waiting.__file__ else None
+
+        runs = [run(str(number), owner=str(number % (size // 10))) for number in range(size)]
+        before = sys.gettrace()
+        sys.settrace(count)
+        try:
+            found = places([], runs, dict.fromkeys((each.id for each in runs), 1.0), QueueState(False, 2, per_owner))
+        finally:
+            sys.settrace(before)
+        assert found[str(size - 1)].ends == size / 2
+        return counted
+
+    assert 0 < steps(4000) < 4.5 * steps(1000)

@@ -47,7 +47,7 @@ def trained_here() -> Iterator[None]:
         yield
         ended.set()
         for thread in threads.values():
-            thread.join(30)
+            thread.join(300)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     for worker in workers(tmp_path):
         worker.terminate()
-        worker.wait(20)
+        worker.wait(300)
 
 
 def workers(home: Path) -> list[psutil.Process]:

@@ -54,7 +54,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int | None]]:
     monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", ensure_running)
     yield asked
     for thread in threads:
-        thread.join(20)
+        thread.join(300)
 
 
 def config(data: str = "quick", seed: int = 0, threads: int = 1) -> RunConfig:

@@ -16,7 +16,7 @@ from nmtr.errors import RunError
 from nmtr.runs import job
 from nmtr.sweeps import Plan, Study, create, trainer
 from nmtr.workspace import Workspace
-from tests.sweeps.fakes import INFO, Experiment, Library
+from tests.sweeps.fakes import GO_ON, INFO, JUDGED, Experiment, Library
 
 Begin = Callable[..., Study]
 
@@ -58,6 +58,16 @@ def workers(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
             threads.append(Thread(target=work, args=(slots or 1,), daemon=True))
             threads[-1].start()
 
+    advance = trainer.Trainer._advance
+
+    def judge(driver: trainer.Trainer, taken: Any) -> bool:
+        over = advance(driver, taken)
+        JUDGED[taken.runs[0].config.model_dump_json()] = taken.read
+        return over
+
+    GO_ON.clear()
+    JUDGED.clear()
+    monkeypatch.setattr(trainer.Trainer, "_advance", judge)
     monkeypatch.setattr(job, "new_experiment", Experiment)
     monkeypatch.setattr(job, "_BEAT", 0.02)
     monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", ensure_running)
@@ -67,7 +77,7 @@ def workers(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
             workspace.runs.request_cancel(run.id)
     ended.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(300)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,13 +23,16 @@ from nmtr.errors import RunError
 from nmtr.runs import job, supervisor
 from nmtr.runs.store import RunStore
 from nmtr.sweeps.__main__ import main as drive
-from nmtr.training.report import EpochReport
+from nmtr.training.report import EpochReport, Stopped
 from tests.conftest import random_dataset
 from tests.runs import fakes
 from tests.runs.fakes import FINGERPRINT
 
 JOB = (sys.executable, "-m", "tests.sweeps.fakes", "job")
 PEAK = 0.6
+GO_ON = Event()
+#: How many epochs of a run the driver has judged, in this process, by the run's config as JSON.
+JUDGED: dict[str, int] = {}
 USERS = 200
 DATA = random_dataset(num_users=USERS, behaviors=("view", "buy"))
 INFO = DatasetInfo.of(DATA).model_copy(update={"fingerprint": FINGERPRINT})
@@ -53,7 +57,8 @@ class Library:
 class Experiment(fakes.Experiment):
     """One that reports validation, and ranks.
 
-    slow: takes some time for each epoch · mixed: fails where the target has no weight
+    slow: takes some time for each epoch · mixed: fails where the target has no weight · held: waits after its second
+    epoch until GO_ON is set or it is stopped · judged: waits after each epoch until the driver has judged it, too
     """
 
     def epochs(self, stop: Callable[[], bool]) -> Iterator[EpochReport]:
@@ -66,8 +71,17 @@ class Experiment(fakes.Experiment):
     def meet_fate(self, stop: Callable[[], bool]) -> None:
         if self.config.data == "slow":
             time.sleep(0.03)
+        while self.waits() and not GO_ON.is_set():
+            if stop():
+                raise Stopped
+            time.sleep(0.01)
         if self.config.data == "mixed" and (self.config.lambdas or ())[-1] == 0:
             raise RunError("The target must have a weight.")
+
+    def waits(self) -> bool:
+        if self.config.data == "judged":
+            return self.config.seed == 0 and JUDGED.get(self.config.model_dump_json(), 0) < self.epoch
+        return self.config.data == "held" and self.epoch >= 2
 
     def finish(self) -> Any:
         number = hits(self.config, self.config.epochs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
-import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -19,9 +18,9 @@ from nmtr.sweeps.plan import Plan
 from nmtr.sweeps.trainer import Trainer
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
-from tests.runs.fakes import FINGERPRINT, eventually, in_time
+from tests.runs.fakes import FINGERPRINT, eventually
 from tests.sweeps.conftest import Begin
-from tests.sweeps.fakes import INFO, PEAK, USERS, hits
+from tests.sweeps.fakes import GO_ON, INFO, PEAK, USERS, hits
 
 
 def by_target(study: Study) -> dict[float, str]:
@@ -80,7 +79,7 @@ def test_seeds_are_shared_and_a_point_is_worth_their_mean(workspace: Workspace, 
 
 
 def test_pruned_points_end_early_and_the_best_is_never_one(workspace: Workspace, begin: Begin) -> None:
-    study = begin("slow", epochs=9, step=0.1, prune=True)
+    study = begin("judged", epochs=9, step=0.1, prune=True)
     drive(workspace, study.id)
     study = read(workspace, study.id)
     assert study.best is not None and study.best.lambdas is not None and study.best.lambdas[-1] == PEAK
@@ -102,7 +101,7 @@ def ended(workspace: Workspace, run_id: str) -> Run | None:
 
 
 def test_points_are_pruned_where_they_are_ranked(workspace: Workspace, begin: Begin) -> None:
-    study = begin("slow", epochs=9, rank_every=2, step=0.1, prune=True)
+    study = begin("judged", epochs=9, rank_every=2, step=0.1, prune=True)
     drive(workspace, study.id)
     study = read(workspace, study.id)
     assert study.best is not None and study.best.lambdas is not None and study.best.lambdas[-1] == PEAK
@@ -116,35 +115,31 @@ def test_points_are_pruned_where_they_are_ranked(workspace: Workspace, begin: Be
 
 
 def test_other_seeds_begin_where_the_first_got_to_its_end(workspace: Workspace, begin: Begin) -> None:
-    study = begin("slow", epochs=9, step=0.2, prune=True, seeds=2)
+    study = begin("judged", epochs=9, step=0.2, prune=True, seeds=2)
     drive(workspace, study.id)
     points = read(workspace, study.id).points
     assert {len(point.runs) for point in points if point.state == "done"} == {2}
     assert {len(point.runs) for point in points if point.state == "pruned"} == {1}
 
 
-def test_stop_takes_effect_within_two_seconds_and_the_study_goes_on_from_there(
-    workspace: Workspace, begin: Begin
-) -> None:
-    study = begin("slow", epochs=15)
-
-    def stop_it() -> float:
-        driver = Thread(target=drive, args=(workspace, study.id))
-        driver.start()
-        eventually(lambda: any(run.epoch > 1 for run in workspace.runs.list("running")))
+def test_stop_ends_what_trains_and_the_study_goes_on_from_there(workspace: Workspace, begin: Begin) -> None:
+    study = begin("held", epochs=15)
+    driver = Thread(target=drive, args=(workspace, study.id))
+    driver.start()
+    try:
+        eventually(lambda: any(run.epoch == 2 for run in workspace.runs.list("running")))
         assert read(workspace, study.id).state == "running"
-        began = time.monotonic()
         stop(workspace, study.id)
         eventually(lambda: not workspace.runs.list("queued", "running"))
-        driver.join(30)
-        assert not driver.is_alive()
-        return time.monotonic() - began
-
-    stops = len(in_time(stop_it))
+        driver.join(300)
+    finally:
+        GO_ON.set()
+    assert not driver.is_alive()
     stopped = read(workspace, study.id)
     assert stopped.state == "stopped" and "stopped" in by_target(stopped).values()
     assert all(run.reason is not None and study.id in run.reason for run in workspace.runs.list("cancelled"))
     before = {run.id: run.epoch for run in workspace.runs.list()}
+    assert max(before.values()) == 2
 
     drive(workspace, study.id)
     assert read(workspace, study.id).state == "done"
@@ -152,7 +147,7 @@ def test_stop_takes_effect_within_two_seconds_and_the_study_goes_on_from_there(
     for run_id, epoch in before.items():
         assert len(workspace.runs.reports(run_id)) == 15
         again = workspace.runs.get(run_id).seconds / 0.5 - 15
-        assert again <= stops, f"more than one epoch after {epoch} was repeated"
+        assert again <= 1, f"more than one epoch after {epoch} was repeated"
 
 
 @pytest.mark.parametrize("by_the_same", [True, False])
@@ -163,7 +158,7 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
     stopping, stopped = Event(), workspace.runs.cancelled
 
     def take_time(run_id: str) -> Run:
-        stopping.wait(30)
+        stopping.wait(300)
         return stopped(run_id)
 
     monkeypatch.setattr(workspace.runs, "cancelled", take_time)
@@ -177,7 +172,7 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
     if by_the_same:
         storage.load(workspace, study.id).set_user_attr("stopped", False)
     else:
-        driver.join(30)
+        driver.join(300)
         begun: list[None] = []
         take = Trainer._begin
         monkeypatch.setattr(Trainer, "_begin", lambda trainer, taken: begun.append(take(trainer, taken)))
@@ -185,7 +180,7 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
         driver.start()
         eventually(lambda: len(begun) == 2)
     stopping.set()
-    driver.join(30)
+    driver.join(300)
     assert by_target(read(workspace, study.id)) == {0.0: "done", 1.0: "done"}
     once_each(workspace, runs=2)
 
@@ -208,7 +203,7 @@ def test_no_supervisor_is_asked_for_while_the_queue_is_paused(
     eventually(lambda: len(looks) > 5)
     assert workers == [] and len(workspace.runs.line()) == 2
     workspace.runs.queue.resume()
-    driver.join(30)
+    driver.join(300)
     assert read(workspace, study.id).state == "done" and set(workers) == {2}
 
 
@@ -218,7 +213,7 @@ def test_run_that_the_user_cancels_is_left_for_the_user(workspace: Workspace, be
     driver.start()
     run = eventually(lambda: next(iter(workspace.runs.list("running")), None))
     workspace.cancel(run.id)
-    driver.join(30)
+    driver.join(300)
     assert workspace.runs.get(run.id).state == "cancelled"
     assert sorted(by_target(read(workspace, study.id)).values()) == ["done", "stopped"]
 
@@ -240,14 +235,15 @@ def test_run_that_a_study_gave_up_is_anothers_once_it_is_taken_up(workspace: Wor
     assert not [run for run in workspace.runs.list() if run.cancel_requested]
     stop(workspace, other.id)
     assert [run.id for run in workspace.runs.list() if run.cancel_requested] == [second.id]
-    driver.join(30)
+    driver.join(300)
 
 
 def test_finalized_run_of_a_pruned_point_is_the_users(workspace: Workspace, begin: Begin) -> None:
-    study = begin("slow", epochs=9, step=0.1, prune=True)
+    study = begin("judged", epochs=9, step=0.1, prune=True)
     drive(workspace, study.id)
     pruned = next(point for point in read(workspace, study.id).points if point.state == "pruned")
     eventually(lambda: ended(workspace, pruned.runs[0]))
+    GO_ON.set()
     finalize(workspace, study.id, pruned.number)
     drive(workspace, study.id)  # what it would tidy up is not its own any more
     assert pruned.runs[0] in read(workspace, study.id).finalized
@@ -263,7 +259,8 @@ def test_stopping_leaves_runs_alone_that_the_study_did_not_queue(workspace: Work
     driver.start()
     eventually(lambda: read(workspace, study.id).points[0].runs == (mine.id,))
     stop(workspace, study.id)
-    driver.join(5)
+    driver.join(300)
+    assert not driver.is_alive()
     assert workspace.runs.get(mine.id).live and not workspace.runs.get(mine.id).cancel_requested
     eventually(lambda: not workspace.runs.list("queued", "running"))
     drive(workspace, study.id)
@@ -346,7 +343,7 @@ def test_points_are_added_while_the_study_is_driven(workspace: Workspace, begin:
     driver.start()
     eventually(lambda: workspace.runs.list("running"))
     extend(workspace, study.id, points=[(0.5, 0.5)])
-    driver.join(30)
+    driver.join(300)
     assert by_target(read(workspace, study.id)) == {0.0: "done", 0.5: "done", 1.0: "done"}
 
 
@@ -475,7 +472,7 @@ def test_one_driver_a_study(workspace: Workspace, begin: Begin) -> None:
     with pytest.raises(RunError, match=f"^a study is driven by one process; another drives study {study.id}"):
         drive(workspace, study.id)
     start(workspace, study.id)  # there is one: nothing happens
-    first.join(30)
+    first.join(300)
     once_each(workspace, runs=2)
 
 

@@ -40,7 +40,7 @@ def supervised(workspace: Workspace) -> Iterator[None]:
         with suppress(RunError):  # it has ended
             workspace.runs.request_cancel(run.id)
     ended.set()
-    thread.join(60)
+    thread.join(300)
 
 
 def driver(home: Path, study_id: str) -> subprocess.Popen[bytes]:
@@ -64,7 +64,7 @@ def test_driver_killed_at_random_moments_loses_no_point_and_trains_none_twice(
         killed.wait()
         assert read(workspace, study.id).state in ("stopped", "done")
     last = driver(workspace.home, study.id)
-    assert last.wait(120) == 0, (workspace.home / "driver.log").read_text()
+    assert last.wait(300) == 0, (workspace.home / "driver.log").read_text()
     study = read(workspace, study.id)
     assert study.state == "done" and len(study.points) == study.planned == 6
     assert {point.state for point in study.points} <= {"done", "pruned"}

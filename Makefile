@@ -1,18 +1,27 @@
 # make demo: the dashboard with its demo data.  make test: everything that has to pass.
-# Both do all of their own set-up.
+# make test-avx2: the same as on a processor with neither AMX nor AVX-512.  All do all of their own set-up.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint format demo-assets clean
+.PHONY: demo test test-avx2 lint format demo-assets clean
 
 demo: $(VENV)/.installed
 	$(BIN)/nmtr dashboard
 
 test: $(VENV)/.installed-dev lint
 	sh tests/browser/install.sh $(BIN)/python
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/browser -n logical --maxprocesses=8 --dist=worksteal
+	$(BIN)/python -m pytest tests/browser
+
+# What NMTR's kernels, PyTorch with its libraries, and numpy's and scipy's BLAS may use.
+test-avx2: export NMTR_NATIVE = avx2
+test-avx2: export ATEN_CPU_CAPABILITY = avx2
+test-avx2: export ONEDNN_MAX_CPU_ISA = AVX2
+test-avx2: export MKL_ENABLE_INSTRUCTIONS = AVX2
+test-avx2: export OPENBLAS_CORETYPE = Haswell
+test-avx2: test
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

@@ -200,7 +200,7 @@ def test_switching_shopper_loads_and_scores_nothing_but_that_shopper(
     for user in ("u2", "u3"):
         app.selectbox(key="pick_user").set_value(user).run()
         assert address(app)["user"] == user and not app.error and not app.exception
-    assert scored == [1, 1]
+    assert set(scored) == {1}
 
 
 # Cascade

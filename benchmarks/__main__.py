@@ -1,4 +1,4 @@
-"""python -m benchmarks list | run NAME... | peers | report"""
+"""python -m benchmarks list | run NAME... | fold-in | peers | report"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from benchmarks import results
 from benchmarks.core import measure
 from benchmarks.data import SHAPES
 from benchmarks.errors import BenchmarkError
+from benchmarks.foldin import nearness
 from benchmarks.profiling import profile
 from benchmarks.suite import CASES
 from nmtr.errors import NmtrError
@@ -63,6 +64,16 @@ def profile_epoch(
     if data not in SHAPES:
         raise BenchmarkError(f"data must be one of {', '.join(SHAPES)}; got {data}.")
     profile(data, {"unit": "gmf", "loss": loss}, lambda line: _out.print(line, soft_wrap=True))
+
+
+@app.command("fold-in")
+def fold_in(
+    unit: Annotated[str, typer.Option(help="The unit of NMTR.")] = "gmf",
+    loss: Annotated[str | None, typer.Option(help="Its loss; the usual one if not given.")] = None,
+) -> None:
+    """Say how near shoppers who are folded in come to those who were trained, on the demo; nothing is kept."""
+    for found in nearness(unit, loss):
+        _out.print(f"{found.share:.3f} ± {found.error:.3f}  {found.what}", soft_wrap=True)
 
 
 @app.command()

@@ -259,7 +259,7 @@ def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tenso
     parts = _split(chosen, config, validation=not config.refit)
     if not config.uses("epochs"):
         return contract.rule(config).rule(config, parts.train), parts
-    model = _unfilled(config, chosen.num_users, chosen.num_items)
+    model = unfilled(config, chosen.num_users, chosen.num_items)
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if expected != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
         raise RunError(
@@ -271,10 +271,10 @@ def load_scorer(config: RunConfig, dataset: Dataset, weights: Mapping[str, Tenso
 
 def expected_weights(config: RunConfig, num_users: int, num_items: int) -> dict[str, Tensor]:
     """The tensors, on the meta device, that a finished run of this resolved config has; none of a rule."""
-    return _unfilled(config, num_users, num_items).state_dict() if config.uses("epochs") else {}
+    return unfilled(config, num_users, num_items).state_dict() if config.uses("epochs") else {}
 
 
-def _unfilled(config: RunConfig, num_users: int, num_items: int) -> nn.Module:
+def unfilled(config: RunConfig, num_users: int, num_items: int) -> nn.Module:
     """The model in shapes only: nothing is drawn, and nothing takes memory."""
     with torch.device("meta"):
         return contract.trained(config).build(config, num_users, num_items)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from nmtr.data.split import Split
 from nmtr.errors import ConfigError
 from nmtr.evaluation.scorer import CascadeScorer, FloatArray, Scorer
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -27,6 +30,7 @@ class Fitted:
     dataset: Dataset  # with the run's behaviors
     split: Split
     scorer: Scorer
+    weights: Mapping[str, Tensor] = field(default_factory=dict)  # the scorer's, by name; empty of a rule
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def recommend(fitted: Fitted, user: str, k: int, chances: Chances | None = None)
     shown, ranks = best.tolist(), [*range(len(best))]
     if held_out >= 0:
         shown.append(held_out)
-        ranks.append(_rank(scores, candidates, held_out))
+        ranks.append(rank_of(scores, candidates, held_out))
     found = _found(fitted, row, np.array(shown, np.int64), scores, chances)
     items = [
         Recommendation(
@@ -160,13 +164,13 @@ def explain(fitted: Fitted, user: str, item: str, chances: Chances | None = None
     """
     row, column = fitted.dataset.user_index(user), fitted.dataset.item_index(item)
     scores, candidates = _scores(fitted, row)
-    rank = _rank(scores, candidates, column)
+    rank = rank_of(scores, candidates, column)
     ((stages, chance),) = _found(fitted, row, np.array([column]), scores, chances)
     if isinstance(fitted.scorer, CascadeScorer):
         everything = np.arange(fitted.dataset.num_items)
         lower = fitted.scorer.stages(np.full(len(everything), row), everything).logits.T[:-1]
         # The last stage ranks as the list does, whose scores are these up to rounding.
-        ranks = [*(_rank(logits, candidates, column) for logits in lower), rank]
+        ranks = [*(rank_of(logits, candidates, column) for logits in lower), rank]
         stages = tuple(replace(stage, rank=at) for stage, at in zip(stages, ranks, strict=True))
     return Explanation(
         user=user,
@@ -191,7 +195,7 @@ def _scores(fitted: Fitted, row: int) -> tuple[FloatArray, NDArray[np.bool_]]:
     return scores, candidates
 
 
-def _rank(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int:
+def rank_of(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int:
     """How many candidates stand before the item, ties in item order: its place in the list."""
     ahead = (scores > scores[item]) | ((scores == scores[item]) & (np.arange(len(scores)) < item))
     return int((ahead & candidates).sum())

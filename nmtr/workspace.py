@@ -220,7 +220,7 @@ class Workspace:
             )
         weights = load_weights(self.runs.folder(run_id)) if run.config.uses("epochs") else {}
         scorer, parts = load_scorer(run.config, dataset, weights)
-        return Fitted(run_id, run.config, dataset.select(run.config.behaviors), parts, scorer)
+        return Fitted(run_id, run.config, dataset.select(run.config.behaviors), parts, scorer, weights)
 
     def evaluate(self, run_id: str) -> Result:
         """The figures of a finished run, computed again from its weights by ranking all items.

@@ -27,8 +27,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "items": {"errors", "config", "data", "evaluation", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
-    "methods": {"config", "evaluation", "models", "training", "training.report"},
+    "methods": {"errors", "config", "evaluation", "models", "training", "training.report"},
     "experiment": {"errors", "config", "data", "evaluation", "methods", "models", "training.report"},
+    "foldin": {"errors", "config", "data", "evaluation", "methods", "training", "experiment"},
+    "whatif": {"errors", "config", "data", "evaluation", "explain", "foldin"},
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
@@ -43,18 +45,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
-        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "estimate"),
+        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
-        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "estimate"),
+        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.
-WITH_TORCH = {"models", "training", "methods", "experiment"}
+WITH_TORCH = {"models", "training", "methods", "experiment", "foldin"}
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from nmtr.chances import Chances, about, standing
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.options import whole_number
+from nmtr.cli.shown import show_explanation, show_recommendations
 from nmtr.cli.training import described, show_result, summary
-from nmtr.errors import RunError
-from nmtr.explain import Explanation, Recommendations, Stage, explain, recommend
+from nmtr.cli.whatif import say_how, served
+from nmtr.errors import ConfigError, RunError
+from nmtr.explain import explain, recommend
 from nmtr.runs.job import LOG
 from nmtr.runs.record import Run, Unreadable
 from nmtr.runs.withheld import report_without_test
@@ -109,7 +110,13 @@ def evaluate(run_id: RunId, as_json: Json = False) -> None:
 
 def recommend_items(
     run_id: RunId,
-    user: User,
+    user: Annotated[str | None, typer.Option(metavar="U", help="The user's label.", show_default=False)] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BEHAVIOR=ITEM,…", help="What a shopper who is not in the data set did; may be given again."
+        ),
+    ] = None,
     top: Annotated[
         int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="How many items.")
     ] = 10,
@@ -118,11 +125,20 @@ def recommend_items(
     """A user's top items, with their stages and chances.
 
     The chance is that the user's next purchase is this item; `nmtr calibration RUN` says how far it can be trusted.
+    With --history, the items of a shopper who is not in the data set: the model stays as it was trained, only the
+    shopper's vector is fitted, and no chances are told.
     """
-    workspace = Workspace()
-    fitted = workspace.fitted(run_id)
-    found = recommend(fitted, user, top, workspace.chances(run_id, fitted))
-    show(found.to_json(), as_json, lambda: _show_recommendations(found))
+    if (user is None) == (history is None):
+        given = "both" if user is not None else "neither"
+        raise ConfigError(f"a list needs --user U or --history view=item,item, one of the two; got {given}.")
+    if user is not None:
+        workspace = Workspace()
+        fitted = workspace.fitted(run_id)
+        found = recommend(fitted, user, top, workspace.chances(run_id, fitted))
+    else:
+        asked, found = served(run_id, history or [], top)
+        say_how(asked)
+    show(found.to_json(), as_json, lambda: show_recommendations(found))
 
 
 def explain_item(
@@ -139,7 +155,7 @@ def explain_item(
     fitted = workspace.fitted(run_id)
     chances = workspace.chances(run_id, fitted)
     found = explain(fitted, user, item, chances)
-    show(found.to_json(), as_json, lambda: _show_explanation(found, chances))
+    show(found.to_json(), as_json, lambda: show_explanation(found, chances))
 
 
 def _listed(run: Run, withheld: bool) -> list[str]:
@@ -172,54 +188,6 @@ def _written(option: object) -> str:
     if isinstance(option, list):
         return ",".join(f"{part:g}" if isinstance(part, float) else str(part) for part in option)
     return str(option)
-
-
-def _show_recommendations(found: Recommendations) -> None:
-    behaviors = [stage.behavior for stage in found.items[0].stages] if found.items else []
-    rows = [
-        [
-            str(item.rank + 1),
-            item.item,
-            (item.title or "") + (" (held out)" if item.held_out else ""),
-            *(f"{stage.expected:.3f}" for stage in item.stages),
-            f"{item.logit:.3f}",
-            about(item.chance.next) if item.chance else "–",
-        ]
-        for item in found.items
-    ]
-    columns = ["place", "item", "title", *behaviors, "score", "chance"]
-    table(columns, rows, title=f"User {found.user}: the first {len(rows)} of {found.candidates:,} items")
-    if found.held_out:
-        note(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}")
-
-
-def _show_explanation(found: Explanation, chances: Chances) -> None:
-    title = f" ({found.title})" if found.title else ""
-    bought = ", if it were not bought already" if found.bought else ""
-    say(
-        f"item {found.item}{title} for user {found.user}: place {found.rank + 1:,} of {found.candidates:,}{bought}, "
-        f"score {found.logit:.3f}"
-    )
-    if found.stages:
-        values = ["logit", "sigmoid"] if found.stages[0].probability is not None else ["score"]
-        columns = ["stage", "inherits", "own", "item bias", *values, "chance", "place"]
-        table(columns, [_row(stage) for stage in found.stages])
-    elif found.chance:
-        say(f"chance: {about(found.chance.next)}")
-    for lower, stage in zip(found.stages, found.stages[1:], strict=False):
-        if stage.chance and stage.chance.step is not None:
-            share = about(stage.chance.step)
-            say(f"of those who get as far as {lower.behavior}, {share} get as far as {stage.behavior}")
-    for judged in chances.stages:
-        note(f"{judged.behavior}: {standing(judged)}")
-
-
-def _row(stage: Stage) -> list[str]:
-    parts = [stage.inherited, stage.own, stage.bias, stage.logit]
-    parts += [] if stage.probability is None else [stage.probability]
-    chance = about(stage.chance.next) if stage.chance else "–"
-    place = "–" if stage.rank is None else f"{stage.rank + 1:,}"
-    return [stage.behavior, *(f"{part:.3f}" for part in parts), chance, place]
 
 
 def look_after(workspace: Workspace) -> None:

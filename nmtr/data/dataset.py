@@ -98,6 +98,10 @@ class Dataset:
         """The column of the item with this label; DataError if there is none."""
         return self._find(self._item_columns, label, "item", self.items)
 
+    def has_item(self, label: str) -> bool:
+        """Whether an item has this label."""
+        return label in self._item_columns
+
     def title(self, item: int) -> str | None:
         """The item's title, where the data set has titles."""
         if self.attributes is None or "title" not in self.attributes:

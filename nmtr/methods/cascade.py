@@ -9,12 +9,17 @@ from scipy.sparse import csr_array
 from torch import nn
 
 from nmtr.config import RunConfig, given
+from nmtr.errors import RunError
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.nmtr import NMTR
 from nmtr.models.scoring import scorer_of
 from nmtr.training.exact import ExactLoss
+from nmtr.training.foldin.base import FoldIn, Penalty
+from nmtr.training.foldin.items import LogLoss, SquaredError
+from nmtr.training.foldin.linear import LinearScores
+from nmtr.training.foldin.towers import Towers
 from nmtr.training.loop import Trainer
-from nmtr.training.objectives import Objective, SampledLoss
+from nmtr.training.objectives import ExpectedNegatives, Objective, SampledLoss
 from nmtr.training.shared import SharedLoss
 from nmtr.training.squared import SquaredLoss
 
@@ -41,7 +46,7 @@ def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) ->
 
 
 def _objective(model: NMTR, config: RunConfig, train: Sequence[csr_array]) -> Objective:
-    lambdas = config.lambdas if config.uses("lambdas") and config.lambdas else (1 / len(train),) * len(train)
+    lambdas = _lambdas(config)
     options: dict[str, Any] = {
         "batch_size": given(config.batch_size),
         "dropout": given(config.dropout),
@@ -51,6 +56,11 @@ def _objective(model: NMTR, config: RunConfig, train: Sequence[csr_array]) -> Ob
     losses: dict[str, Any] = {"sampled": SampledLoss, "shared": SharedLoss, "exact": ExactLoss}
     objective: Objective = losses[given(config.loss)](model, train, lambdas, negatives=config.negatives, **options)
     return objective
+
+
+def _lambdas(config: RunConfig) -> Sequence[float]:
+    learned = len(config.learned)
+    return config.lambdas if config.uses("lambdas") and config.lambdas else (1 / learned,) * learned
 
 
 def _schedule(config: RunConfig) -> Callable[[int], Sequence[float]] | None:
@@ -74,3 +84,37 @@ def scorer(model: nn.Module) -> Scorer:
 def lower(model: nn.Module, stage: int) -> Scorer:
     assert isinstance(model, NMTR)
     return scorer_of(model, stage)
+
+
+def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> FoldIn:
+    """By the loss that the training had in the mean: sampled and shared losses have the exact one for theirs."""
+    assert isinstance(model, NMTR)
+    if config.training == "sequential":
+        raise RunError(
+            "fitting one more shopper needs a run that learned all behaviors together; this one learned them one after "
+            "the other, by no one loss: choose a run of joint training."
+        )
+    dropout, learned = given(config.dropout), len(config.learned)
+    reads = tuple(range(len(config.behaviors) - learned, len(config.behaviors)))
+    squared = config.loss == "squared"
+    instances = [matrix.nnz for matrix in train[-learned:]]
+    if not squared:
+        instances = ExpectedNegatives(train[-learned:], config.negatives).instances.tolist()
+    options: dict[str, Any] = {
+        "reads": reads,
+        "lambdas": _lambdas(config),
+        "penalty": Penalty.of(
+            given(config.l2_embeddings), sum(instances), dropout, model.users.weight.detach().numpy()
+        ),
+        "dropout": dropout,
+    }
+    if model.has_towers:
+        return Towers(model, negatives=config.negatives, **options)
+    if squared:
+        return SquaredError(linear_scores(model), unobserved_weight=config.unobserved_weight, **options)
+    return LogLoss(linear_scores(model), negatives=config.negatives, **options)
+
+
+def linear_scores(model: NMTR) -> LinearScores:
+    """The logits of GMF units as products of a user's vector."""
+    return LinearScores.of(model.items.weight[None], model.heads(), model.biases(model.bias))

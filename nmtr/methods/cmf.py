@@ -11,9 +11,12 @@ from nmtr.config import RunConfig, given
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.factorization import Factorization
 from nmtr.models.scoring import ProductStage
+from nmtr.training.foldin.base import FoldIn, Penalty
+from nmtr.training.foldin.items import SquaredError
+from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.loop import Trainer
 from nmtr.training.losses import squared_error
-from nmtr.training.objectives import Objective, SampledLoss
+from nmtr.training.objectives import ExpectedNegatives, Objective, SampledLoss
 from nmtr.training.squared import SquaredLoss
 
 #: Standard deviation of the embeddings' first values.
@@ -62,3 +65,25 @@ def scorer(model: nn.Module) -> Scorer:
 def lower(model: nn.Module, stage: int) -> Scorer:
     assert isinstance(model, Factorization)
     return ProductStage(model, stage)
+
+
+def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> FoldIn:
+    """Where users have a vector for each behavior, the target's moves with the target's pairs alone."""
+    assert isinstance(model, Factorization)
+    scores = LinearScores.of(*model.of_vector())
+    learned, dropout = len(scores.heads), given(config.dropout)
+    squared = config.loss == "squared"
+    instances = [matrix.nnz for matrix in train]
+    if not squared:
+        instances = ExpectedNegatives(train, config.negatives).instances.tolist()
+    each = len(model.users.weight) // model.num_users  # a user's vectors, the target's the last
+    vectors = model.users.weight.detach().numpy()[each - 1 :: each]
+    return SquaredError(
+        scores,
+        reads=tuple(range(len(train) - learned, len(train))),
+        lambdas=given(config.lambdas)[-learned:],
+        penalty=Penalty.of(given(config.l2_embeddings), sum(instances), dropout, vectors),
+        dropout=dropout,
+        negatives=None if squared else config.negatives,
+        unobserved_weight=config.unobserved_weight if squared else None,
+    )

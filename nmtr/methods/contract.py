@@ -14,6 +14,7 @@ from torch import nn
 from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.evaluation.scorer import Scorer
+from nmtr.training.foldin.base import FoldIn
 
 
 class Learning(Protocol):
@@ -48,6 +49,13 @@ class Trained(Protocol):
         """What ranks with the model as it is now."""
         ...
 
+    def fold_in(self, model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> FoldIn:
+        """How the model, trained on R matrices (M, N), finds the vector of one more shopper; RunError where it cannot.
+
+        The vector is the last row that the model's table `users` has of a shopper.
+        """
+        ...
+
 
 class Several(Trained, Protocol):
     """The file of a method that learns scores of several behaviors."""
@@ -61,6 +69,10 @@ class Rule(Protocol):
     """The file of a method that learns nothing."""
 
     def rule(self, config: RunConfig, train: Sequence[csr_array]) -> Scorer: ...
+
+    def shopper(self, config: RunConfig, train: Sequence[csr_array], history: Sequence[csr_array]) -> Scorer:
+        """What ranks for one more shopper, of whom R matrices (1, N) tell."""
+        ...
 
 
 def trained(config: RunConfig) -> Trained:

@@ -16,6 +16,9 @@ from torch import nn
 from nmtr.config import RunConfig, given
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.factorization import Factorization
+from nmtr.training.foldin.base import FoldIn, Penalty
+from nmtr.training.foldin.items import SquaredError
+from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.report import Stopped
 
 
@@ -31,6 +34,20 @@ def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) ->
 def scorer(model: nn.Module) -> Scorer:
     assert isinstance(model, Factorization)
     return model
+
+
+def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> FoldIn:
+    """The step of the alternation that solves for a user, with the items as the last one left them."""
+    assert isinstance(model, Factorization)
+    width = model.users.embedding_dim
+    return SquaredError(
+        LinearScores.of(*model.of_vector()),
+        reads=(len(train) - 1,),
+        lambdas=(1.0,),
+        penalty=Penalty(np.zeros(width), 2 * given(config.l2_embeddings) * np.eye(width)),
+        dropout=0.0,
+        unobserved_weight=config.unobserved_weight,
+    )
 
 
 class Alternation:

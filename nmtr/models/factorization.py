@@ -68,6 +68,16 @@ class Factorization(nn.Module):
             q = q.view(self.num_items, self._of_item, -1).transpose(0, 1)
         return z, q, q.new_zeros(self.num_behaviors, self.num_items) if self.bias is None else self.bias
 
+    def of_vector(self) -> tuple[Tensor, Tensor, Tensor]:
+        """How scores come of a user's last vector p, with the items as they are: out^r = q^r . (h^r * p) + b^r.
+
+        q (R, N, E), h (R, E), b (R, N), of all behaviors where the user has one vector for them, else of the target.
+        """
+        each = self.num_behaviors if self._of_user == 1 else 1
+        q = self.items.weight.view(self.num_items, self._of_item, -1).transpose(0, 1)
+        bias = q.new_zeros(each, self.num_items) if self.bias is None else self.bias[-each:]
+        return q, q.new_ones(each, q.shape[2]), bias
+
     @torch.inference_mode()
     def score(self, users: IndexArray) -> FloatArray:
         """Target scores of all items, (B, N) float32."""

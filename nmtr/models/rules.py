@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,6 +23,12 @@ class Popularity:
         """(B, N) float32."""
         return np.tile(self.buyers, (len(users), 1))
 
+    def of(self, history: Sequence[csr_array]) -> Self:
+        """The rule for other users, of whom R matrices (B, N) tell, with the same numbers of buyers."""
+        other = copy(self)
+        other.num_users = history[-1].shape[0]
+        return other
+
 
 class LastBehavior(Popularity):
     """What a user touched under the behavior before the target stands first, then popularity.
@@ -38,3 +46,8 @@ class LastBehavior(Popularity):
         pairs = self.touched[users].tocoo()
         scores[pairs.row, pairs.col] += self.buyers.max() + 1
         return scores
+
+    def of(self, history: Sequence[csr_array]) -> Self:
+        other = super().of(history)
+        other.touched = history[-2]
+        return other

@@ -33,7 +33,7 @@ def test_commands_are_those_that_were_promised() -> None:
     data = {("data", name) for name in ("list", "show", "add", "remove")}
     queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
     runs = ("runs", "show", "cancel", "resume", "delete", "evaluate", "compare", "recommend", "explain")
-    what = ("items", "calibration")
+    what = ("items", "calibration", "whatif")
     files = ("export", "import")
     suites = ("suite", "report", "sweep", "studies", "study")
     assert set(COMMANDS) == data | queue | {

@@ -1,0 +1,114 @@
+"""Fold-in of losses of single items: the log loss and the squared error, of scores that are products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nmtr.training.foldin.base import Floats, History, Loss, Penalty, minimum
+from nmtr.training.foldin.linear import DEVIATION_FLOOR, NODES, WEIGHTS, LinearScores, softplus
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """Losses of single items: label 1 weighs 1, label 0 what the loss gives an unobserved item, each times λ."""
+
+    scores: LinearScores
+    reads: tuple[int, ...]
+    lambdas: Sequence[float]
+    penalty: Penalty
+    dropout: float
+    negatives: int | None = None  # ρ of each observed pair, over all unobserved items in the mean
+    unobserved_weight: float | None = None  # else what each unobserved item weighs
+
+    def unobserved(self, history: History) -> Floats:
+        """What an unobserved item weighs beside 1 under each behavior, (R,)."""
+        if self.negatives is None:
+            assert self.unobserved_weight is not None, "one of the two says what an unobserved item weighs"
+            return np.full(len(self.reads), self.unobserved_weight)
+        count, total = np.array([len(history[r]) for r in self.reads]), self.scores.bias.shape[1]
+        return np.where(count < total, self.negatives * count / np.maximum(total - count, 1), 0.0)
+
+    def labels(self, history: History) -> tuple[Floats, Floats]:
+        """y and weights, (R, N) each."""
+        labels = np.zeros_like(self.scores.bias)
+        for row, r in zip(labels, self.reads, strict=True):
+            row[history[r]] = 1
+        weights = np.where(labels > 0, 1.0, self.unobserved(history)[:, None])
+        return labels, weights * np.asarray(self.lambdas)[:, None]
+
+    def direction(self, item: int, p: Floats) -> Floats:
+        return self.scores.direction(item)
+
+
+class LogLoss(Pointwise):
+    """The log loss, by L-BFGS."""
+
+    @property
+    def about(self) -> str:
+        dropout = ", with dropout by its effect on a normal score" if self.dropout else ""
+        return (
+            f"the minimum of the log loss that training had in the mean, over all items{dropout}"
+            f"{self.penalty.about}; the problem is convex and solved to its end."
+        )
+
+    def vector(self, history: History, start: Floats) -> Floats:
+        return minimum(self.loss(history), start)
+
+    def loss(self, history: History) -> Loss:
+        labels, weights = self.labels(history)
+        signs = 1 - 2 * labels
+        spread = self.dropout / (1 - self.dropout)
+
+        def value(p: Floats) -> tuple[float, Floats]:
+            scores = self.scores(p)
+            deviations = np.sqrt(spread * self.scores.variances(p) + DEVIATION_FLOOR) if spread else scores
+            total, gradient = self.penalty(p)
+            of_scores, of_deviations = np.zeros_like(scores), np.zeros_like(scores)
+            for node, share in zip(NODES, WEIGHTS, strict=True) if spread else [(0.0, 1.0)]:
+                loss, slope = softplus(signs * (scores + deviations * node))
+                total += share * float((weights * loss).sum())
+                slope *= share * weights * signs
+                of_scores += slope
+                of_deviations += node * slope
+            gradient = gradient + self.scores.slope(of_scores)
+            if spread:
+                gradient += self.scores.slope_of_variances(spread * of_deviations / (2 * deviations), p)
+            return total, gradient
+
+        return value
+
+
+class SquaredError(Pointwise):
+    """The squared error, in closed form."""
+
+    @property
+    def about(self) -> str:
+        return f"the minimum of training's squared error over all items{self.penalty.about}, in closed form."
+
+    def loss(self, history: History) -> Loss:
+        labels, weights = self.labels(history)
+        spread = self.dropout / (1 - self.dropout)
+
+        def value(p: Floats) -> tuple[float, Floats]:
+            total, gradient = self.penalty(p)
+            errors = self.scores(p) - labels
+            total += float((weights * (errors**2 + spread * self.scores.variances(p))).sum())
+            varied = self.scores.slope_of_variances(spread * weights, p)
+            return total, gradient + self.scores.slope(2 * weights * errors) + varied
+
+        return value
+
+    def vector(self, history: History, start: Floats) -> Floats:
+        """Solves (K + d / (1 - d) diag K + penalty / 2) p = sum c (y - b) k + penalty / 2 center, K = sum c k k'."""
+        labels, weights = self.labels(history)
+        lambdas = np.asarray(self.lambdas)
+        observed = [history[r] for r in self.reads]
+        matrix = self.scores.curvature(lambdas * self.unobserved(history), observed, lambdas)
+        matrix[np.diag_indices_from(matrix)] *= 1 + self.dropout / (1 - self.dropout)
+        matrix += self.penalty.matrix / 2
+        right = self.scores.slope(weights * (labels - self.scores.bias))
+        right += self.penalty.matrix @ self.penalty.center / 2
+        return np.asarray(np.linalg.lstsq(matrix, right)[0])  # of all minima the shortest, where there are several

@@ -17,8 +17,8 @@ Ints = NDArray[np.int64]
 #: Halves that the users are dealt into, so that one can be fitted on and the other tested on; cells that scores are
 #: rounded to; scores at once.
 _HALVES, _CELLS, _BLOCK_SCORES = 2, 4096, 1 << 20
-#: Pairs that are looked at, at most, but for 1,000 users at least.
-_PAIRS, _FEWEST_USERS = 1 << 24, 1000
+#: Pairs that are looked at, at most, with towers and without, but for 1,000 users at least.
+_TOWER_PAIRS, _PAIRS, _FEWEST_USERS = 1 << 23, 1 << 24, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,10 @@ class Tally:
         return int(self.found.sum())
 
 
-def sample(held_out: Sequence[IntArray], num_items: int, seed: int) -> Ints:
+def sample(held_out: Sequence[IntArray], num_items: int, seed: int, *, has_towers: bool) -> Ints:
     """Users with a held-out pair of any kind, in random order (seeded): all, or so many that it takes seconds."""
     users = np.flatnonzero(np.any([items >= 0 for items in held_out], axis=0))
-    most = max(_FEWEST_USERS, _PAIRS // num_items)
+    most = max(_FEWEST_USERS, (_TOWER_PAIRS if has_towers else _PAIRS) // num_items)
     return np.random.default_rng(seed).permutation(users)[:most].astype(np.int64)
 
 

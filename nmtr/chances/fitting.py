@@ -29,10 +29,12 @@ _DOUBTFUL = 0.05  # a map is needed where chances as far off as these would come
 def fit(run: str, config: RunConfig, dataset: Dataset, split: Split, scorer: Scorer) -> Chances:
     """The chances of a finished run, by its resolved config, its data set with the run's behaviors, split and scorer.
 
-    Of large data sets a sample of the users is looked at (seeded by the run's seed): about 17 million pairs.
+    Of large data sets a sample of the users is looked at (seeded by the run's seed): about 17 million pairs, and half
+    as many where units have towers.
     """
     held_out = [split.valid_item, split.test_item, *split.lower_item]
-    users = sample(held_out, dataset.num_items, config.seed)
+    has_towers = isinstance(scorer, StageScorer) and scorer.has_towers
+    users = sample(held_out, dataset.num_items, config.seed, has_towers=has_towers)
     negatives = config.negatives if config.uses("negatives") else None
     lowest = -len(config.learned) if isinstance(scorer, StageScorer) else -1
     shown = range(len(config.behaviors))[lowest:]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 from scipy.special import logit
 
 Floats = NDArray[np.float64]
@@ -47,6 +46,8 @@ def rising(scores: Floats, pairs: Floats, found: Floats) -> Curve:
     scores have as many held-out pairs each; neighbours that do not rise are made one, with the interval of all of them.
     A group stands at the mean score of its held-out pairs.
     """
+    from scipy.optimize import isotonic_regression  # takes a third of a second, and only this needs it
+
     hit = np.flatnonzero(found)
     before = (np.cumsum(found) - found / 2)[hit] / found.sum()
     _, group = np.unique((before * np.clip(found.sum() // _A_GROUP, 2, _MOST_GROUPS)).astype(int), return_inverse=True)

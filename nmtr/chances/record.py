@@ -151,13 +151,14 @@ class Chances(_Record):
 
             step^r = sum over s >= r of g_s next^s / sum over s >= r - 1 of g_s next^s
 
-        with g_s = `got_so_far`. None of the lowest, and where a behavior that it takes was not checked.
+        with g_s = `got_so_far`. None of the lowest, and where a behavior that it takes was not checked, or has no
+        log-odds: by a map alone, chances come too far apart for their ratio.
         """
         found: list[Values | None] = [None] * len(self.stages)
         reached: Values | None = None
         for r in range(len(self.stages) - 1, -1, -1):
             chance, stage = nexts[r], self.stages[r]
-            if chance is None or not stage.checked:
+            if chance is None or not (stage.checked and stage.log_odds):
                 break
             own = stage.got_so_far * chance
             so_far = own if reached is None else own + reached

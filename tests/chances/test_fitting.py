@@ -164,6 +164,25 @@ def test_held_out_lower_pairs_are_fitted_on_half_of_the_users_and_judged_on_the_
     assert "leads no further" in means(view, target=False)
 
 
+def test_step_is_the_share_of_pairs_that_get_as_far(shop: tuple[Dataset, Known]) -> None:
+    dataset, known = shop
+    chances = chances_of(dataset, known, hold_out_lower=True)
+    viewed, bought = (matrix.toarray().astype(bool) for matrix in dataset.matrices)
+    bought[np.arange(USERS), dataset.test_item] = True
+    so_far = [stage.got_so_far for stage in chances.stages]
+    assert so_far == pytest.approx([(viewed & ~bought).sum() / USERS, bought.sum() / USERS])
+    scores = {"view": np.array([0.5, -1.0]), "buy": np.array([0.2, 1.5])}
+    for pair in chances.of_pairs(scores, {"view": 12, "buy": 6}):
+        view, buy = pair["view"], pair["buy"]
+        assert view is not None and buy is not None and view.step is None
+        got_there = [g * chance.next for g, chance in zip(so_far, (view, buy), strict=True)]
+        assert buy.step == pytest.approx(got_there[1] / sum(got_there))
+    # No map alone makes a step.
+    mapped = chances_of(dataset, known, hold_out_lower=True, loss="squared")
+    for pair in mapped.of_pairs(scores, {"view": 12, "buy": 6}):
+        assert pair["buy"] is not None and pair["buy"].step is None
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

@@ -40,29 +40,23 @@ def current_data() -> DatasetInfo | None:
 
 
 def finished_runs(info: DatasetInfo) -> list[Run]:
-    """The finished runs of a data set as it is now; cascades first, then the newest."""
-    runs = [
-        run
-        for run in workspace().runs.list("done")
-        if run.config.data == info.name and run.fingerprint == info.fingerprint
-    ]
-    return sorted(runs, key=lambda run: run.config.method != "nmtr")
+    """The finished runs of a data set as it is now: the pinned one, then other cascades, then the newest."""
+    return sorted(workspace().finished(info), key=lambda run: (not run.pinned, run.config.method != "nmtr"))
 
 
 def current_run(info: DatasetInfo) -> Run | None:
-    """The selected finished run of the data set, else the first cascade; None where there is none yet."""
+    """The selected finished run of the data set, else the one that speaks for it; None where there is none yet."""
     chosen = selected("run")
-    runs = finished_runs(info)
     if chosen is not None:
         run = workspace().runs.get(chosen)
-        if run.state == "done" and run not in runs:
+        if run.state == "done" and run not in workspace().finished(info):
             raise RunError(
                 f"Run {chosen} was trained on another version of data set {info.name}, so its items no longer fit; "
                 "train it again or choose another run."
             )
         if run.state == "done":
             return run
-    return runs[0] if runs else None
+    return workspace().model_of(info)
 
 
 def baselines(run: Run, info: DatasetInfo) -> list[Run]:

@@ -15,6 +15,7 @@ from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo, Library
 from nmtr.errors import DataError, RunError
 from nmtr.estimate import Estimate, check_capacity, estimate
+from nmtr.evaluation.metrics import SELECTION
 from nmtr.probe import known, probe
 from nmtr.runs.store import Run, RunStore
 from nmtr.runs.waiting import Place, places
@@ -116,6 +117,27 @@ class Workspace:
         except DataError:
             return None
         return info if info.fingerprint == run.fingerprint else None
+
+    def finished(self, info: DatasetInfo) -> list[Run]:
+        """The finished runs of a data set as it is now, the newest first."""
+        done = self.runs.list("done")
+        return [run for run in done if run.config.data == info.name and run.fingerprint == info.fingerprint]
+
+    def model_of(self, info: DatasetInfo) -> Run | None:
+        """The run that speaks for a data set: the pinned one, else the best on validation; None where none is finished.
+
+        Runs under *clean* go first, and points of a study last: a study tries what is bad, too. Validation purchases
+        that were drawn in another way make no better or worse figures, so those of the newest run's kind count.
+        """
+
+        def rank(run: Run) -> tuple[bool, ...]:
+            return run.pinned, not run.of_study, run.config.protocol == "clean"
+
+        done = self.finished(info)
+        best = max(map(rank, done), default=None)
+        offered = [run for run in done if rank(run) == best]
+        alike = [run for run in offered if run.config.validation == offered[0].config.validation]
+        return max(alike, key=lambda run: run.result.valid.get(SELECTION[0], 0.0) if run.result else 0.0, default=None)
 
     def has_data_of(self, run: Run) -> bool:
         """Whether the data set that the run was trained on is here, as it was then."""

@@ -23,7 +23,7 @@ from nmtr.runs.store import Run
 from nmtr.runs.waiting import Place
 from nmtr.workspace import Workspace, default_home
 from tests.conftest import random_dataset
-from tests.runs.fakes import report
+from tests.runs.fakes import report, result
 
 SMALL = {"data": "shop", "embedding_size": 4, "epochs": 2, "threads": 1}
 
@@ -114,6 +114,29 @@ def test_estimate_learns_from_the_runs_that_finished_here(workspace: Workspace) 
     workspace.remove_data("shop")
     workspace.data.save(random_dataset())
     assert workspace.estimate(config).measured
+
+
+def test_the_pinned_run_speaks_for_a_data_set_else_the_best_on_validation(workspace: Workspace) -> None:
+    info = workspace.data.info("shop")
+    assert workspace.model_of(info) is None
+    config = RunConfig.parse(SMALL | {"protocol": "clean"}).resolve(info.behaviors)
+    point = workspace.runs.create(config, info.fingerprint, study="k2fovz4x")
+    workspace.runs.claim(1)
+    workspace.runs.attach(point.id)
+    workspace.runs.finish(point.id, result(1.0))
+    assert workspace.model_of(info) == workspace.runs.get(point.id)  # better than none
+    loud = workspace.runs.create(config, "another version", foreground=True)
+    workspace.runs.finish(loud.id, result(1.0))
+    ids = {}
+    for protocol, seed, value in (("standard", 0, 0.9), ("clean", 1, 0.3), ("clean", 2, 0.5), ("clean", 3, 0.4)):
+        chosen = config.model_copy(update={"protocol": protocol, "seed": seed})
+        run = workspace.runs.create(chosen, info.fingerprint, foreground=True)
+        ids[seed] = workspace.runs.finish(run.id, result(value)).id
+    found = workspace.model_of(info)
+    assert found is not None and found.id == ids[2]
+    workspace.runs.pin(ids[0])
+    found = workspace.model_of(info)
+    assert found is not None and found.id == ids[0]
 
 
 def test_estimate_does_not_miss_data_sets_that_are_gone(workspace: Workspace) -> None:

@@ -88,6 +88,21 @@ def resume(run_id: RunId, as_json: Json = False) -> None:
     show(described(run), as_json, lambda: say(f"run {run.id} is queued, to go on after epoch {run.epoch}"))
 
 
+def pin(
+    run_id: RunId,
+    off: Annotated[bool, typer.Option("--off", help="Let it be pinned no more.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a finished run its data set's model.
+
+    Pages open on it, and the home page shows it. It takes the place of the run that was pinned before. Where none is
+    pinned, the best on validation is shown, clean before standard, without the points of studies.
+    """
+    run = Workspace().runs.pin(run_id, not off)
+    said = "is no longer pinned" if off else f"is now the model of {run.config.data}"
+    show(described(run), as_json, lambda: say(f"run {run.id} {said}"))
+
+
 def delete(run_id: RunId, as_json: Json = False) -> None:
     """Delete a run with its weights, ranks and log.
 

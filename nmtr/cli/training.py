@@ -148,9 +148,9 @@ def summary(run: Run) -> dict[str, Any]:
 def described(run: Run, withheld: bool = False) -> dict[str, Any]:
     """A run in any state, as JSON; without its test figures where they are withheld (`nmtr.runs.withheld`)."""
     if run.state == "done":
+        base = {"state": run.state, "config": run.config.to_json(), "created": run.created}
         told = summary(without_test(run) if withheld else run)
-        base = {"state": run.state, "config": run.config.to_json(), "created": run.created, "withheld": withheld}
-        return base | told
+        return base | {"pinned": run.pinned, "withheld": withheld} | told
     return {
         "run": run.id,
         "state": run.state,
@@ -166,6 +166,7 @@ def described(run: Run, withheld: bool = False) -> dict[str, Any]:
         "reason": run.reason,
         "priority": run.priority,
         "owner": run.owner,
+        "pinned": run.pinned,
     }
 
 

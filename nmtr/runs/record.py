@@ -43,6 +43,7 @@ class Run:
     owner: str = ""  # who asked for it; empty: nobody in particular
     reason: str | None = None  # one sentence, of a run that was cancelled for one
     study: str | None = None  # the id of the study that queued it, to choose by its validation
+    pinned: bool = False  # as its data set's model, which first views show
 
     @property
     def abandoned(self) -> bool:

@@ -5,6 +5,7 @@ A failed or cancelled run can be resumed: it is queued again and goes on from it
 never changes; it can only be deleted. Every step is one statement that names the states it may start from, so of two
 processes that try the same step one succeeds and the other gets a RunError that says what state the run is in. A run
 that was trained elsewhere and is imported is done from the start, with all that belongs to it, or is not there at all.
+Of the runs that are done, one a data set and version may be pinned as its model; pinning another takes its place.
 
 Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
 while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
@@ -284,6 +285,19 @@ class RunStore:
         same = runs.c.pid.is_not_distinct_from(run.pid) & ~runs.c.cancel_requested
         deaths = runs.c.deaths + int(died)
         return self._move(run.id, "released", ["running"], same, state="queued", deaths=deaths, **_NO_PROCESS)
+
+    def pin(self, run_id: str, pinned: bool = True) -> Run:
+        """Make a finished run its data set's model, in the place of the one before; or let it be none any more."""
+        it = runs.alias()
+        its_data = it.c.config["data"].as_string() == runs.c.config["data"].as_string()
+        same = select(it.c.id).where(it.c.id == run_id, it.c.state == "done", it.c.fingerprint == runs.c.fingerprint)
+        statement = update(runs).where(same.where(its_data).exists()).values(pinned=(runs.c.id == run_id) & pinned)
+        with self._engine.begin() as db:
+            rows = db.execute(statement.returning(runs)).all()
+        found = next((row for row in rows if row.id == run_id), None)
+        if found is None:
+            raise self._refusal(run_id, "pinned", ["done"])
+        return run_of(found)
 
     def delete(self, run_id: str) -> None:
         """Remove the run, its reports and its files; RunError while it is running."""

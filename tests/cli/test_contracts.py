@@ -221,6 +221,13 @@ def test_labels_are_shown_as_they_are_and_steer_nothing(nmtr: Nmtr, home: Path, 
     assert all(title in answer.out and "\x1b" not in answer.out + answer.err for answer in of_items)
 
 
+def test_a_finished_run_can_be_pinned(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    run = runs["done"]
+    assert nmtr("pin", run, "--json").json["pinned"] and nmtr("show", run, "--json").json["pinned"]
+    assert nmtr("pin", run, "--off").out == f"run {run} is no longer pinned\n"
+    assert nmtr("pin", runs["failed"]).err == f"A run must be done to be pinned; run {runs['failed']} is failed.\n"
+
+
 def test_a_run_can_be_cancelled_resumed_and_deleted(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:
     nmtr("data", "add", "shop", "--from", shop_csv)
     workspace = Workspace()

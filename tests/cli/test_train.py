@@ -77,7 +77,10 @@ def test_scores_of_the_squared_loss_mean_no_chance(nmtr: Nmtr, shop: Path) -> No
     asked = ("explain", run, "--user", "u1", "--item", "i2")
     assert [stage["probability"] for stage in nmtr(*asked, "--json").json["stages"]] == [None] * 3
     shown = nmtr(*asked).out
-    assert "score" in shown.splitlines()[1] and "chance" not in shown
+    heading, *stages = shown.splitlines()[1:5]
+    assert "score" in heading and "sigmoid" not in heading
+    place = heading.split().index("chance") - len(heading.split())
+    assert [line.split()[place] for line in stages] == ["–"] * 3
     assert nmtr("recommend", run, "--user", "u1").code == 0
 
 

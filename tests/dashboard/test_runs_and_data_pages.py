@@ -40,7 +40,7 @@ def test_runs_of_a_study_are_not_ranked_by_their_test_figures(open_page: Open, h
     workspace = Workspace(home)
     config = {"data": "one", "protocol": "clean", "epochs": 1, "embedding_size": 4, "threads": 1}
     resolved, info = workspace.prepare(RunConfig.parse(config))
-    run = workspace.runs.create(resolved, info.fingerprint, foreground=True, owner="study abcdefgh")
+    run = workspace.runs.create(resolved, info.fingerprint, foreground=True, study="abcdefgh")
     try:
         workspace.continue_training(run)
         app = open_page("runs")

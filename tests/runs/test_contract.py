@@ -44,6 +44,7 @@ PROMISES = {
         "test_archive.test_two_imports_at_once_leave_one_run_whole",
         "test_archive.test_import_without_room_is_refused_and_leaves_nothing",
     ),
+    "Of the runs that are done, one": ("test_store.test_one_run_of_a_data_set_is_pinned_at_most",),
     "`claim` takes the queued run": ("test_queue.test_claim_takes_the_highest_priority_and_of_equals_the_first",),
     "It takes none while": (
         "test_queue.test_nothing_is_claimed_while_the_queue_is_paused",

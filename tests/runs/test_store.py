@@ -41,10 +41,12 @@ STEPS: dict[str, Callable[[RunStore, Run], object]] = {
     "requeue": lambda store, run: store.requeue(run.id),
     "release": lambda store, run: store.release(run),
     "move": lambda store, run: store.move(run.id),
+    "pin": lambda store, run: store.pin(run.id),
 }
 ALLOWED: dict[tuple[State, str], State] = {
     ("queued", "request_cancel"): "cancelled",
     ("queued", "move"): "queued",
+    ("done", "pin"): "done",
     ("running", "report"): "running",
     ("running", "finish"): "done",
     ("running", "fail"): "failed",
@@ -81,6 +83,15 @@ def test_new_run_is_queued_and_keeps_its_config(store: RunStore) -> None:
     assert (run.state, run.config, run.fingerprint, run.epochs) == ("queued", chosen, FINGERPRINT, 7)
     assert store.get(run.id) == run
     assert store.folder(run.id).is_dir()
+
+
+def test_one_run_of_a_data_set_is_pinned_at_most(store: RunStore) -> None:
+    first, second = MAKE["done"](store), MAKE["done"](store)
+    elsewhere = store.finish(store.create(config(), "another version", foreground=True).id, result())
+    assert store.pin(elsewhere.id).pinned and store.pin(first.id).pinned and store.pin(second.id).pinned
+    assert {run.id for run in RunStore(store.root).list() if run.pinned} == {second.id, elsewhere.id}
+    assert not store.pin(second.id, False).pinned
+    assert store.get(second.id) == second and store.get(elsewhere.id).pinned
 
 
 def test_store_reopened_has_the_same_runs(store: RunStore) -> None:

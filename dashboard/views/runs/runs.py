@@ -104,7 +104,7 @@ def _finding(ranked: Sequence[charts.Measured]) -> str:
 def _table(runs: Sequence[Run], key: str) -> None:
     rows = [
         {
-            "model": run.config.label,
+            "model": run.config.label + (" (pinned)" if run.pinned else ""),
             "state": _state(run),
             **{name: live_run.tested(run.result, name) if run.result else "" for name in live_run.HEADLINES},
             "options": differences(run, runs),
@@ -202,6 +202,7 @@ def _actions(run: Run) -> None:
                 on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
             )
         if run.state == "done":
+            _pin(run)
             archives.export(run)
         if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
             _log(run)
@@ -211,6 +212,18 @@ def _actions(run: Run) -> None:
         st.error(plain(run.error), icon=":material/error:")
     if run.reason:
         st.info(plain(run.reason), icon=":material/info:")
+
+
+def _pin(run: Run) -> None:
+    st.button(
+        "Unpin" if run.pinned else "Pin",
+        key=f"pin-{run.id}",
+        icon=":material/keep_off:" if run.pinned else ":material/keep:",
+        help="Pages open on the best run by validation again."
+        if run.pinned
+        else f"Make it the model of {plain(run.config.data)}, which pages open on.",
+        on_click=guard.callback(cache.workspace().runs.pin, run.id, not run.pinned),
+    )
 
 
 @st.dialog("Log", width="large")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard import guard
 from dashboard.widgets import figures
 
 # Streamlit calls this at each change of theme or data. It asks once a change, so that a server that cannot follow is
@@ -31,5 +32,8 @@ _watch = st.components.v2.component("nmtr_theme", js=_JS)
 def watch_theme() -> None:
     """Run the page again whenever what it shows was drawn for another theme; nothing is to be seen of it."""
     _watch(
-        key="theme", data={"drawn": "dark" if figures.theme().dark else "light"}, on_shown_change=lambda: None, height=0
+        key="theme",
+        data={"drawn": "dark" if figures.theme().dark else "light"},
+        on_shown_change=guard.callback(lambda: None),
+        height=0,
     )

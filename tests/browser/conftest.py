@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.error import URLError
@@ -78,16 +79,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running dashboard."""
+    with serving(home, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
+
+
+@contextmanager
+def serving(home: Path, log: Path) -> Iterator[str]:
+    """The address of a dashboard of its own, on a home; nothing is fetched from outside."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("server") / "log.txt"
+    surroundings = {"NMTR_HOME": str(home), "NMTR_MIRROR": "http://127.0.0.1:9"}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}"],
             cwd=ROOT,
-            env={**os.environ, "NMTR_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(ROOT), *_path()])},
+            env={**os.environ, **surroundings, "PYTHONPATH": os.pathsep.join([str(ROOT), *_path()])},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

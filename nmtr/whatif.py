@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from nmtr.chances import Chances
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import IntArray, matrix_of
 from nmtr.errors import ConfigError, DataError
@@ -98,13 +99,16 @@ class WhatIf:
     def user(self) -> str:
         return str(self.fitted.dataset.users[0])
 
-    def recommend(self, k: int) -> Recommendations:
-        """The first k items, purchases left out; ConfigError for k < 1."""
-        return recommend(self.fitted, self.user, k)
+    def recommend(self, k: int, chances: Chances | None = None) -> Recommendations:
+        """The first k items, purchases left out; ConfigError for k < 1. chances: as `explain` takes them."""
+        return recommend(self.fitted, self.user, k, None if self.without else chances)
 
-    def explain(self, item: str) -> Explanation:
-        """One item's score taken apart along the cascade; DataError for an unknown item."""
-        return explain(self.fitted, self.user, item)
+    def explain(self, item: str, chances: Chances | None = None) -> Explanation:
+        """One item's score taken apart along the cascade; DataError for an unknown item.
+
+        chances: the run's (`Workspace.chances`); a shopper without a stage has none, since they were fitted with it.
+        """
+        return explain(self.fitted, self.user, item, None if self.without else chances)
 
     @cached_property
     def agreement(self) -> int | None:

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "methods": {"errors", "config", "evaluation", "models", "training", "training.report"},
     "experiment": {"errors", "config", "data", "evaluation", "methods", "models", "training.report"},
     "foldin": {"errors", "config", "data", "evaluation", "methods", "training", "experiment"},
-    "whatif": {"errors", "config", "data", "evaluation", "explain", "foldin"},
+    "whatif": {"errors", "config", "data", "evaluation", "chances", "explain", "foldin"},
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {

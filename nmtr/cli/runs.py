@@ -140,8 +140,8 @@ def recommend_items(
     """A user's top items, with their stages and chances.
 
     The chance is that the user's next purchase is this item; `nmtr calibration RUN` says how far it can be trusted.
-    With --history, the items of a shopper who is not in the data set: the model stays as it was trained, only the
-    shopper's vector is fitted, and no chances are told.
+    With --history, the items of a shopper who is not in the data set: the model stays as it was trained, and only the
+    shopper's vector is fitted.
     """
     if (user is None) == (history is None):
         given = "both" if user is not None else "neither"

@@ -58,11 +58,13 @@ def what_if(
     Only the shopper's vector is fitted; the model stays as it was trained. An item's place is traced to the three
     entries of the history whose removal lowers its score most.
     """
-    fitted = Workspace().fitted(run_id)
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
     added, removed = (changes(g, f, fitted.dataset) for g, f in ((add, "--add"), (remove, "--remove")))
     asked = whatif(fitted, user, add=added, remove=removed, without=without)
-    found = asked.recommend(top)
-    taken_apart = None if item is None else (asked.explain(item), asked.reasons(item))
+    chances = workspace.chances(run_id, fitted)
+    found = asked.recommend(top, chances)
+    taken_apart = None if item is None else (asked.explain(item, chances), asked.reasons(item))
     value: dict[str, Any] = {**asked.to_json(), "agreement": asked.agreement, "items": found.to_json()["items"]}
     if taken_apart is not None:
         explanation, reasons = taken_apart
@@ -72,9 +74,10 @@ def what_if(
 
 def served(run_id: str, history: Sequence[str], top: int) -> tuple[WhatIf, Recommendations]:
     """The list of a shopper who was not in the data set."""
-    fitted = Workspace().fitted(run_id)
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
     asked = whatif(fitted, add=changes(history, "--history", fitted.dataset))
-    return asked, asked.recommend(top)
+    return asked, asked.recommend(top, workspace.chances(run_id, fitted))
 
 
 def say_how(asked: WhatIf) -> None:

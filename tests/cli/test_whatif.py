@@ -52,6 +52,9 @@ def test_recommend_serves_a_shopper_who_is_not_in_the_data_set(nmtr: Nmtr, home:
     assert {item["item"] for item in value["items"]} == {f"i{n}" for n in range(9)} - {"i3"}
     same = nmtr("whatif", runs["done"], "--add", "view=i1,i2", "--add", "buy=i3", "--top", 9, "--json").json
     assert same["items"] == value["items"]
+    off = nmtr("whatif", runs["done"], "--add", "view=i1", "--without", "cart", "--json").json
+    assert all("chance" in item and item["chance"] is not None for item in value["items"])
+    assert all(item.get("chance") is None for item in off["items"])
 
 
 @pytest.mark.parametrize(

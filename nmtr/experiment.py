@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
-from nmtr.models.kernels import tiny_numbers_as_zero, use_threads
+from nmtr.models.kernels import threads_of_its_own, tiny_numbers_as_zero
 from nmtr.training.report import EpochReport, Phase
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a
@@ -41,6 +42,21 @@ class Outcome:
     weights: dict[str, Tensor]  # the tested model's, for `load_scorer`; empty for rules
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _apart(step: Callable[Concatenate[Experiment, P], T]) -> Callable[Concatenate[Experiment, P], T]:
+    """A step with the run's threads and random numbers of its own, which leaves those of the process as they are."""
+
+    @functools.wraps(step)
+    def taken(experiment: Experiment, /, *given: P.args, **named: P.kwargs) -> T:
+        with threads_of_its_own(experiment.config.threads), torch.random.fork_rng(devices=[]):
+            return step(experiment, *given, **named)
+
+    return taken
+
+
 class Experiment:
     """One run: chooses the number of epochs on validation, tests once.
 
@@ -48,10 +64,12 @@ class Experiment:
     the best validation HR@100 (NDCG@100 among equals) of those that are ranked: every `rank_every`-th, and the last.
     With `refit`, a second phase trains a new model on training + validation for that many epochs, and that one is
     tested.
+
+    The process that it is in keeps its number of threads and its random numbers: every step has its own, and gives
+    them back.
     """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
-        use_threads(config.threads)
         self.config, self.dataset = config, dataset.select(config.behaviors)
         self._phase: Phase = "select"
         self._epoch = 0  # of the phase
@@ -64,6 +82,7 @@ class Experiment:
         self._valid_ranks: Ranks = np.full(dataset.num_users, np.nan)
         self._begin("select")
 
+    @_apart
     def _begin(self, phase: Phase) -> None:
         self._phase, self._epoch = phase, 0
         self._split = _split(self.dataset, self.config, validation=phase == "select")
@@ -113,6 +132,7 @@ class Experiment:
             seconds=seconds,
         )
 
+    @_apart
     def _validate(self) -> dict[str, float] | None:
         """Ranks the validation purchases and keeps the weights if no epoch before was better."""
         assert self._trainer is not None
@@ -127,6 +147,7 @@ class Experiment:
         self._evaluating += time.perf_counter() - started
         return valid or None
 
+    @_apart
     def _watch(self) -> dict[str, float] | None:
         """Ranks the test purchases, for the record: nothing depends on it."""
         started = time.perf_counter()
@@ -136,6 +157,7 @@ class Experiment:
         self._evaluating += time.perf_counter() - started
         return test
 
+    @_apart
     def _keep_best(self) -> None:
         """Ends the select phase with the weights of its best epoch, and the validation ranks of all users."""
         assert self._trainer is not None
@@ -155,12 +177,14 @@ class Experiment:
         """Batches of an epoch; 0 of a rule."""
         return 0 if self._trainer is None else self._trainer.steps
 
+    @_apart
     def train(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """Trains one epoch, from 1, and nothing else: (mean loss of each learned behavior, seconds)."""
         assert self._trainer is not None
         with tiny_numbers_as_zero():
             return self._trainer.epoch(number, stop)
 
+    @_apart
     def comparison(self) -> tuple[Scorer, IntArray, csr_array]:
         """What epochs are compared by, as `rank_held_out` takes it, with the model as it is now."""
         return self._scorer(), self._compared, self._split.train[-1]
@@ -194,6 +218,7 @@ class Experiment:
         self._valid_ranks = state["valid_ranks"].numpy()
         self._trainer.restore(dict(state))
 
+    @_apart
     def finish(self) -> Outcome:
         """Tests the chosen model, once."""
         if self._trainer is not None and self._phase == "select":

@@ -147,8 +147,10 @@ def main() -> None:
 def _timed(home: Path, config: RunConfig) -> Pace:
     from nmtr.data.library import Library
     from nmtr.experiment import Experiment, peak_memory_mb
+    from nmtr.models.kernels import use_threads
     from nmtr.runs import checkpoint
 
+    use_threads(config.threads)  # the process is the probe's own
     experiment = Experiment(config, Library(home / "data").load(config.data))
     preparing = time.time() - psutil.Process().create_time()
     epoch = _epoch_seconds(experiment.train, experiment.steps, _TRAINING) if experiment.steps else 0.0

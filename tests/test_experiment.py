@@ -23,6 +23,7 @@ from nmtr.evaluation.metrics import hits, summarize
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.experiment import Experiment, Outcome, load_scorer
 from nmtr.methods import contract
+from nmtr.models import kernels
 from nmtr.models.factorization import Factorization
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import Cascade
@@ -51,6 +52,25 @@ def run(config: RunConfig, dataset: Dataset = DATASET) -> tuple[list[EpochReport
 
 def of_kind(kind: str, **options: Any) -> RunConfig:
     return resolved(DATASET, **{"epochs": 6, "patience": 0} | KINDS[kind] | options)
+
+
+@pytest.mark.parametrize("options", [{}, {"refit": True}, {"watch_test": True}], ids=str)
+@in_every_kind
+def test_process_keeps_its_threads_and_its_random_numbers(kind: str, options: dict[str, Any]) -> None:
+    """As of a notebook that makes, trains and tests an experiment between two draws of its own."""
+    torch.set_num_threads(2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    threads = kernels._threads
+    config = of_kind(kind, threads=3, epochs=2, **options)
+    experiment = Experiment(config, DATASET)
+    states = [(torch.get_num_threads(), kernels._threads) for _ in experiment.epochs()]
+    outcome = experiment.finish()
+    assert set(states) | {(torch.get_num_threads(), kernels._threads)} == {(2, threads)}
+    assert torch.equal(torch.rand(3), expected)
+    torch.manual_seed(6)  # and its numbers change nothing
+    assert_same_weights(run(config)[1].weights, outcome.weights)
 
 
 def assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:

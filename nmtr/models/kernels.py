@@ -23,6 +23,7 @@ from nmtr.native.build import level, library
 T = TypeVar("T")
 
 _threads = 1
+_TINY = 1e-310  # below the least number that has all of its digits
 
 _MOST_LAYERS = 5
 #: Pairs for which a thread of its own pays.
@@ -56,16 +57,29 @@ def use_threads(threads: int) -> None:
 
 
 @contextmanager
+def threads_of_its_own(threads: int) -> Iterator[None]:
+    """`use_threads` for a while: afterwards the kernels and PyTorch have as many as before."""
+    before = _threads, torch.get_num_threads()
+    use_threads(threads)
+    try:
+        yield
+    finally:
+        use_threads(before[0])
+        torch.set_num_threads(before[1])
+
+
+@contextmanager
 def tiny_numbers_as_zero() -> Iterator[None]:
-    """Takes numbers below 1e-38 as 0, in this thread and always in those of the kernels.
+    """Takes numbers below 1e-38 as 0 for a while, in this thread; in those of the kernels always.
 
     As weights decay such numbers are many, and processors take a hundred times as long for each.
     """
+    before = _TINY * 0.5 == 0  # as the thread takes Python's numbers, too
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
-        torch.set_flush_denormal(False)
+        torch.set_flush_denormal(before)
 
 
 @dataclass(frozen=True)

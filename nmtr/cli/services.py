@@ -68,12 +68,13 @@ def dashboard(
     path = os.pathsep.join(filter(None, (str(APP.parents[1]), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "NMTR_HOME": str(workspace.home)}
     note(f"the dashboard is at http://localhost:{port}; Ctrl-C ends it")
-    process.exit_on_sigterm()  # which ends the server with it, as Ctrl-C does
-    try:
-        # From the project's folder: the theme and the server's limits stand in its .streamlit.
+    # From the project's folder: the theme and the server's limits stand in its .streamlit.
+    if sys.platform == "win32":  # which starts another process and ends this one where it is told to exec
         raise typer.Exit(subprocess.run(command, env=environment, cwd=APP.parents[1], check=False).returncode)
-    except KeyboardInterrupt:
-        return
+    sys.stderr.flush()
+    os.chdir(APP.parents[1])
+    # The server takes this process's place: whatever ends the one ends the other, and nothing is left on the port.
+    os.execve(sys.executable, command, environment)
 
 
 def _check_free(address: str, port: int) -> None:

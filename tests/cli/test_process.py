@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +68,58 @@ def test_sigterm_leaves_a_run_that_can_be_resumed(workspace: Workspace, nmtr: Nm
     assert (process.returncode, out) == (143, "")
     assert err.splitlines()[-1].startswith(f"run {run.id} was stopped after epoch ")
     assert nmtr("resume", run.id, "--json").json["state"] == "queued"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no exec")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("shell", [False, True], ids=["command", "Procfile"])
+def test_dashboard_that_is_ended_by_any_signal_leaves_nothing_on_its_port(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, ending: int, shell: bool
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("PORT", str(port))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (own_home / "data").mkdir(parents=True)
+    (own_home / "demo.installed").touch()
+    web = (ROOT / "Procfile").read_text().strip().removeprefix("web: ")
+    if shell:  # as honcho and the like start it, and as a shell that does not exec its last command by itself
+        command = ["sh", "-c", f": ; {web}"]
+    else:
+        command = [sys.executable, "-m", "nmtr", "dashboard", "--no-demo", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: answers(port))
+        server.send_signal(ending)
+        server.wait(15)
+        eventually(lambda: is_free(port))
+    finally:
+        server.kill()
 
 
 def test_mistake_is_one_sentence_of_a_process_too(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

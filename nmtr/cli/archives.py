@@ -55,10 +55,15 @@ def import_run(
     """
     workspace = Workspace()
     try:
-        with file.open("rb") as source:
+        with open(file, "rb", opener=_at_once) as source:
             run, new = workspace.import_run(source, file.name)
     except OSError as error:
         raise ConfigError(f"an import needs a file that can be read; {file} cannot ({error.strerror}).") from None
     show(described(run), as_json, lambda: say(f"run {run.id} is {'imported' if new else 'here already, as it is'}"))
     if not workspace.has_data_of(run):
         note(f"to recommend by it, add data set {run.config.data} as it was there (fingerprint {run.fingerprint}).")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens a file without waiting for who may write to it, where it is a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -8,15 +8,18 @@ of epochs), `ranks.safetensors` (M ranks each, float64), `weights.safetensors` (
 Reading trusts nothing. Members are found by name and never become paths. Tensors are stored uncompressed, so that none
 can be larger than the file itself, and text may be so large only; both are held to while reading. Then sizes, hashes,
 the config, and the names, shapes and dtypes of all tensors must be those of a run of that config on data of that size,
-and the figures those of the ranks. Nothing is unpickled. What is read is in memory until all of it is verified.
+the figures those of the ranks, and all else that is said of it possible (`plausible`). Nothing is unpickled. What is
+read is in memory until all of it is verified.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -27,16 +30,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
 
 import numpy as np
+import psutil
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from nmtr.config import RunConfig
 from nmtr.data.behaviors import order_behaviors
 from nmtr.data.library import DatasetInfo, check_name
 from nmtr.errors import RunError
-from nmtr.evaluation.metrics import summarize
 from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.result import Result
-from nmtr.runs import checkpoint
+from nmtr.runs import checkpoint, plausible
 from nmtr.runs.job import LOG
 from nmtr.runs.store import Run, RunStore
 from nmtr.training.report import EpochReport
@@ -51,6 +54,7 @@ _RANKS, _WEIGHTS = "ranks.safetensors", "weights.safetensors"
 _TEXTS = {"manifest.json": 1 << 16, "run.json": 1 << 20, DATA: 1 << 20, "reports.json": 1 << 25, LOG: 1 << 23}
 _MEMBERS = (*_TEXTS, _RANKS, _WEIGHTS)
 _MOST = 2**31 - 1  # users, items: they are numbered in int32
+_COPIES = 3  # of what an archive holds, at most in memory while it is verified
 _MADE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can give its members
 
 T = TypeVar("T")
@@ -138,6 +142,7 @@ def write(contents: Contents, file: BinaryIO) -> None:
 
 def read(file: BinaryIO, name: str, expected: Expected) -> Contents:
     """The run in an archive that goes by this name; RunError where it is anything but a whole one that fits itself."""
+    _check_file(file, name)
     with _refused(name), zipfile.ZipFile(file) as archive:
         size = file.seek(0, os.SEEK_END)
         manifest = _parsed(_member(archive, "manifest.json", size))
@@ -157,6 +162,24 @@ def read(file: BinaryIO, name: str, expected: Expected) -> Contents:
             }:
                 raise ValueError(f"{member} is not what its manifest says")
         return _verified(contents, expected)
+
+
+def _check_file(file: BinaryIO, name: str) -> None:
+    """RunError unless it is a file with an end, that memory has room for."""
+    try:
+        regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except io.UnsupportedOperation:  # it is in memory already
+        return
+    if not regular:
+        raise RunError(
+            f"{name} must be a file, as nmtr export writes it; it is a pipe, a device or the like: name that file."
+        )
+    size, free = file.seek(0, os.SEEK_END), psutil.virtual_memory().available
+    if size > free / _COPIES:
+        raise RunError(
+            f"{name} is read into memory, so it may have {free / _COPIES / 2**30:.1f} GiB here now; it has "
+            f"{size / 2**30:.1f} GiB: import it where more memory is free."
+        )
 
 
 def same(one: Contents, other: Contents) -> bool:
@@ -241,16 +264,18 @@ def _verified(members: Mapping[str, bytes], expected: Expected) -> Contents:
     lower = {f"lower:{behavior}" for behavior in config.behaviors[:-1] if config.hold_out_lower}
     if set(ranks) != {"valid", "test"} | lower or any(not _are_ranks(found, data) for found in ranks.values()):
         raise ValueError(f"{_RANKS} must hold a rank below {data.items} or none for each of {data.users} users")
-    _check_figures(saved.result, ranks)
+    plausible.check_result(config, saved.result, ranks)
+    plausible.check_reports(config, reports)
+    created = data.created.timestamp()
+    plausible.check_times({n: getattr(saved, n) for n in ("created", "started", "finished")} | {DATA: created})
+    if not saved.epoch <= saved.epochs <= config.epochs:
+        raise ValueError(f"run.json must have {config.epochs} epochs at most")
     weights = load_tensors(members[_WEIGHTS])
     wanted = expected(config, data.users, data.items)
     if _shapes(weights) != _shapes(wanted):
         raise ValueError(f"{_WEIGHTS} must hold the tensors of {config.label} for {data.users} users, and does not")
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         raise ValueError(f"{_WEIGHTS} must hold finite numbers")
-    epochs = {(report.phase, report.epoch) for report in reports if 0 < report.epoch <= config.epochs}
-    if len(epochs) < len(reports):
-        raise ValueError(f"reports.json must have each epoch, of {config.epochs} at most, once")
     # Options that came after the archive was written have their defaults, as in the store.
     saved = saved.model_copy(update={"config": config.to_json()})
     return Contents(saved, data, reports, ranks, weights, members[LOG])
@@ -259,16 +284,6 @@ def _verified(members: Mapping[str, bytes], expected: Expected) -> Contents:
 def _are_ranks(found: Ranks, data: DatasetInfo) -> bool:
     known = found[~np.isnan(found)] if found.dtype == np.float64 and found.shape == (data.users,) else None
     return known is not None and bool(((known >= 0) & (known < data.items)).all())
-
-
-def _check_figures(result: Result, ranks: Mapping[str, Ranks]) -> None:
-    lower = {f"lower:{behavior}": said for behavior, said in result.behaviors.items()}
-    for part, said in {"valid": result.valid, "test": result.test, **lower}.items():
-        found = summarize(ranks[part])
-        if any(not math.isclose(said.get(name, -1.0), value, abs_tol=1e-9) for name, value in found.items()):
-            raise ValueError(f"the {part} figures in run.json are not those of its ranks")
-    if result.test_users != int((~np.isnan(ranks["test"])).sum()):
-        raise ValueError("run.json counts other test users than have ranks")
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Any, ...]]:

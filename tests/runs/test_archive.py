@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -388,6 +389,79 @@ def test_figures_that_are_not_those_of_the_ranks_are_refused(elsewhere: Workspac
 )
 def test_forged_values_are_refused(elsewhere: Workspace, exported: bytes, member: str, values: Any) -> None:
     refused(elsewhere, changed(exported, member, **values))
+
+
+def put(value: Any, path: str, content: Any) -> Any:
+    """A JSON value with other content at a path such as `visited.metrics.HR@10`."""
+    name, _, rest = path.partition(".")
+    return value | {name: put(value[name], rest, content) if rest else content}
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("valid.HR@100", 5.0, "the valid figures in run.json are not those of its ranks"),
+        ("valid.<script>", 0.5, "the valid figures"),
+        ("test.<script>", 0.5, "the test figures"),
+        ("intervals.HR@100", 5.0, "the test intervals"),
+        ("intervals.<script>", 0.1, "the test intervals"),
+        ("behaviors.view", {"HR@100": 0.5}, "figures of other parts than there are ranks of"),
+        ("behavior_intervals.view", {"HR@100": 0.5}, "figures of other parts than there are ranks of"),
+        ("not_visited.metrics.HR@100", 5.0, "must be 0 to 1"),
+        ("not_visited.metrics.HR@100", 0.123, "HR@100 of visited and not_visited in run.json is not that of all"),
+        ("visited.metrics.<script>", 0.5, "other metrics than all test users"),
+        ("visited.users", 10**6, "are not the test users"),
+        ("visited.users", -1, "are not the test users"),
+        ("best_test", {"epoch": 1, "metrics": {"<script>": 0.5}}, None),
+        ("epochs", 10**6, "epochs must be 0 to 4"),
+        ("best_epoch", -1, "best_epoch must be 0 to 2"),
+        ("seconds", -1.0, "seconds must be 0 to 1e+11"),
+        ("seconds_per_epoch", -1.0, "seconds_per_epoch must be"),
+        ("peak_memory_mb", 1e300, "peak_memory_mb must be"),
+    ],
+)
+def test_result_that_no_run_has_is_refused(
+    elsewhere: Workspace, exported: bytes, path: str, content: Any, said: str | None
+) -> None:
+    result = put(json.loads(unzipped(exported)["run.json"])["result"], path, content)
+    if said is None:  # of a refit there is none, whatever is said
+        run, _ = elsewhere.import_run(io.BytesIO(changed(exported, "run.json", result=result)), "run.zip")
+        assert run.result is not None and run.result.best_test is None
+    else:
+        assert said in refused(elsewhere, changed(exported, "run.json", result=result))
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("valid.HR@100", 5.0, "HR@100 of validation of an epoch must be 0 to 1"),
+        ("valid.<script>", 0.5, "validation of an epoch has a metric that there is not"),
+        ("test", {"HR@10": -0.1}, "HR@10 of test of an epoch must be 0 to 1"),
+        ("loss.<script>", 0.5, "the loss of a behavior that is not learned"),
+        ("best_epoch", 10**9, "best_epoch of an epoch must be 0 to 2"),
+        ("epochs", 10**9, "must have each epoch, of 2 at most, once"),
+        ("seconds", -5.0, "seconds of an epoch must be"),
+    ],
+)
+def test_epoch_that_no_training_has_is_refused(
+    elsewhere: Workspace, exported: bytes, path: str, content: Any, said: str
+) -> None:
+    members = unzipped(exported)
+    first, *others = json.loads(members["reports.json"])
+    forged = json.dumps([put(first, path, content), *others]).encode()
+    assert said in refused(elsewhere, zipped(members | {"reports.json": forged}))
+
+
+@pytest.mark.parametrize("name", ["created", "started", "finished"])
+def test_time_in_the_future_is_refused_but_for_a_clock_that_is_ahead(
+    elsewhere: Workspace, exported: bytes, name: str
+) -> None:
+    for later in (2 * 86_400, 4102444800 - time.time()):  # the year 2100
+        forged = changed(exported, "run.json", **{name: time.time() + later})
+        assert f"{name} is in the future" in refused(elsewhere, forged)
+    forged = changed(exported, "data.json", created="2100-01-01T00:00:00Z")
+    assert "data.json is in the future" in refused(elsewhere, forged)
+    assert elsewhere.import_run(io.BytesIO(changed(exported, "run.json", **{name: time.time() + 3600})), "run.zip")
 
 
 def test_reports_that_no_training_makes_are_refused(elsewhere: Workspace, exported: bytes) -> None:

@@ -146,8 +146,7 @@ def main() -> None:
 
 def _timed(home: Path, config: RunConfig) -> Pace:
     from nmtr.data.library import Library
-    from nmtr.experiment import Experiment, peak_memory_mb
-    from nmtr.models.kernels import use_threads
+    from nmtr.experiment import Experiment, peak_memory_mb, use_threads
     from nmtr.runs import checkpoint
 
     use_threads(config.threads)  # the process is the probe's own

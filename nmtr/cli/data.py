@@ -71,7 +71,8 @@ def add_data(
         str | None,
         typer.Option(
             metavar="user=U,item=I,…",
-            help="Which column is what: user, item, behavior, time, split, title, category, price, image.",
+            help="Which column is what: user, item, behavior, time, split, title, category, price, image; by its name "
+            "or its place from 1. time= takes none, behavior==buy makes all rows buys, and a split named here decides.",
         ),
     ] = None,
     as_json: Json = False,
@@ -81,7 +82,7 @@ def add_data(
     By name: demo, beibei, tmall. From files: events (CSV, TSV, Parquet) or a line a user, as a file, folder, zip or gz.
     """
     chosen = None if behaviors is None else names(behaviors, "--behaviors")
-    mapping = None if columns is None else pairs(columns, "--columns")
+    mapping = None if columns is None else pairs(columns, "--columns", empty=True)
     library = Workspace().data
     process.exit_on_sigterm()
     with loading_progress() as progress:

@@ -85,12 +85,12 @@ def names(text: str, option: str) -> tuple[str, ...]:
     return found
 
 
-def pairs(text: str, option: str) -> dict[str, str]:
-    """``a=x,b=y`` as a dictionary; ConfigError where it is none."""
+def pairs(text: str, option: str, empty: bool = False) -> dict[str, str]:
+    """``a=x,b=y`` as a dictionary, with ``c=`` if values may be empty; ConfigError where it is none."""
     found: dict[str, str] = {}
     for part in text.split(","):
-        key, _, value = (piece.strip() for piece in part.partition("="))
-        if not (key and value) or key in found:
+        key, separator, value = (piece.strip() for piece in part.partition("="))
+        if not (key and separator and (value or empty)) or key in found:
             raise ConfigError(f"{option} must look like name=value,name=value with each name once; got {text!r}.")
         found[key] = value
     return found

@@ -28,8 +28,10 @@ class Rows:
     behaviors: tuple[str, ...]  # lowest first, the target last
     time: NDArray[np.float64] | None = None  # (n,) in any unit
     part: NDArray[np.int8] | None = None  # (n,) TRAIN, VALID or TEST, where the source says so
+    split_first: bool = False  # the parts decide even where there are times
     attributes: pd.DataFrame | None = None  # a row for each of items
     catalogue: bool = False  # the items are the source's whole catalogue: keep those that nobody touched
+    notes: tuple[str, ...] = ()  # what was read, how, and what was left out; the number of rows, if there is none
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """Some of the rows."""
@@ -55,22 +57,24 @@ def assemble(
 ) -> Dataset:
     """Make a data set of rows.
 
-    Duplicates are merged to the earliest. Users without a target interaction are dropped. One target interaction
-    is held out of each user with two or more: the last by time where there are times, else one that the source says
-    is for testing, else one drawn at random (seeded). Where the source decides, what else it holds out of them is
+    Duplicates are merged to the earliest. Users without a target interaction are dropped. One target interaction is
+    held out of each user with two or more: the last by time where there are times (of several at that time one drawn at
+    random, seeded), else one that the source says is for testing, else one drawn at random (seeded). With `split_first`
+    what the source says comes before times. Where the source decides, what else it holds out of them is
     left out, lower behaviors included. `origin.made` says what was done, after the `remark`. Raises DataError where
     no user has a target interaction, or a behavior is left without rows.
     """
     target = rows.behaviors[-1]
     last = len(rows.behaviors) - 1
-    done = [f"{_count(len(rows.user), 'row')} read"]
-    by_part = rows.time is None and rows.part is not None and bool((rows.part == TEST).any())
+    done = list(rows.notes) or [f"{_count(len(rows.user), 'row')} read"]
+    by_part = rows.part is not None and bool((rows.part == TEST).any()) and (rows.time is None or rows.split_first)
     if by_part and rows.part is not None:
         unused = (rows.part != TRAIN) & (rows.behavior < last)
         done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
         rows = rows.take(np.flatnonzero(~unused))
     elif rows.part is not None and bool((rows.part != TRAIN).any()):
-        done.append("the split not used since " + ("it names no test rows" if rows.time is None else "there are times"))
+        named = bool((rows.part == TEST).any())
+        done.append("the split not used since " + ("there are times" if named else "it names no test rows"))
     merged = _merged(rows)
     done.append(f"{_count(len(rows.user) - len(merged.user), 'duplicate')} merged to the earliest")
     rows = merged
@@ -91,6 +95,10 @@ def assemble(
     touched[rows.item] = True
     item_number, items = _numbered(touched)
     done.append(f"{_count(len(rows.items) - len(items), 'item')} that nobody else touched dropped")
+    if rows.catalogue:
+        touched[:] = False
+        touched[rows.item] = True
+        done.append(f"{_count((~touched).sum(), 'item')} of the catalogue that nobody touched kept")
 
     keep = np.ones(len(rows.user), np.bool_)
     keep[test] = False
@@ -117,6 +125,7 @@ def assemble(
         return found
 
     done.append(f"held out of {_count(len(test), 'user')}: {how}")
+    done.append(f"{_count(len(users) - len(test), 'user')} not tested")
     # "no duplicates merged" is not worth saying.
     made = f"{remark}{', '.join(step for step in done if not step.startswith('no '))}."
     attributes = rows.attributes
@@ -157,8 +166,15 @@ def _held_out(
     # Drawn for every row, in the rows' sorted order, so that the draw does not depend on the source's order.
     chance = np.random.default_rng(seed).random(len(rows.user))
     nothing = np.empty(0, np.intp)
-    if rows.time is not None:
-        return _last_of_each(rows.user, rows.time, chance, eligible), nothing, f"the last {target} by time"
+    if rows.time is not None and not by_part:
+        test = _last_of_each(rows.user, rows.time, chance, eligible)
+        latest = np.full(len(rows.users), np.nan)
+        latest[rows.user[test]] = rows.time[test]
+        at_once = np.bincount(rows.user[eligible & (rows.time == latest[rows.user])], minlength=len(rows.users))
+        how = f"the last {target} by time"
+        if tied := int((at_once > 1).sum()):
+            how += f", of {_count(tied, 'user')} drawn among those at the same time (seed {seed})"
+        return test, nothing, how
     if by_part and rows.part is not None:
         # A user whose purchases are all for testing is not tested on: theirs are learned from, as a lone one is.
         learned = np.zeros(len(rows.users), np.bool_)

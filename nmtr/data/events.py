@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,25 +14,18 @@ import pandas as pd
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.behaviors import order_behaviors
+from nmtr.data.columns import ATTRIBUTES, CONSTANT, NAMES, REQUIRED, find_columns, has_header
+from nmtr.data.labels import clean_labels, text_of
 from nmtr.data.tables import open_table, reported, shortage_reported
+from nmtr.data.times import read_times
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
+
+__all__ = ["NAMES", "read_events"]
 
 MAX_ROWS = 50_000_000
 MAX_LABEL = 200  # characters
 _MEMORY = "400MiB"  # what DuckDB keeps of it; the rest goes to the disk
-_REQUIRED = ("user", "item", "behavior")
-_ATTRIBUTES = ("title", "category", "price", "image")
-#: What each column may be called, where no --columns says otherwise; compared in lower case.
-#: The names that a column may have in a file, in the order in which they are looked for.
-NAMES: dict[str, tuple[str, ...]] = {
-    "user": ("user", "user_id", "userid"),
-    "item": ("item", "item_id", "itemid"),
-    "behavior": ("behavior", "behaviour", "behavior_type", "event"),
-    "time": ("timestamp", "time"),
-    "split": ("split",),
-    **{name: (name,) for name in _ATTRIBUTES},
-}
 _SPLITS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "test": TEST}
 
 
@@ -42,17 +36,15 @@ def read_events(
     source: str,
     scratch: Path,
 ) -> Rows:
-    """The rows of event files, taken together.
+    """The rows of event files, taken together, of those behaviors.
 
-    `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name. Labels
-    are text: a whole number is its digits. An item's attributes are those of its first row that has them. What does
-    not fit into memory goes to the folder `scratch`. DataError where a file is malformed; MemoryError, OSError where
-    memory or that folder's disk is too small.
+    `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name, to its place
+    from 1, or to nothing where it is not to be taken; `{"behavior": "=buy"}` says that all rows are of one behavior. A
+    split that is named so decides before times do. Labels are text: a whole number is its digits. An item's attributes
+    are those of its first row that has them. What does not fit into memory goes to the folder `scratch`. DataError
+    where a file is malformed; MemoryError, OSError where memory or that folder's disk is too small.
     """
     columns = dict(columns or {})
-    for key in columns:
-        if key not in NAMES:
-            raise DataError(f"--columns can name {', '.join(NAMES)}; got {key}.")
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "temp_directory": str(scratch / "spilled"),
@@ -63,82 +55,46 @@ def read_events(
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
         given: set[str] = set()
         for file in files:
-            given |= _insert(database, file, columns)
-        _check(database, source)
-        order = order_behaviors(
-            [name for (name,) in database.execute("SELECT DISTINCT behavior FROM events").fetchall()],
-            behaviors,
-            source,
+            given |= _insert(database, file, columns, scratch)
+        read = _check_size(database, source)
+        order, notes = _choose(database, behaviors, source)
+        _check_whole(database, ("user", "item"), source)
+        notes += clean_labels(database, source)
+        _check_length(database, source)
+        return _rows(
+            database, order, given, "split" in columns, [f"{read:,} row{'s' * (read != 1)} read", *notes], source
         )
-        return _rows(database, order, given, source)
 
 
-def _insert(database: duckdb.DuckDBPyConnection, file: File, columns: Mapping[str, str]) -> set[str]:
+def _insert(database: duckdb.DuckDBPyConnection, file: File, columns: Mapping[str, str], scratch: Path) -> set[str]:
     """Append a file's rows to the table of events; returns which columns it has."""
-    table = open_table(database, file)
-    found = _find(table.names, columns, file)
-    values = ", ".join(_text(f"c{number}", table.types[number]) for number in found.values())
+    table = open_table(database, file, scratch, has_header)
+    found = find_columns(table, columns, file.name)
+    values = {role: text_of(f"c{place}", table.types[place], role, file.name) for role, place in found.items()}
+    for role, value in columns.items():
+        if value.startswith(CONSTANT):
+            values[role] = "'" + value.removeprefix(CONSTANT).replace("'", "''") + "'"
     with reported(file):
-        database.execute(f"INSERT INTO events ({', '.join(found)}) SELECT {values} FROM ({table.query})")
-    return set(found)
-
-
-def _find(names: Sequence[str], columns: Mapping[str, str], file: File) -> dict[str, int]:
-    """The place in the file of each column that it has."""
-    found = {}
-    for column, accepted in NAMES.items():
-        wanted = [columns[column]] if column in columns else accepted
-        places = [places for name in wanted if (places := _places(names, name, column in columns))]
-        if places:
-            found[column] = _only(places[0], names, column, file)
-        elif column in _REQUIRED or column in columns:
-            raise DataError(
-                f"{file.name} must have a column {wanted[0]}; it has {', '.join(names)[:300]}: "
-                f"say which one it is with --columns {column}=NAME."
-            )
-    return found
-
-
-def _places(names: Sequence[str], name: str, given: bool) -> list[int]:
-    """Where columns of this name stand; one that was given tells upper from lower case where that matters."""
-    exact = [place for place, there in enumerate(names) if there == name]
-    return exact if given and exact else [place for place, there in enumerate(names) if there.lower() == name.lower()]
-
-
-def _only(places: Sequence[int], names: Sequence[str], column: str, file: File) -> int:
-    """The one place that there is; DataError where there are more."""
-    there = [names[place] for place in places]
-    if len(set(there)) < len(there):
-        raise DataError(
-            f"the columns of {file.name} must have names of their own; {len(there)} of them are called {there[0]}: "
-            "rename all but one."
+        database.execute(
+            f"INSERT INTO events ({', '.join(values)}) SELECT {', '.join(values.values())} FROM ({table.query})"
         )
-    if len(there) > 1:
-        raise DataError(
-            f"one column of {file.name} must be {_a(column)}; {' and '.join(there)} may both be: say which one it is "
-            f"with --columns {column}=NAME."
-        )
-    return places[0]
+    return set(values)
 
 
-def _text(name: str, kind: str) -> str:
-    """SQL for a column as text without surrounding blanks, NULL where nothing is written."""
-    if kind in ("FLOAT", "DOUBLE"):
-        # A table with gaps stores whole ids as 1.0: their text is 1.
-        whole = f"CASE WHEN {name} = trunc({name}) AND abs({name}) < 1e18 THEN try_cast({name} AS BIGINT)::VARCHAR END"
-        name = f"coalesce({whole}, {name}::VARCHAR)"
-    text = f"trim({name}::VARCHAR)"
-    return f"CASE WHEN lower({text}) NOT IN ('', 'nan', 'none', 'null', '<na>') THEN {text} END"
-
-
-def _check(database: duckdb.DuckDBPyConnection, source: str) -> None:
-    """DataError where a row lacks what it needs, or the rows are none or too many."""
+def _check_size(database: duckdb.DuckDBPyConnection, source: str) -> int:
+    """How many rows there are; DataError where they are none or too many."""
     total = _one(database, "SELECT count(*) FROM events")
     if not total:
         raise DataError(f"a data set needs events; {source} has none below its header.")
     if total > MAX_ROWS:
         raise DataError(f"a data set can have up to {MAX_ROWS:,} events; {source} has {total:,}.")
-    for column in _REQUIRED:
+    return total
+
+
+def _check_whole(database: duckdb.DuckDBPyConnection, columns: Sequence[str], source: str) -> None:
+    """DataError where an event lacks what it needs."""
+    total = _one(database, "SELECT count(*) FROM events")
+    for column in columns:
         missing = _one(database, f"SELECT count(*) FROM events WHERE {column} IS NULL")
         if missing:
             first = _one(database, f"SELECT min(rowid) + 1 FROM events WHERE {column} IS NULL")
@@ -146,13 +102,52 @@ def _check(database: duckdb.DuckDBPyConnection, source: str) -> None:
                 f"every event needs {_a(column)}; {missing:,} of the {total:,} in {source} have none, the first is "
                 f"event {first:,}: fill them in or leave them out."
             )
+
+
+def _check_length(database: duckdb.DuckDBPyConnection, source: str) -> None:
+    """DataError where a label is too long."""
+    for column in REQUIRED:
         longest = _one(database, f"SELECT max(length({column})) FROM events")
         if longest > MAX_LABEL:
             raise DataError(f"{_a(column)} can have up to {MAX_LABEL} characters; {source} has one of {longest:,}.")
 
 
-def _rows(database: duckdb.DuckDBPyConnection, order: tuple[str, ...], given: set[str], source: str) -> Rows:
-    """The rows with these behaviors, numbered; labels in numeric order, then in that of text."""
+def _choose(
+    database: duckdb.DuckDBPyConnection, behaviors: Sequence[str] | None, source: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """The behaviors to use, lowest first, and what is left out; rows of others are removed."""
+    _check_whole(database, ("behavior",), source)
+    notes = []
+    blanks = "regexp_matches(behavior, '\\s')"
+    if spaced := _one(database, f"SELECT count(*) FROM events WHERE {blanks}"):
+        database.execute(f"UPDATE events SET behavior = regexp_replace(behavior, '\\s+', '_', 'g') WHERE {blanks}")
+        notes.append(f"blanks in the behavior of {_rows_of(spaced)} became _")
+    counts: dict[str, int] = dict(
+        database.execute(
+            "SELECT behavior, count(*) FROM events GROUP BY behavior ORDER BY count(*) DESC, behavior"
+        ).fetchall()
+    )
+    wanted = None if behaviors is None else [re.sub(r"\s+", "_", behavior.strip()) for behavior in behaviors]
+    order = order_behaviors(list(counts), wanted, source)
+    others = {behavior: count for behavior, count in counts.items() if behavior not in order}
+    if others:
+        listed = ", ".join(f"{behavior[:40]} {count:,}" for behavior, count in list(others.items())[:10])
+        more = ", …" if len(others) > 10 else ""
+        notes.append(f"{_rows_of(sum(others.values()))} of other behaviors left out ({listed}{more})")
+        marks = ", ".join("?" for _ in order)
+        database.execute(f"DELETE FROM events WHERE behavior NOT IN ({marks})", list(order))
+    return order, notes
+
+
+def _rows(
+    database: duckdb.DuckDBPyConnection,
+    order: tuple[str, ...],
+    given: set[str],
+    split_first: bool,
+    notes: list[str],
+    source: str,
+) -> Rows:
+    """The rows, numbered; labels in numeric order, then in that of text."""
     database.execute("CREATE TABLE orders (label VARCHAR, code TINYINT)")
     database.executemany("INSERT INTO orders VALUES (?, ?)", [[name, code] for code, name in enumerate(order)])
     for kind in ("user", "item"):
@@ -161,8 +156,9 @@ def _rows(database: duckdb.DuckDBPyConnection, order: tuple[str, ...], given: se
             f"NULLS LAST, label) - 1)::INTEGER AS code FROM (SELECT DISTINCT {kind} AS label FROM events)"
         )
     values = {"user": "users.code", "item": "items.code", "behavior": "orders.code"}
-    if (time := _time(database, source)) is not None:
-        values["time"] = time
+    if times := read_times(database, source):
+        values["time"] = times.expression
+        notes.append(times.note)
     if "split" in given:
         values["part"] = _part(database, source)
     # Rows come in no order: what becomes of them does not depend on it.
@@ -175,6 +171,7 @@ def _rows(database: duckdb.DuckDBPyConnection, order: tuple[str, ...], given: se
         kind: np.array(database.execute(f"SELECT label FROM {kind}s ORDER BY code").df()["label"], dtype=np.str_)
         for kind in ("user", "item")
     }
+    attributes, said = _attributes(database, given)
     return Rows(
         user=pairs["user"],
         item=pairs["item"],
@@ -184,28 +181,9 @@ def _rows(database: duckdb.DuckDBPyConnection, order: tuple[str, ...], given: se
         behaviors=order,
         time=pairs.get("time"),
         part=pairs.get("part"),
-        attributes=_attributes(database, given),
-    )
-
-
-def _time(database: duckdb.DuckDBPyConnection, source: str) -> str | None:
-    """SQL for an event's time as a number: as it is, or of a date; None where there are no times."""
-    written = _one(database, "SELECT count(time) FROM events")
-    if not written:
-        return None
-    total = _one(database, "SELECT count(*) FROM events")
-    number, date = "try_cast(events.time AS DOUBLE)", "epoch(try_cast(events.time AS TIMESTAMP))"
-    for expression in (number, date):
-        if _one(database, f"SELECT count(*) FROM events WHERE isfinite({expression})") == total:
-            return expression
-    bad = database.execute(
-        f"SELECT rowid + 1, time FROM events WHERE NOT coalesce(isfinite({number}) OR isfinite({date}), false) "
-        "ORDER BY rowid LIMIT 1"
-    ).fetchone()
-    row, value = bad or (1, "numbers and dates, mixed")
-    raise DataError(
-        f"every event needs a time that is a number or a date, all of one kind; event {row:,} of {source} has "
-        f"{'none' if value is None else str(value)[:40]}."
+        split_first=split_first,
+        attributes=attributes,
+        notes=(*notes, *said),
     )
 
 
@@ -222,12 +200,13 @@ def _part(database: duckdb.DuckDBPyConnection, source: str) -> str:
     return f"(CASE lower(split) {codes} END)::TINYINT"
 
 
-def _attributes(database: duckdb.DuckDBPyConnection, given: set[str]) -> pd.DataFrame | None:
-    """A row for each item with the attributes that any item has; None where there are none."""
-    there = [name for name in _ATTRIBUTES if name in given]
+def _attributes(database: duckdb.DuckDBPyConnection, given: set[str]) -> tuple[pd.DataFrame | None, list[str]]:
+    """A row for each item with the attributes that any item has, None where there are none; and what was left out."""
+    there = [name for name in ATTRIBUTES if name in given]
     if not there:
-        return None
-    value = {name: f"left({name}, 300)" for name in there} | {"price": "try_cast(price AS DOUBLE)"}
+        return None, []
+    price, notes = _price(database)
+    value = {name: f"left({name}, 300)" for name in there} | {"price": price}
     # An address is shown as an image, so it has to be one of the web.
     value["image"] = "CASE WHEN regexp_matches(image, '^https?://') AND length(image) <= 2000 THEN image END"
     firsts = ", ".join(f"arg_min({value[n]}, rowid) FILTER ({value[n]} IS NOT NULL) AS {n}" for n in there)
@@ -236,7 +215,25 @@ def _attributes(database: duckdb.DuckDBPyConnection, given: set[str]) -> pd.Data
         "ON item = label ORDER BY code"
     ).df()
     table = table.dropna(axis="columns", how="all")
-    return table if len(table.columns) else None
+    return (table if len(table.columns) else None), notes
+
+
+def _price(database: duckdb.DuckDBPyConnection) -> tuple[str, list[str]]:
+    """SQL for a price as a number, with a decimal comma where the column has one; and how many are none."""
+    digits = "regexp_replace(price, '[^0-9.,-]', '', 'g')"  # without what stands for the currency
+    decimal_comma = _one(database, f"SELECT count(*) FROM events WHERE regexp_matches({digits}, '^[^,]*,\\d{{1,2}}$')")
+    if decimal_comma:
+        price = f"try_cast(replace(replace({digits}, '.', ''), ',', '.') AS DOUBLE)"
+    else:
+        price = f"try_cast(regexp_replace({digits}, ',(\\d{{3}})', '\\1', 'g') AS DOUBLE)"
+    price = f"coalesce({price if decimal_comma else 'try_cast(price AS DOUBLE)'}, {price})"
+    none = _one(database, f"SELECT count(*) FROM events WHERE price IS NOT NULL AND {price} IS NULL")
+    notes = ["prices read with a decimal comma"] if decimal_comma else []
+    return price, notes + ([f"{none:,} price{'s' * (none != 1)} without a number left out"] if none else [])
+
+
+def _rows_of(number: int) -> str:
+    return f"{number:,} row{'s' * (number != 1)}"
 
 
 def _one(database: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -77,6 +77,9 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
         behaviors=order,
         part=np.repeat(np.array([its_part for _, its_part, _ in read], np.int8), counts),
         catalogue=catalogue,
+        notes=()
+        if catalogue
+        else (f"{sum(counts):,} rows read", "ids that number no catalogue, so items are those that occur"),
     )
 
 

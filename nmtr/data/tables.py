@@ -7,9 +7,11 @@ import csv
 import errno
 import glob
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -19,37 +21,65 @@ from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
 MAX_LINE = 2_000_000  # bytes
+_DELIMITERS = ",\t;|"
+_SAMPLE = 20  # rows
 
 
 @dataclass(frozen=True)
 class Table:
     """A file as it is: `query` selects all its rows, with columns c0, c1, … whatever they are called."""
 
-    names: tuple[str, ...]  # as the file has them; some may be empty, or the same
+    names: tuple[str, ...]  # as the file has them, or their places from 1; some may be empty, or the same
     types: tuple[str, ...]  # as DuckDB calls them
     query: str
+    header: bool = True  # whether the file names its columns
+    sample: tuple[tuple[str, ...], ...] = ()  # the first rows, as text; empty where nothing is written
 
 
-def open_table(database: duckdb.DuckDBPyConnection, file: File) -> Table:
-    """A file as a table; DataError where it is neither text in UTF-8 nor Parquet."""
-    path = _quoted(glob.escape(str(file.path)))  # DuckDB takes a path for a pattern
+@dataclass(frozen=True)
+class _Text:
+    """How a text file is written."""
+
+    delimiter: str
+    first: tuple[str, ...]  # the values of its first line
+    second: tuple[str, ...]
+    skip: int  # lines before the first
+
+
+def open_table(
+    database: duckdb.DuckDBPyConnection,
+    file: File,
+    scratch: Path,
+    has_header: Callable[[Sequence[str], Sequence[str]], bool],
+) -> Table:
+    """A file as a table; DataError where it is neither text in UTF-8 nor Parquet.
+
+    `has_header` tells by the first two lines of a text whether the first names its columns. A text with line ends of
+    several kinds is written anew to the folder `scratch`.
+    """
+    header = True
     if file.is_parquet:
         try:
             names = tuple(pq.read_schema(file.path).names)
         except (pa.ArrowException, OSError) as error:
             raise _no_table(file) from error
-        query = f"SELECT * FROM read_parquet({path})"
+        query = f"SELECT * FROM read_parquet({_path(file.path)})"
     else:
-        delimiter, names = _header(file)
+        path = file.path if _check_text(file) else _one_line_end(file, scratch)
+        text = _look(file)
+        header = has_header(text.first, text.second)
+        names = text.first if header else tuple(str(place) for place in range(1, len(text.first) + 1))
         columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names)))
         query = (
-            f"SELECT * FROM read_csv({path}, columns = {{{columns}}}, auto_detect = false, header = true, "
-            f"sep = {_quoted(delimiter)}, quote = '\"', escape = '\"', max_line_size = {MAX_LINE})"
+            f"SELECT * FROM read_csv({_path(path)}, columns = {{{columns}}}, auto_detect = false, header = {header}, "
+            f"skip = {text.skip}, sep = {_quoted(text.delimiter)}, quote = '\"', escape = '\"', "
+            f"max_line_size = {MAX_LINE})"
         )
     query = f"SELECT * FROM ({query}) AS file({', '.join(f'c{number}' for number in range(len(names)))})"
     with reported(file):
         types = tuple(str(kind) for kind in database.sql(query).types)
-    return Table(names, types, query)
+        rows = database.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({query}) LIMIT {_SAMPLE}").fetchall()
+    return Table(names, types, query, header, tuple(tuple(value or "" for value in row) for row in rows))
 
 
 @contextmanager
@@ -81,6 +111,8 @@ def _shortage(error: duckdb.Error) -> Exception | None:
 
 def _malformed(file: File, error: duckdb.Error) -> DataError:
     said = str(error)
+    if refused := re.search(r"(every \w+ of .* must .*\.)", said):  # by `error(…)` in a query of ours
+        return DataError(refused[1])
     number = re.search(r"on Line: (\d+)", said)
     where = f"line {number[1]}" if number else "one"
     if "Maximum line size" in said or (number and len(said) > MAX_LINE):
@@ -103,20 +135,33 @@ def _no_table(file: File) -> DataError:
     return DataError(f"{file.name} must be a whole CSV, TSV or Parquet file; it cannot be read as one.")
 
 
-def _header(file: File) -> tuple[str, tuple[str, ...]]:
-    """The delimiter and the column names of a text file; DataError where it is no UTF-8 text."""
-    _check_text(file)
+def _look(file: File) -> _Text:
+    """How a text file is written, by its first lines."""
     with file.path.open(encoding="utf-8-sig", newline="") as text:
-        line = text.readline(1 << 16)
-    delimiter = max(",\t;|", key=line.count)
-    header = next(csv.reader([line], delimiter=delimiter), [])
-    if not header:
+        lines = [text.readline(1 << 16).rstrip("\r\n") for _ in range(3)]
+    skip, delimiter = 0, ""
+    if named := re.fullmatch(r"sep=(.)", lines[0], re.IGNORECASE):  # Excel's
+        skip, delimiter = 1, named[1]
+    first, second = lines[skip : skip + 2]
+    if not delimiter:
+        delimiter = "::" if first.count("::") > 1 else max(_DELIMITERS, key=first.count)
+    if delimiter not in first and " " in first:
+        delimiter = " "
+    if not first:
         raise DataError(f"{file.name} must begin with a header line such as user,item,behavior; it is empty.")
-    return delimiter, tuple(name.strip() for name in header)
+    return _Text(delimiter, _values(first, delimiter), _values(second, delimiter), skip)
 
 
-def _check_text(file: File) -> None:
+def _values(line: str, delimiter: str) -> tuple[str, ...]:
+    values = line.split(delimiter) if len(delimiter) > 1 else next(csv.reader([line], delimiter=delimiter), [])
+    return tuple(value.strip() for value in values)
+
+
+def _check_text(file: File) -> bool:
+    """Whether a file's lines end in one way; DataError where it is no text in UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    both = newlines = returns = 0
+    last = b""
     with file.path.open("rb") as stream:
         try:
             while chunk := stream.read(1 << 20):
@@ -125,9 +170,29 @@ def _check_text(file: File) -> None:
                         f"{file.name} must be text (CSV or TSV in UTF-8) or Parquet; it holds other binary data."
                     )
                 decoder.decode(chunk)
+                newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
+                both += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+                last = chunk[-1:]
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             raise DataError(f"{file.name} must be text in UTF-8 or Parquet; it is neither: save it as UTF-8.") from None
+    return both == newlines == returns or not newlines or not returns
+
+
+def _one_line_end(file: File, scratch: Path) -> Path:
+    """A copy of a text whose lines all end in a newline."""
+    path = scratch / uuid.uuid4().hex
+    with (
+        file.path.open(encoding="utf-8-sig", newline=None) as text,
+        path.open("w", encoding="utf-8", newline="\n") as copy,
+    ):
+        while chunk := text.read(1 << 20):
+            copy.write(chunk)
+    return path
+
+
+def _path(path: Path) -> str:
+    return _quoted(glob.escape(str(path)))  # DuckDB takes a path for a pattern
 
 
 def _quoted(text: str) -> str:

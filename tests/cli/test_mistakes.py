@@ -167,7 +167,8 @@ MISTAKES = [
     (
         f"{ADD}/no_behavior.csv",
         "no_behavior.csv must have a column behavior; it has user, item: "
-        "say which one it is with --columns behavior=NAME.",
+        "say which one it is with --columns behavior=NAME, or --columns behavior==buy if all its rows are of one "
+        "behavior.",
     ),
     (
         f"{ADD}/nan.csv",

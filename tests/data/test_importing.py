@@ -70,8 +70,9 @@ def test_events_become_a_data_set_with_the_last_purchase_held_out(write: Write) 
     assert held_out(dataset) == {"7": "b", "12": "b"}
     assert dataset.origin.source == "events.csv"
     assert dataset.origin.made == (
-        "10 rows read, 1 duplicate merged to the earliest, 1 user without a buy dropped, "
-        "1 item that nobody else touched dropped, held out of 2 users: the last buy by time."
+        "10 rows read, times read as numbers from 1 to 9, 1 duplicate merged to the earliest, "
+        "1 user without a buy dropped, 1 item that nobody else touched dropped, "
+        "held out of 2 users: the last buy by time."
     )
 
 
@@ -222,10 +223,10 @@ BINARY = bytes(range(256)) * 20
         ("\n\n", "must begin with a header line such as user,item,behavior; it is empty"),
         ("user,item,behavior\n", "has none below its header"),
         (
-            "user,product,behavior\n1,2,buy\n",
-            "must have a column item; it has user, product, behavior: .*--columns item=",
+            "user,thing,behavior\n1,2,buy\n",
+            "must have a column item; it has user, thing, behavior: .*--columns item=",
         ),
-        ("1,2,buy\n1,3,buy\n", "must have a column user; it has 1, 2, buy"),
+        ("1,2,buy\n1,3,buy\n", "must begin with a header line .*--columns user=1,item=2"),
         (BINARY, "it holds other binary data"),
         ("user,item,behavior\nJosé,1,buy\n".encode("latin-1"), "save it as UTF-8"),
         (gzip.compress(EVENTS.encode() * 50, mtime=0)[:60], "must be a whole gzip file"),
@@ -249,7 +250,7 @@ BINARY = bytes(range(256)) * 20
         ("user,User,item,behavior\n1,2,3,buy\n", "user and User may both be: say which one .* --columns user=NAME"),
         ("user,item,behavior,time\n1,2,buy,5\n1,3,buy,inf\n", "event 2 of events.csv has inf"),
         ("user,item,behavior\n1,2,buy\n1,3," + "b" * 2_100_000 + "\n", "can have up to 2 MB; line 3 has more"),
-        ("1\t2\tbuy\n", "must have a column user; it has 1, 2, buy"),
+        ("1\t2\tbuy\n", "must begin with a header line"),
         ("5 1 2\n5 3\n", "each user must have one line .*; 5 has more"),
         ("5 1 2\n6 1 x\n", "line 2 of .* must be whole numbers"),
         ("5\n6\n", "holds none"),

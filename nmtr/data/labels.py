@@ -1,0 +1,66 @@
+"""Labels of users, items and behaviors as text: whatever a column holds, and nothing that it has lost."""
+
+from __future__ import annotations
+
+import duckdb
+
+from nmtr.errors import DataError
+
+_MISSING = "('', 'nan', 'none', 'null', '<na>', '\\n')"
+#: Whole numbers that a column of this type still tells from their neighbors.
+_EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
+_IDS = ("user", "item", "behavior")
+
+
+def text_of(column: str, kind: str, role: str, name: str) -> str:
+    """SQL for a column of a DuckDB type as text without surrounding blanks, NULL where nothing is written.
+
+    A whole number is its digits, whether a table with gaps stores it as 1.0 or not. DataError where the column holds
+    several values a row. `role` is what it is, `name` what to call its table.
+    """
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION")):
+        raise DataError(
+            f"the {role} of {name} must be one value a row; its column holds lists or records ({kind[:40]}): "
+            "write a row an item."
+        )
+    text = f"{column}::VARCHAR"
+    if kind == "BLOB":
+        lost = f"error('every {role} of {name} must be text; one is bytes that are no UTF-8: write it as text.')"
+        text = f"CASE WHEN {column} IS NOT NULL THEN coalesce(TRY(decode({column})), {lost}) END"
+    elif kind in _EXACT:
+        whole = f"try_cast({column} AS BIGINT)::VARCHAR"
+        if role in _IDS:
+            lost = (
+                f"error('every {role} of {name} must have all its digits; ' || {column}::VARCHAR || ' is stored as a "
+                f"{kind}, which has lost some: write the column as text or whole numbers.')"
+            )
+            whole = f"CASE WHEN abs({column}) < {_EXACT[kind]} THEN {whole} ELSE {lost} END"
+        text = (
+            f"CASE WHEN isfinite({column}) THEN CASE WHEN {column} = trunc({column}) THEN {whole} ELSE {text} END END"
+        )
+    text = f"trim({text})"
+    return f"CASE WHEN lower({text}) NOT IN {_MISSING} THEN {text} END"
+
+
+def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    """Give labels that are whole numbers, some of them written 12.0, their digits; what was done, in words.
+
+    DataError where a spreadsheet has rounded one.
+    """
+    notes = []
+    for role in ("user", "item"):
+        rounded = database.execute(
+            f"SELECT {role} FROM events WHERE regexp_full_match({role}, '\\d([.,]\\d+)?[eE]\\+\\d+') LIMIT 1"
+        ).fetchone()
+        if rounded:
+            raise DataError(
+                f"every {role} must have all its digits; {source} has {rounded[0]}, which a spreadsheet has rounded: "
+                "export it as text."
+            )
+        if not database.execute(f"SELECT 1 FROM events WHERE contains({role}, '.') LIMIT 1").fetchone():
+            continue
+        whole = f"regexp_full_match({role}, '-?\\d+(\\.0+)?')"
+        if not database.execute(f"SELECT 1 FROM events WHERE NOT {whole} LIMIT 1").fetchone():
+            database.execute(f"UPDATE events SET {role} = regexp_replace({role}, '\\.0+$', '')")
+            notes.append(f"{role}s such as 12.0 read as 12")
+    return notes

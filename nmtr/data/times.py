@@ -1,0 +1,203 @@
+"""Reading times: which unit numbers have, which form dates have, and what is no time."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from nmtr.errors import DataError
+
+_YEAR_1990, _DAY = 631_152_000, 86_400
+_UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+_DATE = (
+    r"^(\d{1,4})[-/.年](\d{1,2})[-/.月](\d{1,4})日?"
+    r"(?:[T ]+(\d{1,2})(?::(\d{2}))?(?::(\d{2}(?:[.,]\d{1,9})?))?\s*([AaPp][Mm])?)?"
+    r"\s*(Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$"
+)
+_PARTS = "['a', 'b', 'c', 'hour', 'minute', 'second', 'half', 'zone']"
+
+
+@dataclass(frozen=True)
+class Times:
+    """How the times of a table of events are read."""
+
+    expression: str  # SQL for an event's time, a DOUBLE that grows with it
+    note: str  # what was read, in words
+
+
+def read_times(database: duckdb.DuckDBPyConnection, source: str) -> Times | None:
+    """How to read the text in `events.time`; None where there is none.
+
+    Numbers are taken as they are, once they are seen to have one unit; dates, with a year of four digits. DataError
+    where an event has no time, or one that cannot be read, or where more than one reading fits.
+    """
+    if not _one(database, "SELECT count(time) FROM events"):
+        return None
+    _refuse(database, source, "time IS NULL", "every event needs a time", "has none")
+    number = "try_cast(time AS DOUBLE)"
+    numbers, total = (
+        _one(database, f"SELECT count(*) FROM events WHERE isfinite({number})"),
+        _one(database, "SELECT count(*) FROM events"),
+    )
+    if numbers == total:
+        return _numbers(database, source)
+    if 2 * numbers >= total:
+        rule = "every time must be a number or a date, all of one kind, and most are numbers"
+        _refuse(database, source, f"NOT coalesce(isfinite({number}), false)", rule, "has {}")
+    return _dates(database, source)
+
+
+def _numbers(database: duckdb.DuckDBPyConnection, source: str) -> Times:
+    _refuse(
+        database,
+        source,
+        "regexp_matches(time, '[eE]')",
+        "times must have all their digits",
+        "has {}, which a spreadsheet has rounded: export them as text",
+    )
+    number = "time::DOUBLE"
+    if note := _dates_in_digits(database, source):
+        return Times(number, note)
+    low, high = _YEAR_1990, time.time() + _DAY
+    counts = {
+        unit: _one(database, f"SELECT count(*) FROM events WHERE {number} BETWEEN {low * size} AND {high * size}")
+        for unit, size in _UNITS.items()
+    }
+    total = _one(database, "SELECT count(*) FROM events")
+    unit = max(counts, key=counts.__getitem__)
+    found = {name: count for name, count in counts.items() if count}
+    if len(found) > 1 and sum(found.values()) == total:
+        listed = " and ".join(f"{count:,} in {name}" for name, count in found.items())
+        raise DataError(f"times must have one unit; {source} seems to have {listed}: bring them to one.")
+    smallest, largest = _span(database, number)
+    if 2 * counts[unit] <= total:  # no times of day: a count, perhaps
+        return Times(number, f"times read as numbers from {smallest:g} to {largest:g}")
+    size = _UNITS[unit]
+    if unit == "nanoseconds":  # nineteen digits are more than a DOUBLE has
+        first = _one(database, "SELECT min(try_cast(time AS BIGINT)) FROM events")
+        number = f"coalesce((try_cast(time AS BIGINT) - {first})::DOUBLE, time::DOUBLE - {first})"
+    _refuse(
+        database,
+        source,
+        f"time::DOUBLE NOT BETWEEN {low * size} AND {high * size}",
+        f"times in {unit} since 1970 must lie between 1990 and today",
+        "has {}",
+    )
+    return Times(number, f"times read in {unit} since 1970, {_day(smallest / size)} to {_day(largest / size)}")
+
+
+def _dates_in_digits(database: duckdb.DuckDBPyConnection, source: str) -> str | None:
+    """Of times that are eight digits: what they are where they are all YYYYMMDD; DataError where they are DDMMYYYY."""
+    total = _one(database, "SELECT count(*) FROM events")
+    if _one(database, "SELECT count(*) FROM events WHERE regexp_full_match(time, '(19|20)\\d{6}')") == total:
+        whole = "try_strptime(time, '%Y%m%d') IS NOT NULL"
+        if _one(database, f"SELECT count(*) FROM events WHERE {whole}") == total:
+            first, last = database.execute("SELECT min(time), max(time) FROM events").fetchone() or ("", "")
+            return f"times read as days, {first} to {last}"
+    day_first = "regexp_full_match(time, '\\d{4}(19|20)\\d{2}') AND try_strptime(time, '%d%m%Y') IS NOT NULL"
+    if _one(database, f"SELECT count(*) FROM events WHERE {day_first}") == total:
+        _refuse(database, source, "true", "times of eight digits must be YYYYMMDD", "has {}, which looks like DDMMYYYY")
+    return None
+
+
+def _dates(database: duckdb.DuckDBPyConnection, source: str) -> Times:
+    plain = (
+        "length(time) IN (10, 16, 19) AND time[5] IN ('-', '/') AND time[8] IN ('-', '/') "
+        "AND try_cast(time AS TIMESTAMP) IS NOT NULL"
+    )
+    if not _one(database, f"SELECT count(*) FROM events WHERE NOT ({plain})"):
+        return _dated(database, "epoch(time::TIMESTAMP)", "year first")
+    database.execute(f"ALTER TABLE events ADD COLUMN IF NOT EXISTS date STRUCT({_STRUCT})")
+    database.execute(f"UPDATE events SET date = regexp_extract(time, '{_DATE}', {_PARTS})")
+    _refuse(
+        database,
+        source,
+        "date.a = ''",
+        "every time must be a number or a date such as 2024-01-31 10:00, all of one kind",
+        "has {}",
+    )
+    total = _one(database, "SELECT count(*) FROM events")
+    if _one(database, "SELECT count(*) FROM events WHERE length(date.a) = 4") == total:
+        return _whole(database, source, ("a", "b", "c"), "year first")
+    _refuse(
+        database,
+        source,
+        "length(date.c) <> 4 OR length(date.a) > 2",
+        "a date must have a year of four digits, and all of them one form",
+        "has {}, in which day, month and year may be mistaken for each other: write it as 2024-01-31",
+    )
+    dotted = _one(database, "SELECT count(*) FROM events WHERE contains(time, '.')") == total
+    fits = {
+        form: _one(database, f"SELECT count(*) FROM events WHERE {_stamp(*parts)} IS NULL") == 0
+        for form, parts in (("day first", ("c", "b", "a")), ("month first", ("c", "a", "b")))
+    }
+    if all(fits.values()) and not dotted:
+        _refuse(
+            database,
+            source,
+            "date.a <> date.b",
+            "a date must tell day from month",
+            "has {}, and no date of it says which comes first: write it as 2024-01-31",
+        )
+    if fits["day first"]:
+        return _whole(database, source, ("c", "b", "a"), "day first")
+    return _whole(database, source, ("c", "a", "b"), "month first")
+
+
+_STRUCT = ", ".join(f"{part} VARCHAR" for part in re.findall(r"\w+", _PARTS))
+
+
+def _stamp(year: str, month: str, day: str) -> str:
+    """SQL for the seconds since 1970 of a date in its parts, NULL where there is no such day or hour."""
+    number = "coalesce(try_cast(date.{} AS INTEGER), 0)"
+    half = f"{number.format('hour')} % 12 + CASE WHEN lower(date.half) = 'pm' THEN 12 ELSE 0 END"
+    hour = f"CASE WHEN date.half = '' THEN {number.format('hour')} ELSE {half} END"
+    second = "coalesce(try_cast(replace(date.second, ',', '.') AS DOUBLE), 0)"
+    made = (
+        f"TRY(make_timestamp(date.{year}::BIGINT, date.{month}::BIGINT, date.{day}::BIGINT, ({hour})::BIGINT, "
+        f"{number.format('minute')}::BIGINT, {second}))"
+    )
+    minutes = "CASE WHEN length(date.zone) > 3 THEN right(date.zone, 2)::INTEGER ELSE 0 END"
+    ahead = f"(date.zone[2:3]::INTEGER * 60 + {minutes})"  # of UTC
+    offset = f"CASE WHEN date.zone[1] = '+' THEN {ahead} WHEN date.zone[1] = '-' THEN -{ahead} ELSE 0 END"
+    return f"(epoch({made}) - 60 * ({offset}))"
+
+
+def _whole(database: duckdb.DuckDBPyConnection, source: str, parts: tuple[str, str, str], form: str) -> Times:
+    _refuse(database, source, f"{_stamp(*parts)} IS NULL", "every date must be a day that there is", "has {}")
+    return _dated(database, _stamp(*parts), form)
+
+
+def _dated(database: duckdb.DuckDBPyConnection, expression: str, form: str) -> Times:
+    smallest, largest = _span(database, expression)
+    return Times(expression, f"times read as dates, {form}, {_day(smallest)} to {_day(largest)}")
+
+
+def _refuse(database: duckdb.DuckDBPyConnection, source: str, bad: str, rule: str, what: str) -> None:
+    """DataError where there are bad events: the rule, how many break it, and the first of them."""
+    count = _one(database, f"SELECT count(*) FROM events WHERE {bad}")
+    if count:
+        row, value = database.execute(
+            f"SELECT rowid + 1, time FROM events WHERE {bad} ORDER BY rowid LIMIT 1"
+        ).fetchone() or (0, None)
+        others = "" if count == 1 else f", the first of {count:,},"
+        raise DataError(f"{rule}; event {row:,} of {source}{others} {what.format(str(value)[:40])}.")
+
+
+def _span(database: duckdb.DuckDBPyConnection, expression: str) -> tuple[float, float]:
+    low, high = database.execute(f"SELECT min({expression}), max({expression}) FROM events").fetchone() or (0, 0)
+    return float(low), float(high)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def _one(database: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query returns."""
+    row = database.execute(query).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -160,7 +160,7 @@ def _values(line: str, delimiter: str) -> tuple[str, ...]:
 def _check_text(file: File) -> bool:
     """Whether a file's lines end in one way; DataError where it is no text in UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    both = newlines = returns = 0
+    both = newlines = 0
     last = b""
     with file.path.open("rb") as stream:
         try:
@@ -170,24 +170,28 @@ def _check_text(file: File) -> bool:
                         f"{file.name} must be text (CSV or TSV in UTF-8) or Parquet; it holds other binary data."
                     )
                 decoder.decode(chunk)
-                newlines, returns = newlines + chunk.count(b"\n"), returns + chunk.count(b"\r")
+                newlines += chunk.count(b"\n")
                 both += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
                 last = chunk[-1:]
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             raise DataError(f"{file.name} must be text in UTF-8 or Parquet; it is neither: save it as UTF-8.") from None
-    return both == newlines == returns or not newlines or not returns
+    return both in (0, newlines)
 
 
 def _one_line_end(file: File, scratch: Path) -> Path:
-    """A copy of a text whose lines all end in a newline."""
+    """A copy of a text whose lines all end in a newline; what is quoted stays as it is."""
     path = scratch / uuid.uuid4().hex
-    with (
-        file.path.open(encoding="utf-8-sig", newline=None) as text,
-        path.open("w", encoding="utf-8", newline="\n") as copy,
-    ):
+    quoted = False
+    with file.path.open("rb") as text, path.open("wb") as copy:
         while chunk := text.read(1 << 20):
-            copy.write(chunk)
+            if chunk.endswith(b"\r"):
+                chunk += text.read(1)
+            pieces = chunk.split(b'"')
+            for number, piece in enumerate(pieces):
+                pieces[number] = piece if quoted == (number % 2 == 0) else piece.replace(b"\r\n", b"\n")
+            quoted ^= len(pieces) % 2 == 0
+            copy.write(b'"'.join(pieces))
     return path
 
 

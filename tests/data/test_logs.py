@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nmtr.data.dataset import Dataset
@@ -318,6 +318,8 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 
+@example(["0", "0\r0"])
+@example(["a\r\nb", "a\nb", '"\r\n'])
 @given(st.lists(TEXTS, min_size=2, max_size=6, unique=True) | st.lists(INTEGERS, min_size=2, max_size=6, unique=True))
 @settings(max_examples=60)
 def test_labels_are_never_changed(labels: list[str] | list[int]) -> None:

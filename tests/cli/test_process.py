@@ -120,6 +120,7 @@ def test_dashboard_that_is_ended_by_any_signal_leaves_nothing_on_its_port(
         eventually(lambda: is_free(port))
     finally:
         server.kill()
+        server.wait()
 
 
 def test_mistake_is_one_sentence_of_a_process_too(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ PROMISES = {
     "A failed or cancelled run can be resumed": (
         "test_store.test_resumed_run_keeps_its_series_and_loses_its_end",
         "test_job.test_run_that_breaks_fails_with_a_sentence_keeps_the_traceback_and_can_be_resumed",
-        "test_supervisor.test_cancelled_run_stops_soon_and_resumes_to_the_same_result",
+        "test_supervisor.test_cancelled_run_stops_by_itself_and_resumes_to_the_same_result",
     ),
     "A run that is done never changes": (
         "test_store.test_step_is_taken_from_its_states_and_refused_from_others",

@@ -157,7 +157,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   // Within the list only: the page stays where it is.
   function reveal(row) {
-    const [top, bottom] = [row.offsetTop - head.offsetHeight, row.offsetTop + row.offsetHeight];
+    const top = row.offsetTop - head.offsetHeight - 2; // those are whole pixels, heights are not
+    const bottom = row.offsetTop + row.offsetHeight + 2;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
     else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
   }

@@ -107,7 +107,7 @@ def test_a_title_from_outside_is_text_and_the_row_of_a_link_is_in_sight(visit: V
     opened(page, ranks[user])
     row = rows(page).nth(ranks[user] - 1)
     expect(row.get_by_role("gridcell").nth(1)).to_have_text(re.compile(rf"^(★ )?{re.escape(HOSTILE)}$"))
-    expect(row).to_be_in_viewport(ratio=1)
+    expect(row).to_be_in_viewport(ratio=0.95)  # heights are no whole pixels
     assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTop") == 0
 
 

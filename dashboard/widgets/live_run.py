@@ -13,6 +13,7 @@ from dashboard.text import duration, in_line, metric, plain
 from dashboard.widgets import figures, queue
 from nmtr.data.library import DatasetInfo
 from nmtr.evaluation.result import Result
+from nmtr.runs import withheld
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 
@@ -61,7 +62,12 @@ def _draw(run: Run, info: DatasetInfo) -> None:
         st.error(plain(run.error), icon=":material/error:")
     if run.reason:
         st.info(plain(run.reason), icon=":material/info:")
-    if run.result is not None:
+    hidden = run.id in cache.workspace().runs.withheld([run])
+    if hidden:
+        reports = [withheld.report_without_test(report) for report in reports]
+    if run.result is not None and hidden:
+        st.info(f"Run {run.id}: {plain(withheld.said(run))}", icon=":material/visibility_off:")
+    elif run.result is not None:
         result(run.result)
     elif run.live:
         st.progress(*_progress(run, reports))
@@ -97,7 +103,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
 
 def _drawn(run: Run, reports: list[EpochReport]) -> tuple[object, ...]:
     """What a run's figures are of: as long as one process trains, reports are only added."""
-    return cache.home(), run.id, run.process_started, len(reports)
+    return cache.home(), run.id, run.process_started, len(reports), any(report.test for report in reports)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -68,6 +68,16 @@ def help_of(name: str) -> str:
     return plain(RunConfig.model_fields[name].description or "")
 
 
+def protocol_note(protocol: str) -> str:
+    """What a protocol does to the figures, in a line below its choice."""
+    if protocol == "standard":
+        return (
+            ":material/warning: As published: the purchase that a model is tested on stays among the shopper's views "
+            "and carts, so it can be read off. Take it to compare with papers, not to choose a model."
+        )
+    return "The purchase that a model is tested on is hidden from every behavior, as it would be in a shop."
+
+
 def field(name: str, method: str, form: str) -> dict[str, Any]:
     """Draw one option of a method in a form (`train`, `lab`); what was chosen, or nothing where it is left as it is."""
     label, default = ADVANCED[name], RunConfig.model_fields[name].get_default(call_default_factory=True)

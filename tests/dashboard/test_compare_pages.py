@@ -133,6 +133,18 @@ def test_compare_lists_the_options_that_runs_differ_in_only(open_page: Open, sta
     assert set(options["method"]) == {"nmtr", "popularity"}
 
 
+def test_compare_warns_where_every_test_shopper_had_visited_the_item(
+    open_page: Open, runs: Runs, standard: list[str]
+) -> None:
+    app = open_page("compare", data="shop", runs=",".join(standard))  # whose shoppers view and cart what they buy
+    assert "##### Every test shopper had visited the held-out item" in words(app) and "Nothing can leak" not in words(
+        app
+    )
+    assert "each figure here may be memory" in app.warning[0].value
+    app = open_page("compare", runs=runs["shop clean nmtr"])
+    assert "Clean hides these visits from every model" in words(app) and not app.warning
+
+
 def test_compare_of_one_behavior_says_that_nothing_leaks(open_page: Open, runs: Runs) -> None:
     app = open_page("compare", runs=runs["one standard nmtr"])
     assert "Nothing can leak" in words(app) and not app.error and not app.exception

@@ -16,6 +16,7 @@ from dashboard.views.lab.details import trade_off_finding
 from dashboard.widgets import live_run
 from nmtr import sweeps
 from nmtr.config import RunConfig
+from nmtr.data.summary import describe
 from nmtr.errors import RunError
 from nmtr.suites import presets
 from nmtr.sweeps import Plan, Study, storage
@@ -250,6 +251,18 @@ def test_what_a_weight_costs_is_said_from_its_lowest_to_its_highest() -> None:
     assert said.startswith("Raising the weight of buy from 0.00 to 1.00 takes")
     assert "cart from .350 to .200 and buy from .200 to .500" in said.replace("\\", "")
     assert "nothing to trade" in trade_off_finding([0.5], {"cart": [0.1], "buy": [0.1]}, "buy")
+
+
+def test_lab_warns_of_a_best_choice_that_goes_by_the_leak(
+    open_page: Open, home: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the core has to say of this study (tests/sweeps/test_cautions.py), with the data set's own leak."""
+    asked: list[object] = []
+    monkeypatch.setattr(sweeps, "cautions", lambda study, leak: asked.append((study.id, leak)) or ("Take *care*.",))
+    app = open_page("lab", study=lab.study.id)
+    assert app.warning[0].value.replace("\\", "") == "Take *care*."
+    leak = describe(Workspace(home).data.load("shop")).leak if lab.study.protocol == "standard" else {}
+    assert asked[0] == (lab.study.id, leak)
 
 
 def test_lab_is_imported_without_what_takes_long_to_load(tmp_path: Path) -> None:

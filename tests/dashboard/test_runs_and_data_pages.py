@@ -6,7 +6,9 @@ import io
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,9 +47,31 @@ def test_runs_of_a_study_are_not_ranked_by_their_test_figures(open_page: Open, h
         workspace.continue_training(run)
         app = open_page("runs")
         assert "##### Runs of studies alone: the λ lab chooses among them" in words(app)
-        assert any(run.id in set(frame.value["run"]) for frame in app.dataframe)
+        (row,) = (row for frame in app.dataframe for row in frame.value.itertuples() if row.run == run.id)
+        assert row[3:6] == ("–", "–", "–")  # its test figures
+        assert "its test figures are not shown" in open_page("train", run=run.id).info[0].value.replace("\\", "")
+        workspace.train(RunConfig.parse(config | {"epochs": 2}))
+        app = open_page("runs")
+        assert "Without 1 run of studies: a study chooses on validation" in words(app)
     finally:
         workspace.delete(run.id)
+        for other in workspace.finished(info):
+            if other.config.protocol == "clean":
+                workspace.delete(other.id)
+
+
+def test_a_run_that_this_version_cannot_read_is_named_and_can_be_deleted(open_page: Open, home: Path) -> None:
+    workspace = Workspace(home)
+    resolved, info = workspace.prepare(RunConfig.parse({"data": "one", "method": "popularity"}))
+    run = workspace.runs.create(resolved, info.fingerprint, foreground=True)
+    workspace.runs.fail(run.id, "It broke.")
+    with closing(sqlite3.connect(home / "nmtr.db")) as db, db:
+        db.execute("UPDATE runs SET config = json_set(config, '$.option_of_tomorrow', 7) WHERE id = ?", (run.id,))
+    app = open_page("runs")
+    assert not app.exception and not app.error and len(app.dataframe)
+    assert f"run {run.id} must be one that this nmtr can read" in words(app)
+    app.button(key=f"delete-{run.id}").click().run()
+    assert not app.error and run.id not in words(app) and not workspace.runs.unreadable()
 
 
 def test_runs_show_only_the_options_that_are_not_the_default(open_page: Open, runs: Runs) -> None:

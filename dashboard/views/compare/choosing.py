@@ -10,7 +10,7 @@ from itertools import groupby
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
-from dashboard.text import plain, shortened
+from dashboard.text import count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
 from nmtr.compare import METRIC, Interval, Leaderboard, Sparsity, check, grouped, names
@@ -59,6 +59,11 @@ def choose(promise: str) -> Choice | None:
     done = [run for run in selection.finished_runs(info) if run.result is not None and run.result.test]
     hidden = cache.workspace().runs.withheld(done)  # of studies that were not finalized
     done = [run for run in done if run.id not in hidden]
+    if hidden:
+        st.caption(
+            f"{count(len(hidden), 'run', 'runs')} of studies {'is' if len(hidden) == 1 else 'are'} left out: a study "
+            "chooses on validation, and shows test figures of its finalized choice alone."
+        )
     if not done:
         with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
             pickers.pick_data(info)

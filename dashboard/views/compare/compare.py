@@ -13,7 +13,7 @@ from dashboard.text import and_list, gap, metric, p_value, plain, share
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice, part
 from dashboard.widgets import figures
-from nmtr.compare import Leaderboard, Score, Standing, option_text
+from nmtr.compare import Leaderboard, Score, Standing, leak, option_text
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.training.report import EpochReport
 
@@ -106,13 +106,8 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
         for entry in board.entries
         if entry.visited and entry.not_visited
     ]
-    if not rows:
-        st.markdown("##### Nothing can leak")
-        which = "every" if board.visited_users else "no"
-        st.markdown(
-            f"In {which} test shopper's lower behaviors the held-out item stands, so there are no two parts to hold "
-            "against each other."
-        )
+    if sentence := leak(board):
+        _one_part(board, plain(sentence))
         return
     best = rows[0]
     figures.figure(
@@ -130,6 +125,16 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
         if board.protocol == "standard"
         else f"{seen} of the test shoppers had visited it, but clean hides those visits from every model."
     )
+
+
+def _one_part(board: Leaderboard, sentence: str) -> None:
+    """What to know where every test shopper had visited the held-out item, or none had."""
+    titles = {"none": "Nothing can leak", "all": "Every test shopper had visited the held-out item"}
+    st.markdown(f"##### {titles.get(board.visits, 'Whether anything leaks is not known')}")
+    if board.visits == "all" and board.protocol == "standard":
+        st.warning(sentence, icon=":material/warning:")
+    else:
+        st.markdown(sentence)
 
 
 # The figures

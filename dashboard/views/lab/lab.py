@@ -141,8 +141,16 @@ def _picture(study: Study, info: DatasetInfo, chosen: Point | None) -> None:
     )
     if sentence := findings.alike(study):
         st.markdown(f"**{sentence}**")
+    for caution in sweeps.cautions(study, _leak(study, info)):
+        st.warning(plain(caution), icon=":material/warning:")
     st.caption(" · ".join(_legend(study)))
     _progress(study)
+
+
+def _leak(study: Study, info: DatasetInfo) -> dict[str, float]:
+    """Of each lower behavior, the share of held-out purchases that stand in it; empty where none is left there."""
+    leaks = study.protocol == "standard" and study.fingerprint == info.fingerprint
+    return cache.summary(info).leak if leaks else {}
 
 
 def _drawing(study: Study, info: DatasetInfo, chosen: Point | None) -> go.Figure:

@@ -13,7 +13,7 @@ from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, duration, plain, size
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
-from dashboard.widgets.option_field import field
+from dashboard.widgets.option_field import field, protocol_note
 from nmtr import sweeps
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS
@@ -157,6 +157,7 @@ def _choices(info: DatasetInfo) -> dict[str, Any]:
             key="lab_protocol",
             **kept,
         )
+    st.caption(protocol_note(config["protocol"]))
     options |= _points(count, config)
     with st.expander("Advanced", icon=":material/tune:"):
         options |= _advanced(config)

@@ -10,12 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, charts, guard, selection
-from dashboard.text import duration, in_line, metric, plain
+from dashboard.text import count, duration, in_line, metric, plain
 from dashboard.views.runs import archives
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
+from nmtr.runs.withheld import without_test
 
 LOG_LINES = 200
 COMPARED = "HR@100"
@@ -31,6 +32,7 @@ STATES = {
 
 def page() -> None:
     runs = cache.workspace().runs.list()
+    _unreadable()
     if not runs:
         empty.empty(
             "No runs yet",
@@ -56,9 +58,23 @@ def page() -> None:
     archives.take()
 
 
+def _unreadable() -> None:
+    """Runs that another version of nmtr wrote: named, with the way to be rid of them."""
+    for lost in cache.workspace().runs.unreadable():
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/warning: {plain(lost.sentence)}", width="stretch")
+            st.button(
+                "Delete",
+                key=f"delete-{lost.id}",
+                icon=":material/delete:",
+                on_click=guard.callback(cache.workspace().delete, lost.id),
+            )
+
+
 def _tables(runs: Sequence[Run]) -> None:
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in runs:
+    withheld = cache.workspace().runs.withheld(runs)
+    for run in (without_test(run) if run.id in withheld else run for run in runs):
         groups.setdefault((run.config.data, run.fingerprint, run.config.protocol), []).append(run)
     for (data, fingerprint, protocol), members in groups.items():
         key = f"{data}-{fingerprint}-{protocol}"
@@ -69,12 +85,12 @@ def _tables(runs: Sequence[Run]) -> None:
 
 
 def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
-    """The best runs of a group with their intervals, under what they say; studies choose theirs on validation."""
-    tested = [run for run in runs if run.result is not None and COMPARED in run.result.test]
-    done = [run for run in tested if not run.of_study]
+    """The best runs of a group with their intervals, under what they say, and how many are not compared."""
+    done = [run for run in runs if run.result is not None and COMPARED in run.result.test]
+    hidden = sum(run.result is not None and run.of_study and not run.result.test for run in runs)
     if not done:
         st.markdown(
-            "##### Runs of studies alone: the λ lab chooses among them" if tested else "##### No finished run yet"
+            "##### Runs of studies alone: the λ lab chooses among them" if hidden else "##### No finished run yet"
         )
         st.caption(where)
         return
@@ -84,6 +100,11 @@ def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
     best = best[:MOST_COMPARED]
     measure = f"share of shoppers whose held-out {plain(runs[0].config.target)} is among the first 100 ({COMPARED})"
     figures.figure(_finding(best), measure, charts.intervals(best, figures.theme()), key, where)
+    if hidden:
+        st.caption(
+            f"Without {count(hidden, 'run', 'runs')} of studies: a study chooses on validation, and shows test figures "
+            "of its finalized choice alone."
+        )
 
 
 def _measured(run: Run, name: str) -> charts.Measured:

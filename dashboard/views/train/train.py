@@ -11,7 +11,7 @@ from dashboard.charts.behaviors import cues
 from dashboard.text import duration, plain, size
 from dashboard.views.train import presets
 from dashboard.widgets import empty, figures, lambda_control, live_run, pickers
-from dashboard.widgets.option_field import ADVANCED, field, help_of
+from dashboard.widgets.option_field import ADVANCED, field, help_of, protocol_note
 from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
@@ -61,11 +61,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
             persist_state="session",
             help=help_of("protocol"),
         )
-        st.caption(
-            "Held-out pairs stay in the lower behaviors, as published: comparable with papers, but it leaks."
-            if options["protocol"] == "standard"
-            else "What is held out for the test is hidden from every behavior: what a shop would see."
-        )
+        st.caption(protocol_note(options["protocol"]))
         for line in _counts(info, options["behaviors"]):
             st.caption(line)
     with model.container(border=True, height="stretch"):

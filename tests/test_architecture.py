@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"config", "evaluation", "native"},
     "chances": {"config", "data", "evaluation"},
     "explain": {"errors", "config", "data", "evaluation", "chances"},
-    "items": {"errors", "config", "data", "evaluation", "explain"},
+    "items": {"errors", "config", "data", "evaluation", "chances", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
     "methods": {"errors", "config", "evaluation", "models", "training", "training.report"},

@@ -11,10 +11,9 @@ from scipy.special import chdtrc, expit
 from nmtr.chances import monotone
 from nmtr.chances.counting import Ints, Question, Tally, sample, tally
 from nmtr.chances.monotone import wilson
-from nmtr.chances.odds import next_log_odds
+from nmtr.chances.odds import next_log_odds, no_log_odds
 from nmtr.chances.record import Basis, Bin, Chances, Map, Reliability, StageChances
 from nmtr.config import RunConfig
-from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
 from nmtr.data.split import Split, without
 from nmtr.evaluation.scorer import FloatArray, Scorer, StageScorer
@@ -52,7 +51,8 @@ def fit(run: str, config: RunConfig, dataset: Dataset, split: Split, scorer: Sco
 
 def _stage(r: int, config: RunConfig, dataset: Dataset, split: Split, scorer: Scorer, users: Ints) -> StageChances:
     behavior, target = config.behaviors[r], r == len(config.behaviors) - 1
-    log_odds, doubt = _learned_odds(r, config)
+    doubt = no_log_odds(config, behavior)
+    log_odds = doubt is None
     known = np.diff(split.train[r].indptr)
 
     def score(block: Ints) -> FloatArray:
@@ -64,7 +64,7 @@ def _stage(r: int, config: RunConfig, dataset: Dataset, split: Split, scorer: Sc
         return corrected
 
     fitting, testing = _held_out(r, dataset, split, users, score)
-    curve, basis, why = _chosen(fitting, log_odds, doubt, _nothing_held_out(target, behavior, config))
+    curve, basis, why = _chosen(fitting, doubt, _nothing_held_out(target, behavior, config))
     before = _judged(testing, testing.scores) if testing and log_odds else None
     after = before if basis != "none" else None
     if testing and curve:
@@ -80,18 +80,6 @@ def _stage(r: int, config: RunConfig, dataset: Dataset, split: Split, scorer: Sc
         after=after,
         got_so_far=_got_so_far(dataset, r),
     )
-
-
-def _learned_odds(r: int, config: RunConfig) -> tuple[bool, str]:
-    """Whether a stage's scores are log-odds up to the correction, and if not, why not."""
-    if config.loss == "squared" or METHODS[config.method].file != "cascade":
-        how = " with the squared loss" if config.loss == "squared" else ""
-        return False, f"{config.label}{how} gives scores, not chances"
-    if config.training == "sequential" and r < len(config.behaviors) - 1:
-        return False, "These scores moved after they were learned, when the behaviors above were trained"
-    if config.uses("lambdas") and config.lambdas and config.lambdas[r] == 0:
-        return False, "The weight λ of this behavior is 0: its scores were fitted to nothing"
-    return True, ""
 
 
 def _nothing_held_out(target: bool, behavior: str, config: RunConfig) -> str:
@@ -121,16 +109,14 @@ def _held_out(
     return fitting if fitting.users >= monotone.FEWEST else None, testing if testing.users else None
 
 
-def _chosen(
-    fitting: Tally | None, log_odds: bool, doubt: str, missing: str
-) -> tuple[monotone.Curve | None, Basis, str]:
+def _chosen(fitting: Tally | None, doubt: str | None, missing: str) -> tuple[monotone.Curve | None, Basis, str]:
     """The map, where it is needed, what the chances rest on, and why."""
     if fitting is None:
-        if log_odds:
+        if doubt is None:
             return None, "correction", f"Its chances are not checked: {missing}."
         return None, "none", f"{doubt}, and {missing}."
     curve = monotone.rising(fitting.scores, fitting.pairs.sum(0), fitting.found.sum(0))
-    if not log_odds:
+    if doubt:
         return curve, "map", f"{doubt}: the chance comes from the map alone."
     said = _judged(fitting, fitting.scores)
     found = f"On validation the corrected log-odds expect {said.expected:,.0f} pairs and {said.found:,} are there"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from nmtr.chances import about
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.files import write_csv
 from nmtr.cli.options import whole_number
@@ -39,12 +40,13 @@ def items(
     """
     if item is not None and to_csv is not None:
         raise ConfigError("--csv is for all items; leave --item out, or ask for one item's --json.")
-    fitted = Workspace().fitted(run_id)
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
     if item is not None:
         fitted.dataset.item_index(item)  # before what takes seconds
     every = all_items(fitted)
     if item is not None:
-        one = one_item(fitted, every, item, top)
+        one = one_item(fitted, every, item, top, chances=workspace.chances(run_id, fitted))
         show(one.to_json(), as_json, lambda: _show_one(one))
     else:
         if to_csv is not None:
@@ -114,12 +116,13 @@ def _show_one(one: Item) -> None:
     )
     behaviors = [stage.behavior for stage in one.shoppers[0].stages] if one.shoppers else []
     table(
-        ["shopper", *behaviors, "score"],
+        ["shopper", *behaviors, "score", "chance"],
         [
             [
                 shopper.user + (" (held out)" if shopper.held_out else ""),
                 *(f"{stage.expected:.3f}" for stage in shopper.stages),
                 f"{shopper.score:.3f}",
+                "–" if shopper.chance is None else about(shopper.chance),
             ]
             for shopper in one.shoppers
         ],

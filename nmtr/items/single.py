@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmtr.chances import Chances
 from nmtr.errors import ConfigError
 from nmtr.evaluation.scorer import FloatArray, ItemVectors, PairScorer, StageScorer
 from nmtr.explain import Fitted, Stage, stages_of
@@ -54,6 +55,7 @@ class Shopper:
     score: float
     stages: tuple[Stage, ...]  # lowest behavior first; empty where the method has no cascade
     held_out: bool  # whether the item is their held-out test purchase
+    chance: float | None  # that the item is their next one; None where the score says none, or that was not asked
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,20 @@ class Item:
         }
 
 
-def one_item(fitted: Fitted, items: Items, item: str, k: int = 10, probability: Probability | None = None) -> Item:
+def one_item(
+    fitted: Fitted,
+    items: Items,
+    item: str,
+    k: int = 10,
+    probability: Probability | None = None,
+    chances: Chances | None = None,
+) -> Item:
     """What a run says of one item, with k shoppers and k neighbors.
 
     items: what `all_items` gave. Its place, its neighbors' mean scores and where it gets stuck are told from
-    that, so over the shoppers that were drawn there; all else is over all shoppers. `probability` as there. Raises
-    DataError for an unknown item, ConfigError for k < 1.
+    that, so over the shoppers that were drawn there; all else is over all shoppers. `probability` as there; chances:
+    the run's (`Workspace.chances`), for each shopper's chance. Raises DataError for an unknown item, ConfigError for
+    k < 1.
     """
     if k < 1:
         raise ConfigError(f"the number of shoppers must be at least 1; got {k}.")
@@ -134,7 +144,7 @@ def one_item(fitted: Fitted, items: Items, item: str, k: int = 10, probability: 
         ),
         funnel=tuple(_funnel(items, column, _expected(fitted, scores, probability))),
         stuck=stuck(items, column),
-        shoppers=_likeliest(fitted, column, scores[:, -1], k),
+        shoppers=_likeliest(fitted, column, scores[:, -1], k, chances),
         neighbors=_neighbors(fitted, items, column, k),
         notes=items.notes,
     )
@@ -193,21 +203,24 @@ def _ratio(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
 
 
-def _likeliest(fitted: Fitted, column: int, score: FloatArray, k: int) -> tuple[Shopper, ...]:
+def _likeliest(fitted: Fitted, column: int, score: FloatArray, k: int, chances: Chances | None) -> tuple[Shopper, ...]:
     """The k with the highest target score among those who have not bought the item, ties in user order."""
-    known = fitted.split.known
-    bought = np.searchsorted(known.indptr, np.flatnonzero(known.indices == column), side="right") - 1
+    before = fitted.split.known
+    bought = np.searchsorted(before.indptr, np.flatnonzero(before.indices == column), side="right") - 1
     order = np.argsort(-score, kind="stable")
     chosen = order[~np.isin(order, bought)][:k]
     stages = stages_of(fitted, chosen, np.full(len(chosen), column))
+    known = np.diff(fitted.split.train[-1].indptr)[chosen]
+    said = chances.next(fitted.config.target, score[chosen], known) if chances else None
     return tuple(
         Shopper(
             user=str(fitted.dataset.users[row]),
             score=own[-1].logit if own else float(score[row]),
             stages=own,
             held_out=int(fitted.split.test_item[row]) == column,
+            chance=None if said is None else float(said[0][place]),
         )
-        for row, own in zip(chosen.tolist(), stages, strict=True)
+        for place, (row, own) in enumerate(zip(chosen.tolist(), stages, strict=True))
     )
 
 

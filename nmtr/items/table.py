@@ -17,7 +17,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.errors import NmtrError
 from nmtr.evaluation.scorer import CascadeScorer, FloatArray, StageScorer
 from nmtr.explain import Fitted
-from nmtr.items.chances import Probability, chance_of_learning, no_chance
+from nmtr.items.chances import Probability, chance_of_learning, nobody_expected
 
 #: Scores worked out in all, at most: of products, and of towers. Where shoppers have more, some are drawn.
 _MOST, _MOST_OF_TOWERS = 1 << 30, 1 << 24
@@ -232,7 +232,7 @@ def _notes(fitted: Fitted, scored: tuple[str, ...], drawn: int, missing: NDArray
     if len(scored) == 1:
         yield f"{config.label} has one score here, that of the target ({scored[0]}): there are no stages to compare."
     first = len(config.learned) - len(scored)
-    reasons = (no_chance(config, first + int(stage)) for stage in np.flatnonzero(missing))
+    reasons = (nobody_expected(config, first + int(stage)) for stage in np.flatnonzero(missing))
     yield from dict.fromkeys(reason for reason in reasons if reason)
     if drawn < num_users:
         yield (

@@ -186,8 +186,8 @@ def test_step_is_the_share_of_pairs_that_get_as_far(shop: tuple[Dataset, Known])
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"lambdas": (0, 1)}, "The weight λ of this behavior is 0: its scores were fitted to nothing"),
-        ({"training": "sequential"}, "These scores moved after they were learned"),
+        ({"lambdas": (0, 1)}, "The weight λ of view is 0: its scores were fitted to nothing"),
+        ({"training": "sequential"}, "The scores of view moved after they were learned"),
     ],
 )
 def test_stages_that_were_fitted_to_nothing_have_no_chance(

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from nmtr.chances.odds import next_log_odds, window
+from nmtr.chances.odds import in_training, next_log_odds, window
 from nmtr.models.nmtr import NMTR
 from nmtr.training.exact import ExactLoss
 
@@ -62,6 +62,15 @@ def test_corrected_odds_recover_the_chances_that_the_data_were_drawn_with() -> N
     assert (np.abs(recovered - chances) < 4 * error).all()
     assert recovered.sum(1) == pytest.approx(HAD, rel=0.01)
     assert (np.abs(expit(logits).sum(1) / HAD - 1) > 0.3).all(), "the sigmoid alone is far off"
+
+
+def test_chance_of_training_is_the_window_of_the_next_one() -> None:
+    known = np.array([3, 12, 0, ITEMS])
+    out = np.array([[-500.0, -2.0, 0.0, 1.8, 500.0]]).repeat(4, 0)
+    said = window(expit(next_log_odds(out[:2], known[:2, None], ITEMS, NEGATIVES)), known[:2, None])
+    found = in_training(out.copy(), known, ITEMS, NEGATIVES)
+    assert found[:2] == pytest.approx(said, abs=1e-9)
+    assert found[2:].tolist() == [[0.0] * 5, [1.0] * 5]
 
 
 def test_window_has_n_times_the_odds_of_the_next_one() -> None:

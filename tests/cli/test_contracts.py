@@ -158,7 +158,7 @@ def test_items_of_a_method_without_a_cascade_says_what_is_missing(nmtr: Nmtr, ho
         answer = nmtr("items", runs["popularity"], *more)
         assert answer.code == 0 and answer.err.splitlines() == [
             "Popularity has one score here, that of the target (buy): there are no stages to compare.",
-            "A rule's scores are counts and no chances, so how many shoppers to expect cannot be said.",
+            "Popularity gives scores, not chances, so how many shoppers to expect cannot be said.",
         ]
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from nmtr.chances import fit
 from nmtr.errors import ConfigError, DataError
 from nmtr.explain import Fitted, explain
 from nmtr.items import Item, all_items, one_item, table
@@ -108,6 +109,15 @@ def test_likeliest_shoppers_are_those_with_the_highest_scores_who_have_not_bough
     assert [(s.user, s.score, s.held_out) for s in shoppers] == [("u2", 8, False), ("u0", 4, False), ("u3", 0, True)]
     for shopper in shoppers:
         assert shopper.stages == tuple(replace(s, rank=None) for s in explain(fitted, shopper.user, "i1").stages)
+
+
+def test_chance_of_a_shopper_is_that_of_their_next_purchase(fitted: Fitted) -> None:
+    chances = fit("abcdefgh", fitted.config, fitted.dataset, fitted.split, fitted.scorer)
+    shoppers = one_item(fitted, all_items(fitted), "i1", 3, chances=chances).shoppers
+    # With no map: odds ρ / (N - n) exp(out), and of u2, u0 and u3 only the last never bought anything.
+    odds = [2 / 2 * np.exp(8), 2 / 2 * np.exp(4), 2 / 3 * np.exp(0)]
+    assert [s.chance for s in shoppers] == pytest.approx([o / (1 + o) for o in odds], rel=1e-5)
+    assert all(shopper.chance is None for shopper in of(fitted, "i1").shoppers)
 
 
 def test_neighbors_are_nearest_by_cosine_and_part_where_one_adds_more() -> None:

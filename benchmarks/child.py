@@ -23,17 +23,34 @@ from benchmarks.places import ROOT
 from nmtr.errors import NmtrError
 
 
-def call(function: Callable[..., Figures], **arguments: Any) -> Figures:
+NOTHING: Mapping[str, str] = {}
+
+
+def call(function: Callable[..., Figures], environment: Mapping[str, str] = NOTHING, **arguments: Any) -> Figures:
     """What a module's function gives for plain values in a process of its own, and that process's `peak_mb`."""
     request = {"function": f"{function.__module__}:{function.__qualname__}", "arguments": arguments}
-    return ask([sys.executable, "-m", "benchmarks.child"], request)
+    return ask([sys.executable, "-m", "benchmarks.child"], request, environment=environment)
 
 
-def ask(command: Sequence[str], request: Mapping[str, Any], folder: Path = ROOT) -> Figures:
-    """The figures that a process answers to one request; BenchmarkError with its sentence where it has none."""
+def ask(
+    command: Sequence[str],
+    request: Mapping[str, Any],
+    folder: Path = ROOT,
+    environment: Mapping[str, str] = NOTHING,
+) -> Figures:
+    """The figures that a process answers to one request; BenchmarkError with its sentence where it has none.
+
+    environment: variables beside those of this process.
+    """
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.run(
-            command, input=json.dumps(request) + "\n", stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder
+            command,
+            input=json.dumps(request) + "\n",
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=folder,
+            env={**os.environ, **environment},
         )
         log.seek(0)
         said = log.read().strip().splitlines()

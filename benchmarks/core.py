@@ -40,6 +40,7 @@ class Measure:
     unit: str
     of: Callable[[Round], float]
     target: Target | None = None
+    column: str = ""  # where measures of one label stand side by side
 
 
 def figure(side: Side, name: str, label: str, unit: str, target: Target | None = None) -> Measure:

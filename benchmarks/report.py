@@ -42,14 +42,24 @@ def markdown(results: Sequence[CaseResult]) -> str:
     lines = ["", *_grid(("benchmark", "measure", "median", "target", ""), _targets(results)), ""]
     for result in results:
         lines += [f"### {result.title}", "", f"`python -m benchmarks run {result.case}`. {result.setup}", ""]
-        lines += [*_grid(_COLUMNS, [_row(found) for found in result.measures]), ""]
+        lines += [*_side_by_side(result.measures), ""]
         lines += [f"{result.date:%Y-%m-%d %H:%M} UTC, {_machine(result.machine)}.", ""]
     return "\n".join(lines) + "\n"
 
 
+def _side_by_side(measures: Sequence[Found]) -> list[str]:
+    """A line a measure, or one a label where measures have columns."""
+    columns = list(dict.fromkeys(found.column for found in measures))
+    if columns == [""]:
+        return _grid(_COLUMNS, [_row(found) for found in measures])
+    cells = {(found.label, found.column): _value(found.median, found.unit) for found in measures}
+    labels = dict.fromkeys(found.label for found in measures)
+    return _grid(("", *columns), [(label, *(cells[label, column] for column in columns)) for label in labels])
+
+
 def _targets(results: Sequence[CaseResult]) -> list[tuple[str, ...]]:
     return [
-        (f"`{result.case}`", found.label, _value(found.median, found.unit), found.target, _verdict(found))
+        (f"`{result.case}`", _label(found), _value(found.median, found.unit), found.target, _verdict(found))
         for result in results
         for found in result.measures
         if found.reached is not None
@@ -58,7 +68,11 @@ def _targets(results: Sequence[CaseResult]) -> list[tuple[str, ...]]:
 
 def _row(found: Found) -> tuple[str, ...]:
     rounds = ", ".join(_number(value) for value in found.rounds)
-    return found.label, _value(found.median, found.unit), rounds, found.target, _verdict(found)
+    return _label(found), _value(found.median, found.unit), rounds, found.target, _verdict(found)
+
+
+def _label(found: Found) -> str:
+    return f"{found.label}, {found.column}" if found.column else found.label
 
 
 def _verdict(found: Found) -> str:
@@ -76,6 +90,7 @@ def _number(value: float) -> str:
 
 def _machine(machine: Machine) -> str:
     kernels = "compiled kernels" if machine.kernels else "no compiled kernels"
+    kernels += f" ({machine.level})" if machine.level else ""
     return (
         f"{machine.processor}, {machine.threads} threads, {machine.memory_gb:g} GB, load {machine.load:g} before, "
         f"{machine.system}, Python {machine.python}, torch {machine.torch}, numpy {machine.numpy}, {kernels}, "

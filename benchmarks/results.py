@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.core import Case, Figures, Round
 from benchmarks.places import RESULTS, ROOT
-from nmtr.native.build import library
+from nmtr.native.build import level
 
 
 class _Kept(BaseModel):
@@ -35,6 +35,7 @@ class Machine(_Kept):
     torch: str
     numpy: str
     kernels: bool  # whether the compiled kernels were there
+    level: str | None = None  # what they were compiled for; not kept before it could be chosen
     commit: str
 
     @classmethod
@@ -48,7 +49,8 @@ class Machine(_Kept):
             python=platform.python_version(),
             torch=version("torch"),
             numpy=version("numpy"),
-            kernels=library() is not None,
+            kernels=level() is not None,
+            level=level(),
             commit=_commit(),
         )
 
@@ -63,6 +65,7 @@ class Found(_Kept):
     limit: float | None  # the target
     at_least: bool
     reached: bool | None  # None where there is no target
+    column: str = ""
 
     @property
     def target(self) -> str:
@@ -119,6 +122,7 @@ def _found(case: Case, rounds: Sequence[Round]) -> list[Found]:
                 limit=target.limit if target else None,
                 at_least=bool(target and target.at_least),
                 reached=target.reached(median) if target else None,
+                column=measure.column,
             )
         )
     return found

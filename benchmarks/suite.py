@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, growth, items, polling, ranking, service, sweeps, training
+from benchmarks import dashboard, growth, items, levels, polling, ranking, service, sweeps, training
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
     *training.CASES,
     *ranking.CASES,
+    *levels.CASES,
     *service.CASES,
     *items.CASES,
     *sweeps.CASES,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.child import call, peak_mb
+from benchmarks.child import NOTHING, call, peak_mb
 from benchmarks.core import Figures, Side
 from benchmarks.data import LIBRARY, ensure
 from nmtr.config import RunConfig
@@ -20,12 +20,20 @@ from nmtr.data.split import split
 from nmtr.estimate import estimate
 
 
-def training(name: str, data: str, options: Mapping[str, Any], *, epochs: int = 2, ranked: bool = False) -> Side:
+def training(
+    name: str,
+    data: str,
+    options: Mapping[str, Any],
+    *,
+    epochs: int = 2,
+    ranked: bool = False,
+    environment: Mapping[str, str] = NOTHING,
+) -> Side:
     """The side that calls `train` in a process of its own; its data set is generated in another one."""
 
     def measure() -> Figures:
         call(ensure, name=data)
-        return call(train, data=data, options=options, epochs=epochs, ranked=ranked)
+        return call(train, environment, data=data, options=options, epochs=epochs, ranked=ranked)
 
     return Side(name, measure)
 

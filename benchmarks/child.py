@@ -22,7 +22,6 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT
 from nmtr.errors import NmtrError
 
-
 NOTHING: Mapping[str, str] = {}
 
 

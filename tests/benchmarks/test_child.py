@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from benchmarks.child import ask, call
 from benchmarks.core import Figures
 from benchmarks.data import funnel, write_atomic
 from benchmarks.errors import BenchmarkError
+from benchmarks.levels import FORBIDDEN
+from benchmarks.places import ROOT
 from nmtr.data.dataset import pairs_of
 from nmtr.data.library import Library
+from nmtr.native.build import library
 
 FAKE = """
 import json, os, sys
@@ -35,6 +39,23 @@ def test_a_child_answers_with_figures_and_its_own_peak() -> None:
     figures = call(noisy, number=21)
     assert figures["double"] == 42
     assert figures["peak_mb"] > 5
+
+
+def lanes() -> Figures:
+    kernels = library()
+    return {"lanes": 0 if kernels is None else kernels.lanes()}
+
+
+def test_a_child_has_the_environment_that_forbids_it_instruction_sets() -> None:
+    if library() is None:
+        pytest.skip("this machine has no C++ compiler")
+    assert call(lanes, {"NMTR_NATIVE": "sse"})["lanes"] == 4
+    assert call(lanes, {"NMTR_NATIVE": "0"})["lanes"] == 0
+
+
+def test_benchmarks_and_tests_forbid_the_same_instruction_sets() -> None:
+    exported = re.findall(r"^test-avx2: export (\w+) = (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert dict(exported) == FORBIDDEN
 
 
 def test_a_childs_sentence_is_raised_here() -> None:

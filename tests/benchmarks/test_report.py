@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks import report, results
-from benchmarks.core import Case, Side, Target, figure
+from benchmarks.core import Case, Measure, Side, Target, figure
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import REPORT, ROOT
 from benchmarks.results import CaseResult
@@ -39,6 +39,18 @@ def test_report_replaces_the_tables_and_keeps_the_prose(tmp_path: Path) -> None:
 
 def test_a_target_that_was_reached_says_so() -> None:
     assert "| `quick` | epoch | 2 s | at most 2 s | reached |" in report.markdown([result(2)])
+
+
+def test_measures_with_columns_stand_side_by_side() -> None:
+    ours = Side("ours", dict)
+    measures = (
+        Measure("epoch", "s", lambda _: 2, column="wide"),
+        Measure("epoch", "s", lambda _: 3, column="narrow"),
+        Measure("epoch", "x", lambda _: 1.5, Target(2), "times as long"),
+    )
+    text = report.markdown([CaseResult.of(Case("sets", "Both", "made up.", (ours,), measures), [{}], MACHINE)])
+    assert "|  | wide | narrow | times as long |\n| --- | --- | --- | --- |\n| epoch | 2 s | 3 s | 1.5 x |\n" in text
+    assert "| `sets` | epoch, times as long | 1.5 x | at most 2 x | reached |" in text
 
 
 def test_report_without_its_marks_is_a_mistake(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from nmtr.native.build import level, levels, library
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("NMTR_NATIVE", raising=False)
     library.cache_clear()
     yield tmp_path / "nmtr"
     monkeypatch.undo()

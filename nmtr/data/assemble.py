@@ -126,6 +126,12 @@ def assemble(
 
     done.append(f"held out of {_count(len(test), 'user')}: {how}")
     done.append(f"{_count(len(users) - len(test), 'user')} not tested")
+    if rows.time is not None:
+        tested_at = np.full(len(rows.users), np.inf)
+        tested_at[rows.user[test]] = rows.time[test]
+        later = int((keep & (rows.behavior < last) & (rows.time > tested_at[rows.user])).sum())
+        if later:
+            done.append(f"{_count(later, 'pair')} of lower behaviors that came after the held-out {target} kept")
     # "no duplicates merged" is not worth saying.
     made = f"{remark}{', '.join(step for step in done if not step.startswith('no '))}."
     attributes = rows.attributes

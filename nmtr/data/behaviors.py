@@ -11,10 +11,22 @@ MAX_BEHAVIORS = 8
 
 #: What shops call the steps of their funnel, lowest step first.
 _STEPS = (
-    {"view", "views", "pv", "click", "clicks", "pageview", "page_view", "browse"},
-    {"fav", "favorite", "favourite", "collect", "like", "wish", "wishlist"},
-    {"cart", "carts", "addtocart", "add_to_cart", "add-to-cart", "atc"},
-    {"buy", "buys", "purchase", "purchases", "order", "orders", "transaction"},
+    {
+        *("view", "views", "pv", "click", "clicks", "pageview", "page_view", "browse", "view_item", "product_viewed"),
+        *("ansicht", "vue", "vista"),
+    },
+    {
+        *("fav", "favorite", "favourite", "collect", "like", "wish", "wishlist", "add_to_wishlist"),
+        *("merkzettel", "favori", "favorito"),
+    },
+    {
+        *("cart", "carts", "addtocart", "add_to_cart", "add-to-cart", "atc", "product_added_to_cart"),
+        *("warenkorb", "panier", "carrito"),
+    },
+    {
+        *("buy", "buys", "purchase", "purchases", "order", "orders", "transaction", "checkout_completed"),
+        *("kauf", "achat", "compra"),
+    },
 )
 # Behaviors are listed with commas and set with "=", in commands and in addresses.
 _NAME = re.compile(r"[^\s,=&?/#]{1,32}")
@@ -50,6 +62,11 @@ def order_behaviors(found: Collection[str], given: Sequence[str] | None, source:
                 f"got {behavior[:40]!r}: rename it in {source}."
             )
     return chosen
+
+
+def is_step(name: str) -> bool:
+    """Whether a name is a known word for a step of the funnel."""
+    return any(name.lower() in words for words in _STEPS)
 
 
 def _by_step(found: Collection[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from nmtr.data.behaviors import is_step
 from nmtr.data.tables import Table
 from nmtr.errors import DataError
 
@@ -40,6 +41,10 @@ _TIME_NAME = re.compile(r"time|date|stamp|when|_at$|^day$|^ts$")
 _TIME_VALUE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|\d\d?[-/.]\d\d?[-/.](\d{4}|\d\d)([T ].*)?")
 
 
+class OtherTable(DataError):
+    """A table that holds no events, it seems: it lacks two of the columns that each event needs."""
+
+
 def find_columns(table: Table, columns: Mapping[str, str], name: str) -> dict[str, int]:
     """The place of each column that a table has; `columns` names some of them, by name or by place from 1.
 
@@ -62,7 +67,8 @@ def find_columns(table: Table, columns: Mapping[str, str], name: str) -> dict[st
         elif role in REQUIRED or wanted:
             missing[role] = wanted or role
     if missing:
-        raise _missing(table, missing, name)
+        other = table.header and sum(role in missing for role in REQUIRED) > 1
+        raise (OtherTable if other else DataError)(_missing(table, missing, name))
     _check_once(table, found, name)
     _check_time(table, columns, found, name)
     return found
@@ -120,10 +126,25 @@ def _only(places: Sequence[int], table: Table, role: str, name: str) -> int:
     return places[0]
 
 
-def _missing(table: Table, missing: Mapping[str, str], name: str) -> DataError:
+def knows_behavior(table: Table) -> bool:
+    """Whether a column of the table is called as behaviors are."""
+    return any(_plain(there) in NAMES["behavior"] for there in table.names)
+
+
+def flags_of(table: Table) -> dict[str, int]:
+    """The place of each column that says by 1 or 0 whether a behavior was done; none where there are not two."""
+    flags = {
+        name.strip(): place
+        for place, name in enumerate(table.names)
+        if is_step(name.strip()) and {row[place].lower() for row in table.sample} <= {"0", "1", "false", "true"}
+    }
+    return flags if len(flags) > 1 else {}
+
+
+def _missing(table: Table, missing: Mapping[str, str], name: str) -> str:
     roles = list(missing)
     if not table.header:
-        return DataError(
+        return (
             f"{name} must begin with a header line such as user,item,behavior, but its first line is a row as the "
             f"others are ({', '.join(table.sample[0])[:100]}): add one, or name its columns by their place with "
             "--columns user=1,item=2,behavior=3 and so on."
@@ -132,10 +153,15 @@ def _missing(table: Table, missing: Mapping[str, str], name: str) -> DataError:
     given = ",".join(f"{role}=NAME" for role in roles)
     constant = ", or --columns behavior==buy if all its rows are of one behavior" if "behavior" in missing else ""
     there = ", ".join(filter(None, table.names))[:300]
-    return DataError(
-        f"{name} must have {several} {' and '.join(missing.values())}; it has {there}: "
+    return (
+        f"{name} must have {several} {_listed(list(missing.values()))}; it has {there}: "
         f"say which {'ones they are' if len(roles) > 1 else 'one it is'} with --columns {given}{constant}."
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _check_once(table: Table, found: Mapping[str, int], name: str) -> None:

@@ -117,12 +117,15 @@ class Dataset:
     def _item_columns(self) -> pd.Index[str]:
         return pd.Index(self.items)
 
+    def _absent(self, kind: str) -> str:
+        return f" (users without a {self.target} are not in it)" if kind == "user" else ""
+
     def _find(self, index: pd.Index[str], label: str, kind: str, labels: NDArray[np.str_]) -> int:
         position = index.get_indexer(pd.Index([label], dtype=index.dtype))[0]
         if position < 0:
             raise DataError(
                 f"{kind} must be one of the {len(labels):,} {kind}s of data set {self.name}, "
-                f"such as {labels[0]}; got {label}."
+                f"such as {labels[0]}; got {label}{self._absent(kind)}."
             )
         return int(position)
 

@@ -14,9 +14,10 @@ import pandas as pd
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.behaviors import order_behaviors
-from nmtr.data.columns import ATTRIBUTES, CONSTANT, NAMES, REQUIRED, find_columns, has_header
-from nmtr.data.labels import clean_labels, text_of
-from nmtr.data.tables import open_table, reported, shortage_reported
+from nmtr.data.columns import ATTRIBUTES, NAMES, REQUIRED
+from nmtr.data.gather import gather
+from nmtr.data.labels import clean_labels
+from nmtr.data.tables import shortage_reported
 from nmtr.data.times import read_times
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
@@ -53,32 +54,16 @@ def read_events(
     }
     with shortage_reported(), duckdb.connect(":memory:", config=settings) as database:
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
-        given: set[str] = set()
-        for file in files:
-            given |= _insert(database, file, columns, scratch)
+        given, said = gather(database, files, columns, scratch)
         read = _check_size(database, source)
         order, notes = _choose(database, behaviors, source)
+        notes = [*said, *notes]
         _check_whole(database, ("user", "item"), source)
         notes += clean_labels(database, source)
         _check_length(database, source)
         return _rows(
             database, order, given, "split" in columns, [f"{read:,} row{'s' * (read != 1)} read", *notes], source
         )
-
-
-def _insert(database: duckdb.DuckDBPyConnection, file: File, columns: Mapping[str, str], scratch: Path) -> set[str]:
-    """Append a file's rows to the table of events; returns which columns it has."""
-    table = open_table(database, file, scratch, has_header)
-    found = find_columns(table, columns, file.name)
-    values = {role: text_of(f"c{place}", table.types[place], role, file.name) for role, place in found.items()}
-    for role, value in columns.items():
-        if value.startswith(CONSTANT):
-            values[role] = "'" + value.removeprefix(CONSTANT).replace("'", "''") + "'"
-    with reported(file):
-        database.execute(
-            f"INSERT INTO events ({', '.join(values)}) SELECT {', '.join(values.values())} FROM ({table.query})"
-        )
-    return set(values)
 
 
 def _check_size(database: duckdb.DuckDBPyConnection, source: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nmtr.data.assemble import Rows, assemble
@@ -51,9 +52,13 @@ def _rows(
 ) -> Rows:
     """The rows of a source, whichever layout it has."""
     files = unpacked(path, source, scratch)
-    for file in files:
-        if file.path.stat().st_size == 0:
-            raise DataError(f"{file.name} must hold events or interactions; it is empty.")
-    if any(is_lines(file) for file in files):
-        return read_lines(files, behaviors, source)
-    return read_events(files, behaviors, columns, source, scratch)
+    files, empty = [f for f in files if f.path.stat().st_size], [f for f in files if not f.path.stat().st_size]
+    if not files:
+        raise DataError(f"{empty[0].name} must hold events or interactions; it is empty.")
+    if not columns and any(is_lines(file) for file in files):
+        rows = read_lines(files, behaviors, source)
+    else:
+        rows = read_events(files, behaviors, columns, source, scratch)
+    if empty:
+        rows = replace(rows, notes=(*rows.notes, f"{len(empty)} empty file{'s' * (len(empty) > 1)} left out"))
+    return rows

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
-from nmtr.data.behaviors import order_behaviors
+from nmtr.data.behaviors import is_step, order_behaviors
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
@@ -19,7 +19,11 @@ MAX_PAIRS = 50_000_000
 _BLOCK = 1 << 22  # bytes that are read at a time: a line may be as long as the file
 _DIGITS = 18  # of a number, at most
 _LINE = re.compile(rb"\d+([ \t]+\d+)*[ \t]*\r?")
-_PARTS = {"train": TRAIN, "valid": VALID, "val": VALID, "test": TEST}
+_PARTS = {
+    **dict.fromkeys(("train", "training", "trn", "tr"), TRAIN),
+    **dict.fromkeys(("valid", "validation", "val", "vld", "dev"), VALID),
+    **dict.fromkeys(("test", "testing", "tst", "te"), TEST),
+}
 _TARGET = "buy"  # what train.txt and test.txt hold, unless the source names another
 
 
@@ -34,7 +38,8 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
     """The rows of a source in this layout.
 
     A file's name says what it holds: `train`, `valid`, `test` the target's pairs; `cart` or `pv` all pairs of a
-    lower behavior; `cart_train` or `cart/train` a behavior's pairs by part; a trailing `_mini` means nothing.
+    lower behavior; `cart_train`, `trn_cart` or `cart/train` a behavior's pairs by part; a trailing `_mini` means
+    nothing.
 
     The items are 0 … `num_items` or the largest id, if that is more. Where `num_items` is 0 and most of those are
     nobody's, the ids do not number a catalogue, and the items are those that occur. DataError where a line is
@@ -51,8 +56,10 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
         )
     order = order_behaviors(found, behaviors, source)
 
-    read = [(name or target, its_part, _pairs(file)) for (name, its_part), file in roles.items()]
-    read = [one for one in read if one[0] in order]
+    left_out = [file.name for (name, _), file in roles.items() if (name or target) not in order]
+    read = [(name or target, part, _pairs(file)) for (name, part), file in roles.items() if (name or target) in order]
+    if len(files) == 1:
+        _check_layout(read[0][2], files[0], next(iter(roles)))
     counts = [int(pairs.counts.sum()) for _, _, pairs in read]
     if not sum(counts):
         raise DataError(f"a data set needs interactions; {source} holds none.")
@@ -77,10 +84,26 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
         behaviors=order,
         part=np.repeat(np.array([its_part for _, its_part, _ in read], np.int8), counts),
         catalogue=catalogue,
-        notes=()
-        if catalogue
-        else (f"{sum(counts):,} rows read", "ids that number no catalogue, so items are those that occur"),
+        notes=_notes(sum(counts), left_out, catalogue),
     )
+
+
+def _notes(pairs: int, left_out: Sequence[str], catalogue: bool) -> tuple[str, ...]:
+    notes = [f"{pairs:,} pairs read, a line a user"]
+    if left_out:
+        notes.append(f"{len(left_out)} file{'s' * (len(left_out) > 1)} left out ({', '.join(left_out)[:300]})")
+    return tuple(notes) if catalogue else (*notes, "items are those that occur, since the ids number no catalogue")
+
+
+def _check_layout(pairs: _Pairs, file: File, role: tuple[str | None, int]) -> None:
+    """DataError where a file may as well have a row an event, `user item rating`: nothing but its name would tell."""
+    alike = len(pairs.counts) > 1 and pairs.counts[0] in (2, 3, 4) and (pairs.counts == pairs.counts[0]).all()
+    if alike and role[1] == TRAIN and role[0] is not None and not is_step(role[0]):
+        numbers = pairs.counts[0] + 1
+        raise DataError(
+            f"{file.name} may have a line a user or a row an event, as all lines have {numbers} numbers: add "
+            "a header line such as user,item,rating if they are events, or call it train.txt if they are lines."
+        )
 
 
 def _roles(files: Sequence[File], source: str) -> dict[tuple[str | None, int], File]:
@@ -94,10 +117,10 @@ def _roles(files: Sequence[File], source: str) -> dict[tuple[str | None, int], F
                 f"as others there have; {file.name} has not."
             )
         stem = file.name[len(common) :].rsplit(".", 1)[0].removesuffix("_mini")
-        *words, last = re.split(r"[/_-]", stem)
-        part = _PARTS.get(last.lower())
-        name = "_".join(words) if part is not None else "_".join([*words, last])
-        role = ({"pv": "view"}.get(name, name) or None, TRAIN if part is None else part)
+        words = re.split(r"[/_-]", stem)
+        part = next((_PARTS[words.pop(end).lower()] for end in (-1, 0) if words[end].lower() in _PARTS), TRAIN)
+        name = "_".join(words)
+        role = ({"pv": "view"}.get(name, name) or None, part)
         if role in roles:
             raise DataError(f"{roles[role].name} and {file.name} of {source} must hold different things; keep one.")
         roles[role] = file

@@ -52,7 +52,7 @@ def open_table(
     scratch: Path,
     has_header: Callable[[Sequence[str], Sequence[str]], bool],
 ) -> Table:
-    """A file as a table; DataError where it is neither text in UTF-8 nor Parquet.
+    """A file as a table; DataError where it is neither text in UTF-8 (CSV, TSV, JSON lines) nor Parquet.
 
     `has_header` tells by the first two lines of a text whether the first names its columns. A text with line ends of
     several kinds is written anew to the folder `scratch`.
@@ -64,6 +64,8 @@ def open_table(
         except (pa.ArrowException, OSError) as error:
             raise _no_table(file) from error
         query = f"SELECT * FROM read_parquet({_path(file.path)})"
+    elif _is_json(file):
+        names, query = _json(database, file)
     else:
         path = file.path if _check_text(file) else _one_line_end(file, scratch)
         text = _look(file)
@@ -132,7 +134,52 @@ def _malformed(file: File, error: duckdb.Error) -> DataError:
 
 
 def _no_table(file: File) -> DataError:
-    return DataError(f"{file.name} must be a whole CSV, TSV or Parquet file; it cannot be read as one.")
+    return DataError(f"{file.name} must be a whole CSV, TSV, JSON or Parquet file; it cannot be read as one.")
+
+
+def _is_json(file: File) -> bool:
+    with file.path.open("rb") as stream:
+        return stream.read(1 << 10).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
+def _json(database: duckdb.DuckDBPyConnection, file: File) -> tuple[tuple[str, ...], str]:
+    """The columns of JSON lines, or of a list of records, and a query of them as text.
+
+    Where a record has one list of records, as a session has of its events, each of those is a row. DataError where the
+    records hold other lists.
+    """
+    _check_text(file)
+    read = f"read_json({_path(file.path)}, format = 'auto', records = true"
+    with reported(file):
+        found = database.sql(f"SELECT * FROM {read})")
+        types = dict(zip(found.columns, found.types, strict=True))
+    columns: dict[str, str] = {}
+    inner: list[tuple[str, list[str]]] = []
+    for name, kind in types.items():
+        if kind.id == "list" and kind.child.id == "struct":
+            fields = [str(field[0]) for field in kind.child.children]
+            inner.append((name, fields))
+            columns[name] = f"STRUCT({', '.join(f'{_name(field)} VARCHAR' for field in fields)})[]"
+        elif kind.id in ("list", "map", "struct", "json"):
+            raise DataError(
+                f"every record of {file.name} must be an event, or a list of events; {name[:40]} holds other lists or "
+                "records: write a row an event, with the columns user,item,behavior."
+            )
+        else:
+            columns[name] = "VARCHAR"
+    if len(inner) > 1:
+        raise DataError(f"every record of {file.name} can have one list of events; it has {len(inner)}.")
+    given = ", ".join(f"{_quoted(name)}: {_quoted(kind)}" for name, kind in columns.items())
+    names = [name for name in columns if not any(name == listed for listed, _ in inner)]
+    selected = [_name(name) for name in names]
+    for listed, fields in inner:
+        names += fields
+        selected.append(f"unnest({_name(listed)}, recursive := true)")
+    return tuple(names), f"SELECT {', '.join(selected)} FROM {read}, columns = {{{given}}})"
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _look(file: File) -> _Text:

@@ -6,6 +6,7 @@ import gzip
 import uuid
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,7 +16,7 @@ from nmtr.errors import DataError
 
 MAX_BYTES = 4 << 30  # of all files together, unpacked
 MAX_FILES = 100
-_ZIP, _GZIP, _PARQUET = b"PK", b"\x1f\x8b", b"PAR1"
+_ZIP, _GZIP, _PARQUET, _PICKLE = b"PK", b"\x1f\x8b", b"PAR1", b"\x80"
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,7 @@ class _Unpacker:
         files = []
         try:
             with zipfile.ZipFile(path) as archive:
-                if "[Content_Types].xml" in archive.namelist():
-                    raise DataError(f"{self._source} is an office document; save the table as CSV and add that.")
+                _check_kind(archive.namelist(), self._source)
                 for member in archive.infolist():
                     if not member.is_dir() and _wanted(member.filename):
                         self._count(files=1)
@@ -94,7 +94,14 @@ class _Unpacker:
         """The file itself, or what it holds if it is gzipped."""
         head = _head(path)
         if head.startswith(_ZIP):
+            with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                _check_kind(archive.namelist(), name)
             raise DataError(f"{name} must be unpacked first: an archive inside {self._source} is not read.")
+        if head.startswith(_PICKLE) and name.lower().endswith((".pkl", ".pickle")):
+            raise DataError(
+                f"{name} must be a table; it is a Python pickle, which is never read, since it could run anything: "
+                "save its pairs as CSV or Parquet with the columns user,item,behavior."
+            )
         if not head.startswith(_GZIP):
             return File(name, path)
         try:
@@ -128,10 +135,22 @@ def _head(path: Path) -> bytes:
         return file.read(4)
 
 
+def _check_kind(members: list[str], name: str) -> None:
+    """DataError where a zip is no archive of files but a document of another program, by what it holds."""
+    if "[Content_Types].xml" in members:
+        raise DataError(f"{name} is an office document; save the table as CSV and add that.")
+    if members and all(member.endswith(".npy") for member in members):
+        raise DataError(
+            f"{name} must be a table; it holds NumPy arrays, which do not say what they are: save its pairs as CSV or "
+            "Parquet with the columns user,item,behavior."
+        )
+
+
 def _wanted(name: str) -> bool:
-    """Whether a file may hold data, by its name inside the source."""
+    """Whether a file may hold data, by its name inside the source: Spark's own begin with _."""
     *folders, file = name.split("/")
     hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in (*folders, file))
+    hidden = hidden or file.startswith("_")
     accompanying = file.lower().startswith(("readme", "license", "licence")) or file.lower().endswith(".md")
     return not hidden and not accompanying
 

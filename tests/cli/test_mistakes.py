@@ -256,7 +256,8 @@ MISTAKES = [
     ),
     (
         "recommend {done} --user nobody",
-        "user must be one of the 12 users of data set shop, such as u0; got nobody.",
+        "user must be one of the 12 users of data set shop, such as u0; got nobody (users without a buy are not in "
+        "it).",
     ),
     ("recommend {done} --user u1 --top 0", "--top must be a whole number from 1 to 10000; got 0."),
     ("recommend {done} --user u1 --top few", "--top must be a whole number from 1 to 10000; got few."),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -261,6 +262,13 @@ def test_split_that_is_named_decides_before_times(make: Make) -> None:
         assert held_out(dataset) == {"u": "b"} and "the buy that the source names" in dataset.origin.made
 
 
+def test_events_after_the_held_out_one_are_counted(make: Make) -> None:
+    rows = HEADER + "u,A,buy,1\nu,B,buy,5\nu,C,view,9\nu,D,cart,10\nu,B,view,4\nv,C,buy,3\nv,D,buy,2\n"
+    dataset = read(make(rows), name="shop")
+    assert held_out(dataset) == {"u": "B", "v": "C"}
+    assert "2 pairs of lower behaviors that came after the held-out buy kept" in dataset.origin.made
+
+
 def test_ties_of_the_last_purchase_are_counted(make: Make) -> None:
     rows = HEADER + "u,a,buy,1\nu,b,buy,2\nu,c,buy,2\nv,a,buy,1\nv,b,buy,2\nw,a,buy,1\n"
     dataset = read(make(rows), name="shop")
@@ -305,6 +313,136 @@ def test_file_of_one_behavior_is_read_where_that_is_said(make: Make) -> None:
         read(path, name="shop")
     dataset = read(path, name="shop", columns={"behavior": "=buy"})
     assert dataset.behaviors == ("buy",) and held_out(dataset) == {"1": "6"}
+
+
+def test_behavior_is_told_by_files_folders_or_flags(make: Make, tmp_path: Path) -> None:
+    rows = "user,item,timestamp\n"
+    expected = {"u": "b"}
+    files = make({"my-views.csv": rows + "u,a,1\n", "my-buys.csv": rows + "u,a,2\nu,b,3\n"})
+    dataset = read(files, name="shop")
+    assert dataset.behaviors == ("views", "buys") and held_out(dataset) == expected
+    assert "behaviors told by the files' names" in dataset.origin.made
+    flags = make("user,item,view,cart,buy,timestamp\nu,a,1,1,1,1\nu,b,1,0,1,2\n")
+    dataset = read(flags, name="shop")
+    assert dataset.behaviors == ("view", "cart", "buy") and held_out(dataset) == expected
+    assert [int(matrix.nnz) for matrix in dataset.matrices] == [2, 1, 1]
+    assert "behaviors told by the columns view, cart, buy" in dataset.origin.made
+
+
+def test_folder_of_spark_is_read(make: Make) -> None:
+    rows = "user,item,timestamp\n"
+    folder = make(
+        {
+            "_SUCCESS": "",
+            "behavior=view/part-0.csv": rows + "u,a,1\n",
+            "behavior=buy/part-0.csv": rows + "u,a,1\nu,b,2\n",
+            "behavior=buy/part-1.csv": rows,
+            "behavior=buy/part-2.csv": "",
+        }
+    )
+    dataset = read(folder, name="shop")
+    assert dataset.behaviors == ("view", "buy") and held_out(dataset) == {"u": "b"}
+    assert "1 empty file left out" in dataset.origin.made
+
+
+def test_tables_of_something_else_are_left_out_and_named(make: Make) -> None:
+    folder = make(
+        {
+            "events.csv": "timestamp,visitorid,event,itemid,transactionid\n1,u,transaction,a,1\n2,u,transaction,b,2\n",
+            "category_tree.csv": "categoryid,parentid\n1,2\n",
+            "item_properties.csv": "timestamp,itemid,property,value\n1,a,color,red\n",
+        }
+    )
+    dataset = read(folder, name="shop")
+    assert held_out(dataset) == {"u": "b"}
+    assert "2 tables of something else left out (category_tree.csv, item_properties.csv)" in dataset.origin.made
+    (folder / "events2.csv").write_text("timestamp,buyer,event,itemid\n3,u,transaction,c\n")  # lacks one column alone
+    with pytest.raises(DataError, match="events2.csv must have a column user"):
+        read(folder, name="shop")
+
+
+def test_part_without_a_header_beside_one_that_has_it_is_refused(make: Make) -> None:
+    folder = make({"1.csv": HEADER + "u,a,buy,1\nu,b,buy,2\n", "2.csv": "u,c,buy,3\nu,d,buy,4\n"})
+    with pytest.raises(DataError, match="2.csv must begin with a header line"):
+        read(folder, name="shop")
+
+
+EVENT = '{{"session":42,"aid":{},"ts":{},"type":"orders"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EVENT.format(5, 1) + "\n" + EVENT.format(6, 3) + "\n" + EVENT.format(7, 2) + "\n",
+        "[" + EVENT.format(5, 1) + ",\n" + EVENT.format(6, 3) + "]",
+        '{"session":42,"events":[{"aid":5,"ts":1,"type":"orders"},{"aid":6,"ts":3,"type":"orders"}]}\n',
+    ],
+)
+def test_json_of_events_is_read(make: Make, text: str) -> None:
+    assert held_out(read(make(text), name="shop")) == {"42": "6"}
+
+
+def test_json_keeps_what_labels_and_times_are(make: Make) -> None:
+    record = '{{"user":"007","item":{},"behavior":"buy","time":"2024-01-02T10:{}"}}\n'
+    text = record.format(2**63 - 1, "00:00+01:00") + record.format(2**63 - 2, "30:00+02:00")
+    dataset = read(make(text), name="shop")
+    assert dataset.users.tolist() == ["007"] and held_out(dataset) == {"007": str(2**63 - 1)}
+
+
+def test_arrays_and_pickles_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    np.savez(tmp_path / "trn_buy.npz", data=np.ones(3))
+    (tmp_path / "trn.pkl").write_bytes(b"\x80\x04\x95 scipy.sparse._csr")
+    (tmp_path / "dict.txt").write_text('{"0": [1, 2, 3], "1": [2, 4]}')
+    for name, said in (
+        ("trn_buy.npz", "trn_buy.npz must be a table; it holds NumPy arrays"),
+        ("trn.pkl", "trn.pkl must be a table; it is a Python pickle, which is never read"),
+        ("dict.txt", "dict.txt must be an event, or a list of events; 0 holds other lists"),
+    ):
+        with pytest.raises(DataError, match=f"{said}.*with the columns user,item,behavior"):
+            read(tmp_path / name, name="shop")
+    with pytest.raises(DataError, match="trn_buy.npz must be a table"):
+        (tmp_path / "trn.pkl").unlink()
+        (tmp_path / "dict.txt").unlink()
+        read(tmp_path, name="shop")
+
+
+def test_lines_know_what_publishers_call_parts(make: Make) -> None:
+    dataset = read(
+        make({"trn_buy.txt": "0 1 2\n1 3 4\n", "trn_cart.txt": "0 5\n1 2\n", "tst_buy.txt": "0 5\n1 5\n"}), name="m"
+    )
+    assert dataset.behaviors == ("cart", "buy") and held_out(dataset) == {"0": "5", "1": "5"}
+
+
+def test_lines_name_the_files_that_are_left_out(make: Make) -> None:
+    files = {
+        "cart.txt": "0 1 4\n1 2\n",
+        "collect.txt": "0 2\n1 1\n",
+        "test.txt": "0 4\n1 1\n",
+        "train.txt": "0 1 2 3\n1 2 4\n",
+        "validation.txt": "0 5\n1 5\n",
+    }
+    dataset = read(make(files), name="shop", behaviors=["cart", "buy"])
+    assert held_out(dataset) == {"0": "4", "1": "1"}
+    assert [str(dataset.items[i]) for i in dataset.given_valid_item] == ["5", "5"]
+    assert "12 pairs read, a line a user, 1 file left out (collect.txt)" in dataset.origin.made
+
+
+def test_lines_of_raw_ids_have_the_items_that_occur(make: Make) -> None:
+    dataset = read(make({"train.txt": "0 900000 12 77\n1 12 77 900000\n", "test.txt": "0 15\n1 15\n"}), name="shop")
+    assert dataset.items.tolist() == ["12", "15", "77", "900000"] and held_out(dataset) == {"0": "15", "1": "15"}
+    assert "items are those that occur, since the ids number no catalogue" in dataset.origin.made
+    kept = read(make("0 1 3\n1 0 4 1\n"), name="shop")
+    assert kept.num_items == 5 and "1 item of the catalogue that nobody touched kept" in kept.origin.made
+
+
+def test_lines_that_may_be_events_are_refused_with_both_ways_out(make: Make) -> None:
+    rows = "0\t5\t4\n1\t3\t5\n2\t4\t1\n"
+    folder = make({"ui.tsv": rows, "named/train.txt": rows})
+    with pytest.raises(DataError, match="all lines have 3 numbers: add a header line .* or call it train.txt"):
+        read(folder / "ui.tsv", name="shop")
+    assert read(folder / "named" / "train.txt", name="shop").num_users == 3
+    by_place = read(folder / "ui.tsv", name="shop", columns={"user": "1", "item": "2", "behavior": "=buy"})
+    assert by_place.items.tolist() == ["3", "4", "5"]
 
 
 # Laws

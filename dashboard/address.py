@@ -12,7 +12,8 @@ import streamlit as st
 
 #: Where each page's script is, by its name in the address.
 PAGES = {
-    "recommend": "views/explore/shopper.py",
+    "home": "views/home/home.py",
+    "shopper": "views/explore/shopper.py",
     "cascade": "views/explore/cascade.py",
     "train": "views/train/train.py",
     "lab": "views/lab/lab.py",
@@ -23,6 +24,8 @@ PAGES = {
 }
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
+#: What the first page, at "/", carries: it is about a data set.
+HOME = ("data",)
 #: What it carries besides: which runs are compared, with what and by which metric; which study and which of its choices
 #: is looked at; the options of a run that is about to be trained.
 MORE = {
@@ -37,8 +40,8 @@ ADDRESSED = tuple(dict.fromkeys([*PARAMETERS, *(name for names in MORE.values() 
 def sync_address(page: str = "") -> None:
     """Obey the address; where it is silent, as after a click in the navigation, all stays selected."""
     st.session_state["page"] = page
-    if any(name in st.query_params for name in _names(page)):
-        for name in _names(page):
+    if any(name in st.query_params for name in query_names(page)):
+        for name in query_names(page):
             show(**{name: st.query_params.get(name)})
 
 
@@ -66,7 +69,7 @@ def select(**values: str | None) -> None:
 
 def query(page: str) -> dict[str, str]:
     """What the address of a page carries at this moment."""
-    return {name: value for name in _names(page) if (value := selected(name)) is not None}
+    return {name: value for name in query_names(page) if (value := selected(name)) is not None}
 
 
 def go(page: str, **values: str | None) -> None:
@@ -82,14 +85,35 @@ def write(page: str) -> None:
 
 def title(page: str, name: str) -> str:
     """The browser tab's title: page, what is selected, data set."""
-    looked_at = ("user", "item") if page in ("", "cascade") else ()
+    looked_at = ("user", "item") if page in ("shopper", "cascade") else ()
     words = {"user": "shopper", "item": "item"}
     parts = [f"{words[name]} {value}" for name in looked_at if (value := selected(name))]
-    return " · ".join([name, *parts, *filter(None, [selected("data")]), "NMTR Studio"])
+    if parts and parts[0].startswith(f"{name.lower()} "):  # "Shopper u3", not "Shopper · shopper u3"
+        parts[0] = name + parts[0][len(name) :]
+    else:
+        parts = [name, *parts]
+    return " · ".join([*parts, *filter(None, [selected("data")]), "NMTR Studio"])
 
 
-def _names(page: str) -> tuple[str, ...]:
-    return PARAMETERS + MORE.get(page, ())
+def path(page: str) -> str:
+    """Where a page is, below the root."""
+    return "" if page == "home" else page
+
+
+def forward() -> None:
+    """Where the address of "/" names a run, shopper or item, send the browser to /shopper, which such links mean.
+
+    The browser does so, not `st.switch_page`: that would leave the old address in the history, and Back would come here
+    again and again.
+    """
+    if any(name in st.query_params for name in PARAMETERS if name not in HOME):
+        _onward(key="onward", data={"page": "shopper"}, height=0)
+        st.stop()
+
+
+def query_names(page: str) -> tuple[str, ...]:
+    """What the address of a page carries."""
+    return PARAMETERS + MORE.get(page, ()) if page else HOME
 
 
 _JS = """
@@ -101,4 +125,11 @@ export default function ({ data }) {
   }
 }
 """
+_ONWARD_JS = """
+export default function ({ data }) {
+  const { pathname, search, hash } = window.location;
+  window.location.replace(pathname.replace(/\\/*$/, "/") + data.page + search + hash);
+}
+"""
 _bar = st.components.v2.component("nmtr_address", js=_JS)
+_onward = st.components.v2.component("nmtr_onward", js=_ONWARD_JS)

@@ -14,57 +14,73 @@ st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="large")
 
 page = st.navigation(
-    [
-        st.Page(
-            address.PAGES["recommend"],
-            title="Recommend",
-            icon=":material/shopping_bag:",
-            default=True,
-            help="What a shopper did, what they would buy next, and why.",
-        ),
-        st.Page(
-            address.PAGES["cascade"],
-            title="Cascade",
-            icon=":material/stairs_2:",
-            help="One score taken apart, stage by stage.",
-        ),
-        st.Page(
-            address.PAGES["train"],
-            title="Train",
-            icon=":material/play_circle:",
-            help="Choose data, model and loss weights; watch it learn.",
-        ),
-        st.Page(
-            address.PAGES["lab"],
-            title="λ lab",
-            icon=":material/change_history:",
-            help="Which loss weights are best, and which are as good.",
-        ),
-        st.Page(
-            address.PAGES["runs"],
-            title="Runs",
-            icon=":material/list_alt:",
-            help="Every run, its state, and its metrics beside its data set and protocol.",
-        ),
-        st.Page(
-            address.PAGES["compare"],
-            title="Compare",
-            icon=":material/leaderboard:",
-            help="Which run is best, by how much, and whether that is more than chance.",
-        ),
-        st.Page(
-            address.PAGES["sparsity"],
-            title="Sparsity",
-            icon=":material/grain:",
-            help="How runs fare with shoppers who bought little.",
-        ),
-        st.Page(
-            address.PAGES["data"],
-            title="Data",
-            icon=":material/database:",
-            help="What is in a data set; add one from the catalogue or a file.",
-        ),
-    ],
+    {
+        "": [
+            st.Page(
+                address.PAGES["home"],
+                title="Home",
+                icon=":material/home:",
+                default=True,
+                help="What this is, how well it does, and where to begin.",
+            ),
+        ],
+        "Explore": [
+            st.Page(
+                address.PAGES["shopper"],
+                title="Shopper",
+                icon=":material/shopping_bag:",
+                help="What a shopper did, what they would buy next, and why.",
+            ),
+            st.Page(
+                address.PAGES["cascade"],
+                title="Cascade",
+                icon=":material/stairs_2:",
+                help="One score taken apart, stage by stage.",
+            ),
+        ],
+        "Train": [
+            st.Page(
+                address.PAGES["train"],
+                title="Train",
+                icon=":material/play_circle:",
+                help="Choose data, model and loss weights; watch it learn.",
+            ),
+            st.Page(
+                address.PAGES["lab"],
+                title="λ lab",
+                icon=":material/change_history:",
+                help="Which loss weights are best, and which are as good.",
+            ),
+            st.Page(
+                address.PAGES["runs"],
+                title="Runs",
+                icon=":material/list_alt:",
+                help="Every run, its state, and its metrics beside its data set and protocol.",
+            ),
+        ],
+        "Judge": [
+            st.Page(
+                address.PAGES["compare"],
+                title="Compare",
+                icon=":material/leaderboard:",
+                help="Which run is best, by how much, and whether that is more than chance.",
+            ),
+            st.Page(
+                address.PAGES["sparsity"],
+                title="Sparsity",
+                icon=":material/grain:",
+                help="How runs fare with shoppers who bought little.",
+            ),
+        ],
+        "Data": [
+            st.Page(
+                address.PAGES["data"],
+                title="Data",
+                icon=":material/database:",
+                help="What is in a data set; add one from the catalogue or a file.",
+            ),
+        ],
+    },
     position="top",
 )
 st.session_state["first_run_of_session"] = "first_run_of_session" not in st.session_state

@@ -169,7 +169,7 @@ def _buttons(run: Run) -> None:
         return
     if run.state == "done":
         if st.button("See what it recommends", key="to_recommend", type="primary", icon=":material/shopping_bag:"):
-            address.go("recommend", data=run.config.data, run=run.id)
+            address.go("shopper", data=run.config.data, run=run.id)
     else:
         st.button(
             "Resume",

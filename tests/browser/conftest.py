@@ -156,3 +156,9 @@ def settled(page: Page) -> None:
     """Wait until the page has nothing left to do."""
     page.wait_for_selector(IDLE)
     page.wait_for_function("() => !document.querySelector('[data-stale=\"true\"], [data-testid=stSkeleton]')")
+
+
+def navigate(page: Page, section: str, name: str) -> None:
+    """Open a page by the navigation, as a visitor does: the menu of its section, then its name."""
+    page.get_by_test_id("stTopNavSection").filter(has_text=section).click()
+    page.get_by_role("menuitem", name=name).click()

@@ -6,17 +6,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from dashboard.address import PAGES
+from dashboard.address import PAGES, path
 from tests.browser.conftest import Theme, Visit, settled
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_has_a_serious_fault(visit: Visit, shop: str, theme: Theme) -> None:
-    page = visit(f"/?run={shop}", theme=theme)
-    server = page.url.split("/?")[0]
+    page = visit(f"/shopper?run={shop}", theme=theme)
+    server = page.url.split("/shopper")[0]
     faults = []
     for name in PAGES:
-        page.goto(f"{server}/{'' if name == 'recommend' else name}?run={shop}")
+        page.goto(f"{server}/{path(name)}?run={shop}")
         settled(page)
         expect(page.locator("h5").first).to_be_visible()
         faults += [

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, settled
+from tests.browser.conftest import Visit, navigate, settled
 from tests.browser.test_paths import enter
 
 
@@ -16,10 +16,10 @@ def shown(page: Page) -> dict[str, list[str]]:
 
 
 def test_back_takes_one_selection_back_and_then_leaves(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     page.wait_for_url("**item=*")
     first = page.url
-    expect(page).to_have_title("Recommend · shopper u3 · item " + shown(page)["item"][0] + " · shop · NMTR Studio")
+    expect(page).to_have_title("Shopper u3 · item " + shown(page)["item"][0] + " · shop · NMTR Studio")
     settled(page)
     page.get_by_role("button", name="Heavy").first.click()
     page.wait_for_url(lambda url: "user=u3&" not in url and "item=" in url)
@@ -34,17 +34,40 @@ def test_back_takes_one_selection_back_and_then_leaves(visit: Visit, shop: str) 
 
 
 def test_a_click_in_the_navigation_keeps_the_selection_and_back_returns(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     page.wait_for_url("**item=*")
     before, selected = page.url, shown(page)
     settled(page)
-    page.get_by_role("link", name="Cascade").first.click()
+    navigate(page, "Explore", "Cascade")
     page.wait_for_url("**/cascade?*item=*")
     assert shown(page) == selected
     settled(page)
     page.go_back()
     page.wait_for_url(before)
     expect(page.get_by_text("History", exact=True)).to_be_visible()
+
+
+def test_an_old_link_opens_the_shopper_page_and_leaves_no_entry(visit: Visit, shop: str) -> None:
+    page = visit(f"/?run={shop}&user=u3")
+    page.wait_for_url(f"**/shopper?data=shop&run={shop}&user=u3&item=*")
+    expect(page.locator(".st-key-pick_user input")).to_have_value("u3")
+    settled(page)
+    page.go_back()
+    page.wait_for_url("about:blank")
+
+
+def test_home_keeps_the_selection_and_carries_the_data_set_alone(visit: Visit, shop: str) -> None:
+    page = visit(f"/shopper?run={shop}&user=u3")
+    page.wait_for_url("**item=*")
+    selected = shown(page)
+    settled(page)
+    page.get_by_role("link", name="Home").click()
+    page.wait_for_url("**/?data=shop")
+    expect(page).to_have_title("Home · shop · NMTR Studio")
+    settled(page)
+    page.locator(".st-key-to_shopper button").click()
+    page.wait_for_url("**/shopper?*item=*")
+    assert shown(page) == selected
 
 
 def test_what_was_entered_on_train_is_there_after_a_reload(visit: Visit, shop: str, home: Path) -> None:

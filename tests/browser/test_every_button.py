@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
 
-from dashboard.address import PAGES
+from dashboard.address import PAGES, path
 from nmtr import sweeps
 from nmtr.config import RunConfig
 from tests.browser.conftest import PATIENCE, serving, settled
@@ -134,7 +134,7 @@ class Watched:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_button_of_a_page_is_clicked(browser: Browser, address: str, name: str) -> None:
-    watched = Watched(browser, address, f"{'' if name == 'recommend' else name}?data=shop")
+    watched = Watched(browser, address, f"{path(name)}?data=shop")
     watched.open()
     watched.check("opening")
     clicked = Counter[str]()

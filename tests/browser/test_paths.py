@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
-from tests.browser.conftest import PATIENCE, Visit, settled
+from tests.browser.conftest import PATIENCE, Visit, navigate, settled
 from tests.dashboard.conftest import events
 
 expect.set_options(timeout=PATIENCE)
@@ -140,7 +140,9 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
     expect(point).to_have_attribute("aria-valuetext", "view 0.20 locked, cart 0.00, buy 0.80 locked")
 
 
-@pytest.mark.parametrize("path", ["/", "/cascade", "/train", "/lab", "/runs", "/compare", "/sparsity", "/data"])
+@pytest.mark.parametrize(
+    "path", ["/", "/shopper", "/cascade", "/train", "/lab", "/runs", "/compare", "/sparsity", "/data"]
+)
 def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
     page = visit(f"{path}?data=shop", width=390, height=844)
     settled(page)
@@ -160,5 +162,5 @@ def test_a_comparison_is_reopened_by_its_link(visit: Visit, shop: str, home: Pat
     assert "metric=NDCG%4010" in address.query
     again = visit(f"{address.path}?{address.query}")
     expect(again.locator("h5").first).to_have_text(page.locator("h5").first.inner_text())
-    again.get_by_role("link", name="Sparsity").first.click()
+    navigate(again, "Judge", "Sparsity")
     expect(again.locator(".st-key-groups .scatterlayer .trace")).to_have_count(2)

@@ -1,4 +1,4 @@
-"""The list of items on Recommend in a real browser: by mouse, by keys, as a file."""
+"""The list of items on Shopper in a real browser: by mouse, by keys, as a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def opened(page: Page, rank: int) -> None:
 
 
 def test_a_click_on_a_name_opens_its_cascade_and_the_address_follows(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     settled(page)
     first = page.url
@@ -50,7 +50,7 @@ def test_a_click_on_a_name_opens_its_cascade_and_the_address_follows(visit: Visi
 
 
 def test_any_place_of_a_row_is_as_good_as_its_name(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     for rank, share in ((2, 0.01), (5, 0.6), (4, 0.99)):
         settled(page)
@@ -61,7 +61,7 @@ def test_any_place_of_a_row_is_as_good_as_its_name(visit: Visit, shop: str) -> N
 
 
 def test_rows_are_reached_and_selected_by_keys_alone(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     settled(page)
     page.locator(".st-key-top_k input").focus()
@@ -103,7 +103,7 @@ def test_a_title_from_outside_is_text_and_the_row_of_a_link_is_in_sight(visit: V
     }
     user = max(ranks, key=ranks.__getitem__)
     assert ranks[user] > 14, "further down than what is seen at first"
-    page = visit(f"/?run={shop}&user={user}&item=i7")
+    page = visit(f"/shopper?run={shop}&user={user}&item=i7")
     opened(page, ranks[user])
     row = rows(page).nth(ranks[user] - 1)
     expect(row.get_by_role("gridcell").nth(1)).to_have_text(re.compile(rf"^(★ )?{re.escape(HOSTILE)}$"))
@@ -112,7 +112,7 @@ def test_a_title_from_outside_is_text_and_the_row_of_a_link_is_in_sight(visit: V
 
 
 def test_the_list_is_downloaded_as_a_table(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     settled(page)
     with page.expect_download() as download:
@@ -127,7 +127,7 @@ def test_the_list_is_downloaded_as_a_table(visit: Visit, shop: str) -> None:
 
 
 def test_what_a_column_means_is_told_to_keys_and_mouse(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3")
+    page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     heading = page.get_by_role("columnheader", name="buy").get_by_role("button")
     tip = page.get_by_role("tooltip").filter(has_text="how much the cascade expects this step")
@@ -140,7 +140,7 @@ def test_what_a_column_means_is_told_to_keys_and_mouse(visit: Visit, shop: str) 
 
 
 def test_the_list_fits_a_phone_and_is_used_by_touch(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}&user=u3", width=390, height=844)
+    page = visit(f"/shopper?run={shop}&user=u3", width=390, height=844)
     opened(page, 1)
     settled(page)
     grid = page.get_by_role("grid", name="Top 20 items")

@@ -42,7 +42,7 @@ def wishes(page: Page) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/?run={run}", "/cascade?run={run}", "/train?run={run}", "/compare?data=shop", "/data?data=shop"]
+    "path", ["/shopper?run={run}", "/cascade?run={run}", "/train?run={run}", "/compare?data=shop", "/data?data=shop"]
 )
 def test_figures_follow_the_operating_systems_theme(visit: Visit, shop: str, path: str) -> None:
     page = visit(path.format(run=shop))
@@ -66,14 +66,14 @@ def test_a_page_that_opens_in_the_dark_is_drawn_once(visit: Visit, shop: str) ->
     page = visit("/lab", theme="dark")  # any other
     settled(page)
     sent = wishes(page)
-    page.goto(page.url.split("/lab")[0] + f"/?run={shop}")
+    page.goto(page.url.split("/lab")[0] + f"/shopper?run={shop}")
     drawn_for(page, charts.DARK)
     settled(page)
     assert not sent
 
 
 def test_figures_follow_the_settings_menu(visit: Visit, shop: str) -> None:
-    page = visit(f"/?run={shop}")
+    page = visit(f"/shopper?run={shop}")
     drawn_for(page, charts.LIGHT)
     settled(page)
     page.get_by_test_id("stMainMenu").get_by_role("button").click()

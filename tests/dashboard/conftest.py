@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.address import MORE, PAGES, PARAMETERS
+from dashboard.address import PAGES, query_names
 from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
@@ -98,9 +98,9 @@ def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Open a page of the app with these words in the address."""
     monkeypatch.setenv("NMTR_HOME", str(home))
 
-    def visit(page: str = "recommend", **address: str) -> AppTest:
+    def visit(page: str = "shopper", **address: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=300)
-        if page != "recommend":
+        if page != "home":
             app.query_params["data"] = "one"  # the first run only registers the pages
             app.run()
             for name in ("data", "run", "user", "item"):
@@ -119,8 +119,8 @@ def open_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
 def address(app: AppTest) -> dict[str, str]:
     """What the address bar carries of the page that is shown."""
     page = app.session_state["page"]
-    names = PARAMETERS + MORE.get(page, ())
-    return {name: app.session_state[f"selected_{name}"] for name in names if f"selected_{name}" in app.session_state}
+    shown = {name: f"selected_{name}" for name in query_names(page)}
+    return {name: app.session_state[key] for name, key in shown.items() if key in app.session_state}
 
 
 def words(app: AppTest) -> str:

@@ -1,4 +1,4 @@
-"""The Recommend and the Cascade page in-process, on real data and real runs."""
+"""The Shopper and the Cascade page in-process, on real data and real runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table(app: AppTest, index: int = 0):  # type: ignore[no-untyped-def]
     return app.dataframe[index].value
 
 
-# Recommend
+# Shopper
 
 
 def listed(app: AppTest) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def listed(app: AppTest) -> pd.DataFrame:
     return pd.DataFrame([[cell.get("value", cell["text"]) for cell in row] for row in data["rows"]], columns=names)
 
 
-def test_recommend_shows_history_list_and_cascade_without_being_asked(open_page: Open, home: Path) -> None:
+def test_shopper_shows_history_list_and_cascade_without_being_asked(open_page: Open, home: Path) -> None:
     app = open_page(data="shop")
     assert not app.exception and not app.error
     assert "History" in words(app) and "bought" in words(app)
@@ -46,7 +46,7 @@ def test_recommend_shows_history_list_and_cascade_without_being_asked(open_page:
     assert {"data", "run", "user", "item"} <= set(address(app))
 
 
-def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> None:
+def test_shopper_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> None:
     run = runs["shop clean nmtr"]
     app = open_page(run=run, user="u3")
     expected = cache.recommendations(run, "u3", 20)
@@ -55,7 +55,7 @@ def test_recommend_lists_what_the_core_recommends(open_page: Open, runs: Runs) -
     assert f"at rank {expected.held_out.rank + 1}:" in words(app)
 
 
-def test_recommend_opens_the_item_of_the_address(open_page: Open, runs: Runs) -> None:
+def test_shopper_opens_the_item_of_the_address(open_page: Open, runs: Runs) -> None:
     run = runs["shop clean nmtr"]
     third = cache.recommendations(run, "u3", 20).items[2]
     app = open_page(run=run, user="u3", item=third.item)
@@ -69,7 +69,7 @@ def test_a_place_that_is_no_rows_is_nobodys_choice(sent: object) -> None:
     assert row_place(19, 20) == 19
 
 
-def test_recommend_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: Path) -> None:
+def test_shopper_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: Path) -> None:
     app = open_page(data="shop")
     shop = Workspace(home).data.load("shop")
     bought = shop.matrices[-1].sum(axis=1)
@@ -80,7 +80,7 @@ def test_recommend_jumps_to_a_heavy_and_a_sparse_shopper(open_page: Open, home: 
     assert not app.error
 
 
-def test_recommend_jumps_to_another_shopper_than_the_one_shown(open_page: Open) -> None:
+def test_shopper_jumps_to_another_shopper_than_the_one_shown(open_page: Open) -> None:
     """A fifth of sixty: a jump that may stay would do so in thirty, all but surely."""
     app = open_page(data="shop")
     for _ in range(30):
@@ -89,7 +89,7 @@ def test_recommend_jumps_to_another_shopper_than_the_one_shown(open_page: Open) 
         assert address(app)["user"] != before
 
 
-def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open, home: Path, runs: Runs) -> None:
+def test_shopper_says_how_each_place_differs_from_a_baselines(open_page: Open, home: Path, runs: Runs) -> None:
     run, baseline = runs["shop standard nmtr"], runs["shop standard popularity"]
     app = open_page(run=run, user="u3")
     assert app.selectbox(key=f"against_{run}").value == baseline
@@ -103,12 +103,12 @@ def test_recommend_says_how_each_place_differs_from_a_baselines(open_page: Open,
     assert "vs Popularity" not in listed(app).columns
 
 
-def test_recommend_offers_no_baseline_of_another_protocol(open_page: Open, runs: Runs) -> None:
+def test_shopper_offers_no_baseline_of_another_protocol(open_page: Open, runs: Runs) -> None:
     app = open_page(run=runs["shop clean nmtr"], user="u3")
     assert not any("against" in str(select.key) for select in app.selectbox)
 
 
-def test_recommend_of_a_method_without_cascade_leads_to_one_that_has_it(open_page: Open, runs: Runs) -> None:
+def test_shopper_of_a_method_without_cascade_leads_to_one_that_has_it(open_page: Open, runs: Runs) -> None:
     app = open_page(run=runs["shop standard popularity"], user="u3")
     assert "Popularity has no cascade" in words(app)
     assert list(listed(app).columns) == ["#", "item", "score", "vs NMTR-GMF"]
@@ -162,18 +162,21 @@ import sys
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from dashboard import cache
+from dashboard.address import PAGES
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 add(Workspace(Path({str(tmp_path)!r})).data, "demo")
 cache.warm_up = lambda: print("loaded before the first paint was over:", "torch" in sys.modules)
 app = AppTest.from_file({str(APP)!r}, default_timeout=300).run()
+assert any("what shoppers will buy" in element.value for element in app.markdown), app
+app.switch_page(PAGES["shopper"]).run()
 assert any("History" in element.value for element in app.markdown), app
 """
     done = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "NMTR_HOME": str(tmp_path)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "loaded before the first paint was over: False" in done.stdout
+    assert done.stdout.splitlines() == ["loaded before the first paint was over: False"] * 2
 
 
 def test_warm_up_imports_torch_in_the_background() -> None:
@@ -231,7 +234,7 @@ def test_pages_look_right_with_one_and_with_five_behaviors(open_page: Open, runs
     app = open_page("cascade", run=runs[f"{data} standard nmtr"])
     assert not app.error and not app.exception
     assert len(table(app)) == stages
-    for page in ("train", "data", "runs", "recommend"):
+    for page in ("train", "data", "runs", "shopper"):
         app.switch_page(PAGES[page]).run()
         assert not app.error and not app.exception, page
 

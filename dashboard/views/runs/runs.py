@@ -204,7 +204,7 @@ def _actions(run: Run) -> None:
         st.markdown(f"**{plain(run.config.label)}** {run.id}")
         if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:"):
             st.session_state["watching"] = run.id
-            address.go("recommend" if run.state == "done" else "train", data=run.config.data, run=run.id, item=None)
+            address.go("shopper" if run.state == "done" else "train", data=run.config.data, run=run.id, item=None)
         if run.live:
             st.button(
                 "Cancel",

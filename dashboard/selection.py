@@ -60,7 +60,7 @@ def current_run(info: DatasetInfo) -> Run | None:
 
 
 def baselines(run: Run, info: DatasetInfo) -> list[Run]:
-    """The runs that this one may be held against: same data, same protocol; BPR-MF first, cascades last."""
+    """The runs that this one may be compared with: same data, same protocol; BPR-MF first, cascades last."""
     order = [name for name in METHODS if name != "nmtr"] + ["nmtr"]
     others = [
         other for other in finished_runs(info) if other.config.protocol == run.config.protocol and other.id != run.id

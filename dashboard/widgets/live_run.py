@@ -212,6 +212,6 @@ def result(result: Result) -> None:
     if result.visited.users and result.not_visited.users:
         seen, unseen = (part.metrics["HR@100"] for part in (result.visited, result.not_visited))
         st.caption(
-            f"HR@100 is {metric(seen)} for the {result.visited.users:,} users whose held-out item stands in their "
+            f"HR@100 is {metric(seen)} for the {result.visited.users:,} users whose held-out item is among their "
             f"lower behaviors, and {metric(unseen)} for the other {result.not_visited.users:,}."
         )

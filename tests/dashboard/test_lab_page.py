@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.address import PAGES
 from dashboard.text import metric, plain
 from dashboard.views.lab import findings
 from dashboard.views.lab.details import trade_off_finding
@@ -251,6 +252,16 @@ def test_what_a_weight_costs_is_said_from_its_lowest_to_its_highest() -> None:
     assert said.startswith("Raising the weight of buy from 0.00 to 1.00 takes")
     assert "cart from .350 to .200 and buy from .200 to .500" in said.replace("\\", "")
     assert "nothing to trade" in trade_off_finding([0.5], {"cart": [0.1], "buy": [0.1]}, "buy")
+
+
+def test_another_data_set_takes_no_study_along(open_page: Open, lab: Lab) -> None:
+    app = open_page("lab", study=lab.study.id)
+    app.query_params.clear()  # as a click in the navigation does
+    app.switch_page(PAGES["data"]).run()
+    app.selectbox(key="pick_data").set_value("five").run()
+    app.query_params.clear()
+    app.switch_page(PAGES["lab"]).run()
+    assert address(app)["data"] == "five" and app.selectbox(key="pick_data").value == "five"
 
 
 def test_lab_warns_of_a_best_choice_that_goes_by_the_leak(

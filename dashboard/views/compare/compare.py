@@ -63,7 +63,7 @@ def _standings(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]
     if len(board.entries) == 1:
         st.caption("Choose a second model above, or train one, to see how far they are apart.")
     else:
-        st.caption(f"■ grey: {plain(board.reference)}, which the others are held against.")
+        st.caption(f"■ grey: {plain(board.reference)}, which the others are compared with.")
 
 
 def _measured(board: Leaderboard) -> str:
@@ -113,7 +113,7 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
     figures.figure(
         f"Had the shopper visited the item before, {plain(best.name)} reaches {metric(*best.visited)}; "
         f"if not, {metric(*best.not_visited)}",
-        f"{board.metric} by whether the held-out item stands in a lower behavior",
+        f"{board.metric} by whether the shopper had visited the held-out item",
         charts.parted(rows, looks, figures.theme()),
         "visited",
         choice.where,
@@ -121,7 +121,7 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
     seen = share((board.visited_users or 0) / board.test_users)
     st.caption(
         f"{seen} of the test shoppers had visited it. Standard leaves those visits in the training data: a model that "
-        "lists them again scores well on that part without foretelling anything."
+        "lists them again scores well on that part without predicting anything."
         if board.protocol == "standard"
         else f"{seen} of the test shoppers had visited it, but clean hides those visits from every model."
     )
@@ -231,7 +231,7 @@ def _curves(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -
         if apart:
             st.caption(
                 f"Not drawn: {plain(and_list(apart))}. Their validation purchases were drawn in another way, and may "
-                "be easier or harder to foretell."
+                "be easier or harder to predict."
             )
     last = {run: curve[max(curve)] for run, curve in losses.items()}
     lowest = min(last, key=last.__getitem__)

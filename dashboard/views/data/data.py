@@ -28,6 +28,7 @@ def page() -> None:
         st.markdown("The demo shop is there at once; the others are fetched, and your own files are read.")
         _adding(CATALOGUE_TAB)
         return
+    address.show(data=info.name)
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         pickers.pick_data(info)
         with st.popover("Add a data set", icon=":material/add:", key="adding", on_change="rerun"):
@@ -62,7 +63,7 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         with left, st.container(border=True):
             figures.figure(
                 _before_finding(facts),
-                f"share of what was {target} that stands in the step too",
+                f"share of what was {target} that was in the step, too",
                 charts.shares(before, cue, figures.theme()),
                 "before",
                 where,
@@ -101,7 +102,7 @@ def _leak(info: DatasetInfo, facts: Summary) -> None:
     worst = max(facts.leak, key=facts.leak.__getitem__)
     figures.figure(
         f"The standard protocol shows the model {share(facts.leak[worst])} of its test answers",
-        "share of held-out pairs that stand in a lower behavior",
+        "share of held-out pairs that are in a lower behavior",
         charts.shares(facts.leak, cues(facts.behaviors), figures.theme()),
         "leak",
         figures.source(info),

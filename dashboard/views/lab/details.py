@@ -92,7 +92,7 @@ def _sensitivity(home: str, done: object, _study: Study) -> tuple[Sensitivity, .
 def _groups(study: Study, info: DatasetInfo, where: str) -> None:
     found = _sensitivity(cache.home(), (study.id, _done(study)), study)
     if not found:
-        st.markdown("##### No groups to tell apart")
+        st.markdown("##### No groups to compare")
         st.caption("The best weights of each group need the validation ranks of finished runs.")
         return
     makeups = [

@@ -24,6 +24,7 @@ def page() -> None:
     if info is None:
         empty.no_data("A model learns from what shoppers did: views, carts, purchases. Add such data first.")
         return
+    address.show(data=info.name)
     watched = _watched()
     if watched is not None:
         live_run.show(watched, info)

@@ -75,6 +75,16 @@ def add_data(
             "or its place from 1. time= takes none, behavior==buy makes all rows buys, and a split named here decides.",
         ),
     ] = None,
+    dates: Annotated[
+        str | None, typer.Option(metavar="FORM", help="How dates are written: day-first, month-first or year-first.")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and keep them in skipped.csv.")
+    ] = False,
+    cut_later: Annotated[
+        bool,
+        typer.Option("--cut-later", help="Leave out what each user did at or after the purchase that is held out."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Add a data set by name, or from files of your own.
@@ -86,7 +96,17 @@ def add_data(
     library = Workspace().data
     process.exit_on_sigterm()
     with loading_progress() as progress:
-        added = add_to_library(library, name, source, chosen, mapping, progress)
+        added = add_to_library(
+            library,
+            name,
+            source,
+            chosen,
+            mapping,
+            progress,
+            dates=dates,
+            skip_bad=skip_bad,
+            cut_later=cut_later,
+        )
     show(describe(added).to_json(), as_json, lambda: say(f"added {added.name}: {added.origin.made}"))
 
 

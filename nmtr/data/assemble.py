@@ -54,13 +54,15 @@ def assemble(
     licence: str = "not stated",
     synthetic: bool = False,
     remark: str = "",
+    cut_later: bool = False,
 ) -> Dataset:
     """Make a data set of rows.
 
     Duplicates are merged to the earliest. Users without a target interaction are dropped. One target interaction is
     held out of each user with two or more: the last by time where there are times (of several at that time one drawn at
     random, seeded), else one that the source says is for testing, else one drawn at random (seeded). With `split_first`
-    what the source says comes before times. Where the source decides, what else it holds out of them is
+    what the source says comes before times; with `cut_later` everything of a user at or after the held-out one is left
+    out. Where the source decides, what else it holds out of them is
     left out, lower behaviors included. `origin.made` says what was done, after the `remark`. Raises DataError where
     no user has a target interaction, or a behavior is left without rows.
     """
@@ -90,6 +92,17 @@ def assemble(
     rows = rows.take(np.flatnonzero((purchases > 0)[rows.user]))
 
     test, valid, how = _held_out(rows, purchases, seed, by_part)
+    if cut_later:
+        if rows.time is None or by_part:
+            raise DataError(
+                f"leaving out what came later needs times by which a {target} is held out, but {source} has none, or a "
+                "split of its own that decides: leave --cut-later out."
+            )
+        later = rows.time >= _times_of(test, rows)[rows.user]
+        later[test] = False
+        done.append(f"{_count(later.sum(), 'pair')} at or after the held-out {target} left out")
+        test = (np.cumsum(~later) - 1)[test]
+        rows = rows.take(np.flatnonzero(~later))
     user_number, users = _numbered(purchases > 0)
     touched = np.ones(len(rows.items), np.bool_) if rows.catalogue else np.zeros(len(rows.items), np.bool_)
     touched[rows.item] = True
@@ -127,11 +140,9 @@ def assemble(
     done.append(f"held out of {_count(len(test), 'user')}: {how}")
     done.append(f"{_count(len(users) - len(test), 'user')} not tested")
     if rows.time is not None:
-        tested_at = np.full(len(rows.users), np.inf)
-        tested_at[rows.user[test]] = rows.time[test]
-        later = int((keep & (rows.behavior < last) & (rows.time > tested_at[rows.user])).sum())
-        if later:
-            done.append(f"{_count(later, 'pair')} of lower behaviors that came after the held-out {target} kept")
+        after = int((keep & (rows.behavior < last) & (rows.time > _times_of(test, rows)[rows.user])).sum())
+        if after:
+            done.append(f"{_count(after, 'pair')} of lower behaviors that came after the held-out {target} kept")
     # "no duplicates merged" is not worth saying.
     made = f"{remark}{', '.join(step for step in done if not step.startswith('no '))}."
     attributes = rows.attributes
@@ -146,6 +157,14 @@ def assemble(
         origin=Origin(source, licence, made, synthetic),
         attributes=None if attributes is None else attributes.iloc[items].reset_index(drop=True),
     )
+
+
+def _times_of(test: NDArray[np.intp], rows: Rows) -> NDArray[np.float64]:
+    """(users,) when each user's held-out row was; infinite where none is held out."""
+    times = np.full(len(rows.users), np.inf)
+    if rows.time is not None:
+        times[rows.user[test]] = rows.time[test]
+    return times
 
 
 def _merged(rows: Rows) -> Rows:

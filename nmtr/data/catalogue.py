@@ -92,20 +92,24 @@ def add(
     *,
     label: str | None = None,
     seed: int = 0,
+    dates: str | None = None,
+    skip_bad: bool = False,
+    cut_later: bool = False,
 ) -> Dataset:
     """Add a data set to the library, whole or not at all.
 
     Without a source, it is the catalogue's of that name: generated, or fetched and checked against git's blob ids.
     With one (a file, folder or http address), it is read from there (see `importing.read`), in a process of its own; a
     name of the catalogue needs the catalogue's own files there. `label` is what to call the source: an upload's name,
-    say. `progress` is called with what is done and its share, several times a second; if it raises, what was begun is
-    ended and removed. DataError where the name is taken, the source is missing, malformed or not what it should be, it
-    takes too much memory, or the disk is full.
+    say. `dates`, `skip_bad` (which writes what it leaves out to `skipped.csv` beside the data set) and `cut_later` are
+    as `importing.read` has them. `progress` is called with what is done and its share, several times a second; if it
+    raises, what was begun is ended and removed. DataError where the name is taken, the source is missing, malformed or
+    not what it should be, it takes too much memory, or the disk is full.
     """
     check_name(name)
     library.check_free(name)
     entry = CATALOGUE.get(name)
-    _check_options(entry, name, source, behaviors, columns)
+    _check_options(entry, name, source, behaviors, columns, bool(dates or skip_bad or cut_later))
     tell = progress or (lambda what, share: None)
     with library.staging() as place:
         if entry and not entry.files:
@@ -127,6 +131,9 @@ def add(
             behaviors=behaviors,
             columns=columns,
             seed=seed,
+            dates=dates,
+            skip_bad=skip_bad,
+            cut_later=cut_later,
             memory=memory_for(path),
         )
         read_apart(order, tell)
@@ -140,6 +147,7 @@ def _check_options(
     source: str | Path | None,
     behaviors: Sequence[str] | None,
     columns: Mapping[str, str] | None,
+    for_events: bool,
 ) -> None:
     """DataError where what is asked for cannot be, whatever the source holds."""
     if entry is None:
@@ -151,6 +159,8 @@ def _check_options(
         return
     if columns:
         raise DataError(f"--columns is for events, but {name} has a layout of its own; leave it out.")
+    if for_events:
+        raise DataError(f"--dates, --skip-bad and --cut-later are for events, but {name} has none; leave them out.")
     if behaviors:
         check_behaviors(behaviors, entry.behaviors, name)
 

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
+from nmtr.data.bad import SKIPPED, BadRows
 from nmtr.data.behaviors import order_behaviors
 from nmtr.data.columns import ATTRIBUTES, NAMES, REQUIRED
 from nmtr.data.gather import gather
 from nmtr.data.labels import clean_labels
 from nmtr.data.tables import shortage_reported
-from nmtr.data.times import read_times
+from nmtr.data.times import Times, read_times
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
@@ -36,14 +37,19 @@ def read_events(
     columns: Mapping[str, str] | None,
     source: str,
     scratch: Path,
+    *,
+    dates: str | None = None,
+    skip_bad: bool = False,
 ) -> Rows:
     """The rows of event files, taken together, of those behaviors.
 
     `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name, to its place
     from 1, or to nothing where it is not to be taken; `{"behavior": "=buy"}` says that all rows are of one behavior. A
     split that is named so decides before times do. Labels are text: a whole number is its digits. An item's attributes
-    are those of its first row that has them. What does not fit into memory goes to the folder `scratch`. DataError
-    where a file is malformed; MemoryError, OSError where memory or that folder's disk is too small.
+    are those of its first row that has them. `dates` says in which form dates are (see `read_times`). With `skip_bad`
+    rows without what an event needs are left out and written to the folder `scratch`, to which also goes what does not
+    fit into memory. DataError where a file is malformed; MemoryError, OSError where memory or that folder's disk is too
+    small.
     """
     columns = dict(columns or {})
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -56,14 +62,18 @@ def read_events(
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
         given, said = gather(database, files, columns, scratch)
         read = _check_size(database, source)
-        order, notes = _choose(database, behaviors, source)
-        notes = [*said, *notes]
-        _check_whole(database, ("user", "item"), source)
+        bad = BadRows(database, source, skip_bad)
+        order, notes = _choose(bad, behaviors)
+        notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *notes]
+        _check_whole(bad, ("user", "item"))
         notes += clean_labels(database, source)
         _check_length(database, source)
-        return _rows(
-            database, order, given, "split" in columns, [f"{read:,} row{'s' * (read != 1)} read", *notes], source
-        )
+        times = read_times(bad, dates)
+        notes += [times.note] if times else []
+        notes += bad.notes()
+        bad.write(scratch / SKIPPED)
+        _check_size(database, source)
+        return _rows(database, order, given, times, "split" in columns, notes, source)
 
 
 def _check_size(database: duckdb.DuckDBPyConnection, source: str) -> int:
@@ -76,8 +86,11 @@ def _check_size(database: duckdb.DuckDBPyConnection, source: str) -> int:
     return total
 
 
-def _check_whole(database: duckdb.DuckDBPyConnection, columns: Sequence[str], source: str) -> None:
-    """DataError where an event lacks what it needs."""
+def _check_whole(bad: BadRows, columns: Sequence[str]) -> None:
+    """DataError where an event lacks what it needs, unless such events are left out."""
+    database, source = bad.database, bad.source
+    for column in columns:
+        bad.left_out(f"{column} IS NULL", f"has no {column}")
     total = _one(database, "SELECT count(*) FROM events")
     for column in columns:
         missing = _one(database, f"SELECT count(*) FROM events WHERE {column} IS NULL")
@@ -85,7 +98,7 @@ def _check_whole(database: duckdb.DuckDBPyConnection, columns: Sequence[str], so
             first = _one(database, f"SELECT min(rowid) + 1 FROM events WHERE {column} IS NULL")
             raise DataError(
                 f"every event needs {_a(column)}; {missing:,} of the {total:,} in {source} have none, the first is "
-                f"event {first:,}: fill them in or leave them out."
+                f"event {first:,}: fill them in, or leave them out (--skip-bad)."
             )
 
 
@@ -97,11 +110,10 @@ def _check_length(database: duckdb.DuckDBPyConnection, source: str) -> None:
             raise DataError(f"{_a(column)} can have up to {MAX_LABEL} characters; {source} has one of {longest:,}.")
 
 
-def _choose(
-    database: duckdb.DuckDBPyConnection, behaviors: Sequence[str] | None, source: str
-) -> tuple[tuple[str, ...], list[str]]:
+def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:
     """The behaviors to use, lowest first, and what is left out; rows of others are removed."""
-    _check_whole(database, ("behavior",), source)
+    database, source = bad.database, bad.source
+    _check_whole(bad, ("behavior",))
     notes = []
     blanks = "regexp_matches(behavior, '\\s')"
     if spaced := _one(database, f"SELECT count(*) FROM events WHERE {blanks}"):
@@ -128,6 +140,7 @@ def _rows(
     database: duckdb.DuckDBPyConnection,
     order: tuple[str, ...],
     given: set[str],
+    times: Times | None,
     split_first: bool,
     notes: list[str],
     source: str,
@@ -141,9 +154,8 @@ def _rows(
             f"NULLS LAST, label) - 1)::INTEGER AS code FROM (SELECT DISTINCT {kind} AS label FROM events)"
         )
     values = {"user": "users.code", "item": "items.code", "behavior": "orders.code"}
-    if times := read_times(database, source):
+    if times:
         values["time"] = times.expression
-        notes.append(times.note)
     if "split" in given:
         values["part"] = _part(database, source)
     # Rows come in no order: what becomes of them does not depend on it.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nmtr.data.assemble import Rows, assemble
+from nmtr.data.bad import SKIPPED
 from nmtr.data.dataset import Dataset
 from nmtr.data.events import read_events
 from nmtr.data.library import check_name
@@ -26,6 +27,9 @@ def read(
     seed: int = 0,
     label: str | None = None,
     scratch: Path | None = None,
+    dates: str | None = None,
+    skip_to: Path | None = None,
+    cut_later: bool = False,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
@@ -34,21 +38,30 @@ def read(
     those to use, lowest first and the target last; left out, they are all that there are, if their names tell
     the order. `seed` draws the held-out pairs where the source does not tell them. `label` is what to call the
     source, where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder
-    `scratch`, else to a temporary one. DataError where a file is missing or malformed, with one sentence to mend it by,
-    or where that folder's disk is full. `catalogue.add` does this in a process of its own, with a limit of memory.
+    `scratch`, else to a temporary one. `dates` is the form of dates, where they do not tell it: day-first, month-first
+    or year-first. Rows that cannot be taken are refused, or left out and written to the file `skip_to`. With
+    `cut_later` everything of a user at or after the held-out purchase is left out. DataError where a file is missing or
+    malformed, with one sentence to mend it by, or where that folder's disk is full. `catalogue.add` does this in a
+    process of its own, with a limit of memory.
     """
     check_name(name)
     source = label or path.absolute().name
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
-            rows = _rows(path, behaviors, columns, source, Path(folder))
+            rows = _rows(path, behaviors, columns, source, Path(folder), dates, skip_to)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
-    return assemble(rows, name=name, source=source, seed=seed)
+    return assemble(rows, name=name, source=source, seed=seed, cut_later=cut_later)
 
 
 def _rows(
-    path: Path, behaviors: Sequence[str] | None, columns: Mapping[str, str] | None, source: str, scratch: Path
+    path: Path,
+    behaviors: Sequence[str] | None,
+    columns: Mapping[str, str] | None,
+    source: str,
+    scratch: Path,
+    dates: str | None,
+    skip_to: Path | None,
 ) -> Rows:
     """The rows of a source, whichever layout it has."""
     files = unpacked(path, source, scratch)
@@ -56,9 +69,13 @@ def _rows(
     if not files:
         raise DataError(f"{empty[0].name} must hold events or interactions; it is empty.")
     if not columns and any(is_lines(file) for file in files):
+        if dates or skip_to:
+            raise DataError(f"--dates and --skip-bad are for events, but {source} has a line a user; leave them out.")
         rows = read_lines(files, behaviors, source)
     else:
-        rows = read_events(files, behaviors, columns, source, scratch)
+        rows = read_events(files, behaviors, columns, source, scratch, dates=dates, skip_bad=skip_to is not None)
+        if skip_to and (scratch / SKIPPED).exists():
+            (scratch / SKIPPED).rename(skip_to)
     if empty:
         rows = replace(rows, notes=(*rows.notes, f"{len(empty)} empty file{'s' * (len(empty) > 1)} left out"))
     return rows

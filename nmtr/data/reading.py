@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 from pydantic import TypeAdapter
 
+from nmtr.data.bad import SKIPPED
 from nmtr.data.dataset import Dataset
 from nmtr.data.download import Progress
 from nmtr.data.importing import read
@@ -53,6 +54,9 @@ class Order:
     behaviors: Sequence[str] | None = None
     columns: Mapping[str, str] | None = None
     seed: int = 0
+    dates: str | None = None
+    skip_bad: bool = False
+    cut_later: bool = False
     memory: int = MEMORY  # bytes
 
 
@@ -141,7 +145,10 @@ def main() -> None:
     try:
         made = _read(order)
         _say(what="saving", share=1.0)
-        write(made, Path(order.place) / order.name)
+        folder = Path(order.place) / order.name
+        write(made, folder)
+        if (Path(order.place) / SKIPPED).exists():
+            (Path(order.place) / SKIPPED).rename(folder / SKIPPED)
     except NmtrError as error:
         _say(error=str(error))
     except MemoryError:
@@ -166,6 +173,9 @@ def _read(order: Order) -> Dataset:
         seed=order.seed,
         label=order.source,
         scratch=scratch,
+        dates=order.dates,
+        skip_to=Path(order.place) / SKIPPED if order.skip_bad else None,
+        cut_later=order.cut_later,
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from nmtr.data.bad import BadRows
 from nmtr.errors import DataError
 
 _YEAR_1990, _DAY = 631_152_000, 86_400
@@ -21,6 +22,10 @@ _DATE = (
 _PARTS = "['a', 'b', 'c', 'hour', 'minute', 'second', 'half', 'zone']"
 
 
+#: The parts of a date that are its year, month and day, in each form.
+FORMS = {"day-first": ("c", "b", "a"), "month-first": ("c", "a", "b"), "year-first": ("a", "b", "c")}
+
+
 @dataclass(frozen=True)
 class Times:
     """How the times of a table of events are read."""
@@ -29,38 +34,45 @@ class Times:
     note: str  # what was read, in words
 
 
-def read_times(database: duckdb.DuckDBPyConnection, source: str) -> Times | None:
+def read_times(bad: BadRows, dates: str | None = None) -> Times | None:
     """How to read the text in `events.time`; None where there is none.
 
-    Numbers are taken as they are, once they are seen to have one unit; dates, with a year of four digits. DataError
-    where an event has no time, or one that cannot be read, or where more than one reading fits.
+    Numbers are taken as they are, once they are seen to have one unit; dates, with a year of four digits. `dates` says
+    that they are dates of one of the `FORMS`, whose year may have two digits. DataError where an event has no time, or
+    one that cannot be read, and bad rows are not left out, or where more than one reading fits.
     """
+    database = bad.database
+    if dates is not None and dates not in FORMS:
+        raise DataError(f"--dates must be {', '.join(FORMS)}; got {dates}.")
     if not _one(database, "SELECT count(time) FROM events"):
         return None
-    _refuse(database, source, "time IS NULL", "every event needs a time", "has none")
+    bad.refuse("time IS NULL", "every event needs a time", "has none")
+    if dates:
+        return _named(bad, dates)
     number = "try_cast(time AS DOUBLE)"
     numbers, total = (
         _one(database, f"SELECT count(*) FROM events WHERE isfinite({number})"),
         _one(database, "SELECT count(*) FROM events"),
     )
     if numbers == total:
-        return _numbers(database, source)
+        return _numbers(bad)
     if 2 * numbers >= total:
         rule = "every time must be a number or a date, all of one kind, and most are numbers"
-        _refuse(database, source, f"NOT coalesce(isfinite({number}), false)", rule, "has {}")
-    return _dates(database, source)
+        bad.refuse(f"NOT coalesce(isfinite({number}), false)", rule, "has {}")
+        return _numbers(bad)
+    return _dates(bad)
 
 
-def _numbers(database: duckdb.DuckDBPyConnection, source: str) -> Times:
-    _refuse(
-        database,
-        source,
+def _numbers(bad: BadRows) -> Times:
+    database, source = bad.database, bad.source
+    bad.refuse(
         "regexp_matches(time, '[eE]')",
         "times must have all their digits",
         "has {}, which a spreadsheet has rounded: export them as text",
+        always=True,
     )
     number = "time::DOUBLE"
-    if note := _dates_in_digits(database, source):
+    if note := _dates_in_digits(bad):
         return Times(number, note)
     low, high = _YEAR_1990, time.time() + _DAY
     counts = {
@@ -80,9 +92,7 @@ def _numbers(database: duckdb.DuckDBPyConnection, source: str) -> Times:
     if unit == "nanoseconds":  # nineteen digits are more than a DOUBLE has
         first = _one(database, "SELECT min(try_cast(time AS BIGINT)) FROM events")
         number = f"coalesce((try_cast(time AS BIGINT) - {first})::DOUBLE, time::DOUBLE - {first})"
-    _refuse(
-        database,
-        source,
+    bad.refuse(
         f"time::DOUBLE NOT BETWEEN {low * size} AND {high * size}",
         f"times in {unit} since 1970 must lie between 1990 and today",
         "has {}",
@@ -90,8 +100,9 @@ def _numbers(database: duckdb.DuckDBPyConnection, source: str) -> Times:
     return Times(number, f"times read in {unit} since 1970, {_day(smallest / size)} to {_day(largest / size)}")
 
 
-def _dates_in_digits(database: duckdb.DuckDBPyConnection, source: str) -> str | None:
+def _dates_in_digits(bad: BadRows) -> str | None:
     """Of times that are eight digits: what they are where they are all YYYYMMDD; DataError where they are DDMMYYYY."""
+    database = bad.database
     total = _one(database, "SELECT count(*) FROM events")
     if _one(database, "SELECT count(*) FROM events WHERE regexp_full_match(time, '(19|20)\\d{6}')") == total:
         whole = "try_strptime(time, '%Y%m%d') IS NOT NULL"
@@ -100,35 +111,28 @@ def _dates_in_digits(database: duckdb.DuckDBPyConnection, source: str) -> str | 
             return f"times read as days, {first} to {last}"
     day_first = "regexp_full_match(time, '\\d{4}(19|20)\\d{2}') AND try_strptime(time, '%d%m%Y') IS NOT NULL"
     if _one(database, f"SELECT count(*) FROM events WHERE {day_first}") == total:
-        _refuse(database, source, "true", "times of eight digits must be YYYYMMDD", "has {}, which looks like DDMMYYYY")
+        rule, way_out = "times of eight digits must be YYYYMMDD", "if they are days, say so with --dates day-first"
+        bad.refuse("true", rule, f"has {{}}, which looks like DDMMYYYY: {way_out}", always=True)
     return None
 
 
-def _dates(database: duckdb.DuckDBPyConnection, source: str) -> Times:
+def _dates(bad: BadRows) -> Times:
+    database = bad.database
     plain = (
         "length(time) IN (10, 16, 19) AND time[5] IN ('-', '/') AND time[8] IN ('-', '/') "
         "AND try_cast(time AS TIMESTAMP) IS NOT NULL"
     )
     if not _one(database, f"SELECT count(*) FROM events WHERE NOT ({plain})"):
         return _dated(database, "epoch(time::TIMESTAMP)", "year first")
-    database.execute(f"ALTER TABLE events ADD COLUMN IF NOT EXISTS date STRUCT({_STRUCT})")
-    database.execute(f"UPDATE events SET date = regexp_extract(time, '{_DATE}', {_PARTS})")
-    _refuse(
-        database,
-        source,
-        "date.a = ''",
-        "every time must be a number or a date such as 2024-01-31 10:00, all of one kind",
-        "has {}",
-    )
+    _part_dates(bad, "time")
     total = _one(database, "SELECT count(*) FROM events")
     if _one(database, "SELECT count(*) FROM events WHERE length(date.a) = 4") == total:
-        return _whole(database, source, ("a", "b", "c"), "year first")
-    _refuse(
-        database,
-        source,
+        return _whole(bad, ("a", "b", "c"), "year first")
+    bad.refuse(
         "length(date.c) <> 4 OR length(date.a) > 2",
         "a date must have a year of four digits, and all of them one form",
-        "has {}, in which day, month and year may be mistaken for each other: write it as 2024-01-31",
+        f"has {{}}, in which day, month and year may be mistaken for each other: {_SAY}",
+        always=True,
     )
     dotted = _one(database, "SELECT count(*) FROM events WHERE contains(time, '.')") == total
     fits = {
@@ -136,29 +140,31 @@ def _dates(database: duckdb.DuckDBPyConnection, source: str) -> Times:
         for form, parts in (("day first", ("c", "b", "a")), ("month first", ("c", "a", "b")))
     }
     if all(fits.values()) and not dotted:
-        _refuse(
-            database,
-            source,
+        bad.refuse(
             "date.a <> date.b",
             "a date must tell day from month",
-            "has {}, and no date of it says which comes first: write it as 2024-01-31",
+            f"has {{}}, and no date of it says which comes first: {_SAY}",
+            always=True,
         )
     if fits["day first"]:
-        return _whole(database, source, ("c", "b", "a"), "day first")
-    return _whole(database, source, ("c", "a", "b"), "month first")
+        return _whole(bad, ("c", "b", "a"), "day first")
+    return _whole(bad, ("c", "a", "b"), "month first")
 
 
+_SAY = "say it with --dates day-first, month-first or year-first"
 _STRUCT = ", ".join(f"{part} VARCHAR" for part in re.findall(r"\w+", _PARTS))
 
 
 def _stamp(year: str, month: str, day: str) -> str:
     """SQL for the seconds since 1970 of a date in its parts, NULL where there is no such day or hour."""
     number = "coalesce(try_cast(date.{} AS INTEGER), 0)"
+    century = f"CASE WHEN length(date.{year}) > 2 THEN 0 WHEN date.{year}::BIGINT < 70 THEN 2000 ELSE 1900 END"
+    whole_year = f"(date.{year}::BIGINT + {century})"
     half = f"{number.format('hour')} % 12 + CASE WHEN lower(date.half) = 'pm' THEN 12 ELSE 0 END"
     hour = f"CASE WHEN date.half = '' THEN {number.format('hour')} ELSE {half} END"
     second = "coalesce(try_cast(replace(date.second, ',', '.') AS DOUBLE), 0)"
     made = (
-        f"TRY(make_timestamp(date.{year}::BIGINT, date.{month}::BIGINT, date.{day}::BIGINT, ({hour})::BIGINT, "
+        f"TRY(make_timestamp({whole_year}, date.{month}::BIGINT, date.{day}::BIGINT, ({hour})::BIGINT, "
         f"{number.format('minute')}::BIGINT, {second}))"
     )
     minutes = "CASE WHEN length(date.zone) > 3 THEN right(date.zone, 2)::INTEGER ELSE 0 END"
@@ -167,25 +173,36 @@ def _stamp(year: str, month: str, day: str) -> str:
     return f"(epoch({made}) - 60 * ({offset}))"
 
 
-def _whole(database: duckdb.DuckDBPyConnection, source: str, parts: tuple[str, str, str], form: str) -> Times:
-    _refuse(database, source, f"{_stamp(*parts)} IS NULL", "every date must be a day that there is", "has {}")
-    return _dated(database, _stamp(*parts), form)
+def _part_dates(bad: BadRows, text: str) -> None:
+    """Take the dates that `text` (SQL) gives apart, in a column `date` of the events."""
+    bad.database.execute(f"ALTER TABLE events ADD COLUMN IF NOT EXISTS date STRUCT({_STRUCT})")
+    bad.database.execute(f"UPDATE events SET date = regexp_extract({text}, '{_DATE}', {_PARTS})")
+    bad.refuse(
+        "date.a = ''", "every time must be a number or a date such as 2024-01-31 10:00, all of one kind", "has {}"
+    )
+
+
+def _named(bad: BadRows, form: str) -> Times:
+    """Dates of the form that they are said to have."""
+    digits = {"year-first": ("(\\d{2}|\\d{4})(\\d{2})(\\d{2})")}.get(form, "(\\d{2})(\\d{2})(\\d{2}|\\d{4})")
+    _part_dates(bad, f"regexp_replace(time, '^{digits}$', '\\1-\\2-\\3')")
+    year, month, day = FORMS[form]
+    bad.refuse(
+        f"length(date.{year}) NOT IN (2, 4) OR length(date.{month}) > 2 OR length(date.{day}) > 2",
+        f"every date must have its {form.replace('-', ' ')}",
+        "has {}",
+    )
+    return _whole(bad, FORMS[form], form.replace("-", " "))
+
+
+def _whole(bad: BadRows, parts: tuple[str, str, str], form: str) -> Times:
+    bad.refuse(f"{_stamp(*parts)} IS NULL", "every date must be a day that there is", "has {}")
+    return _dated(bad.database, _stamp(*parts), form)
 
 
 def _dated(database: duckdb.DuckDBPyConnection, expression: str, form: str) -> Times:
     smallest, largest = _span(database, expression)
     return Times(expression, f"times read as dates, {form}, {_day(smallest)} to {_day(largest)}")
-
-
-def _refuse(database: duckdb.DuckDBPyConnection, source: str, bad: str, rule: str, what: str) -> None:
-    """DataError where there are bad events: the rule, how many break it, and the first of them."""
-    count = _one(database, f"SELECT count(*) FROM events WHERE {bad}")
-    if count:
-        row, value = database.execute(
-            f"SELECT rowid + 1, time FROM events WHERE {bad} ORDER BY rowid LIMIT 1"
-        ).fetchone() or (0, None)
-        others = "" if count == 1 else f", the first of {count:,},"
-        raise DataError(f"{rule}; event {row:,} of {source}{others} {what.format(str(value)[:40])}.")
 
 
 def _span(database: duckdb.DuckDBPyConnection, expression: str) -> tuple[float, float]:

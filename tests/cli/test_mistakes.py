@@ -173,12 +173,12 @@ MISTAKES = [
     (
         f"{ADD}/nan.csv",
         "every event needs a user; 1 of the 145 in nan.csv have none, the first is event 145: "
-        "fill them in or leave them out.",
+        "fill them in, or leave them out (--skip-bad).",
     ),
     (
         f"{ADD}/blank.csv",
         "every event needs an item; 1 of the 145 in blank.csv have none, the first is event 145: "
-        "fill them in or leave them out.",
+        "fill them in, or leave them out (--skip-bad).",
     ),
     (
         f"{ADD}/ragged.csv",

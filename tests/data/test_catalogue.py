@@ -190,6 +190,16 @@ def test_add_says_that_the_disk_is_full_and_not_that_the_address_is_gone(server:
     assert not library.root.exists()
 
 
+def test_add_keeps_the_rows_that_it_left_out_beside_the_data_set(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("user,item,behavior\n1,1,buy\n1,2,buy\n,3,buy\n")
+    assert add(library, "mine", tmp_path / "e.csv", skip_bad=True).num_items == 2
+    assert (library.root / "mine" / "skipped.csv").read_text() == (
+        "event,why,user,item,behavior,time\n3,has no user,,3,buy,\n"
+    )
+    with pytest.raises(DataError, match="are for events, but demo has none"):
+        add(library, "demo", cut_later=True)
+
+
 def test_add_takes_an_upload_under_its_label(library: Library, tmp_path: Path) -> None:
     (tmp_path / "stored").write_text("user,item,behavior\n1,1,buy\n1,2,buy\n")
     assert add(library, "mine", source=tmp_path / "stored", label="My shop.csv").origin.source == "My shop.csv"

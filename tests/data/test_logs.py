@@ -85,7 +85,7 @@ def test_times_are_read_in_the_form_that_they_have(make: Make, times: list[str],
     [
         (
             ["31/12/23", "05/01/24"],
-            r"a year of four digits, .* event 1 of log.csv, the first of 2, has 31/12/23, .*2024-01-31",
+            r"a year of four digits, .* event 1 of log.csv, the first of 2, has 31/12/23, .*--dates day-first",
         ),
         (["31-12-23", "05-01-24"], "a year of four digits"),
         (
@@ -110,6 +110,58 @@ def test_times_that_can_be_mistaken_are_refused_with_the_way_out(make: Make, tim
     with pytest.raises(DataError, match=sentence) as caught:
         read(make(log(times)), name="shop")
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("form", "times", "last"),
+    [
+        ("day-first", ["31/12/23", "05/01/24"], "b"),
+        ("day-first", ["31122023", "05012024"], "b"),
+        ("day-first", ["311223", "050124"], "b"),
+        ("day-first", ["05/01/2024", "01/06/2024"], "b"),
+        ("month-first", ["05/01/2024", "01/06/2024"], "a"),
+        ("year-first", ["23-12-31", "24-01-05"], "b"),
+        ("day-first", ["31/12/99", "01/01/00"], "b"),
+    ],
+)
+def test_form_of_dates_that_is_named_settles_it(make: Make, form: str, times: list[str], last: str) -> None:
+    dataset = read(make(log(times)), name="shop", dates=form)
+    assert held_out(dataset) == {"u": last} and f"times read as dates, {form.replace('-', ' ')}" in dataset.origin.made
+    with pytest.raises(DataError, match="--dates must be day-first, month-first, year-first; got backwards"):
+        read(make(log(times)), name="shop", dates="backwards")
+
+
+def test_bad_rows_are_left_out_where_that_is_asked_for_and_kept(make: Make, tmp_path: Path) -> None:
+    rows = "u,a,buy,1572566400\nu,b,buy,1572566401\n,a,buy,1572566402\n"
+    path = make(HEADER + rows + "u,c,buy,9999999999\nu,d,buy,soon\nu,,buy,1572566400\n")
+    with pytest.raises(DataError, match=r"every event needs a user; 1 of the 6 .* leave them out \(--skip-bad\)"):
+        read(path, name="shop")
+    dataset = read(path, name="shop", skip_to=tmp_path / "skipped.csv")
+    assert held_out(dataset) == {"u": "b"} and dataset.items.tolist() == ["a", "b"]
+    assert "6 rows read" in dataset.origin.made and "4 bad rows left out, kept in skipped.csv" in dataset.origin.made
+    kept = pd.read_csv(tmp_path / "skipped.csv")
+    assert kept["event"].tolist() == [3, 4, 5, 6]
+    assert kept["why"].str[:12].tolist() == ["has no user", "times in sec", "every time m", "has no item"]
+    with pytest.raises(DataError, match="needs events"):
+        read(make(HEADER + "u,,buy,1\n"), name="shop", skip_to=tmp_path / "skipped.csv")
+
+
+def test_what_came_at_or_after_the_held_out_purchase_is_left_out_where_that_is_asked_for(make: Make) -> None:
+    rows = (
+        "u,A,buy,1\nu,B,buy,5\nu,E,buy,5\nu,C,view,9\nu,D,view,2\nu,B,view,4\nu,A,view,5\n"  # B and E tie
+        "v,C,buy,3\nv,D,buy,2\nv,D,view,1\nw,A,buy,1\nw,C,view,7\n"
+    )
+    dataset = read(make(HEADER + rows), name="shop", cut_later=True)
+    tested = held_out(dataset)
+    assert tested["v"] == "C" and tested["u"] in "BE"
+    view, buy = (dataset.matrix(b).toarray() for b in ("view", "buy"))
+    u, items = dataset.users.tolist().index("u"), dataset.items.tolist()
+    assert {items[i] for i in view[u].nonzero()[0]} == {"B", "D"}
+    assert {items[i] for i in buy[u].nonzero()[0]} == {"A"}
+    assert view[dataset.users.tolist().index("w")].sum() == 1  # nothing is held out of w
+    assert "3 pairs at or after the held-out buy left out" in dataset.origin.made
+    with pytest.raises(DataError, match="needs times by which a buy is held out"):
+        read(make("user,item,behavior\nu,a,buy\nu,b,buy\n"), name="shop", cut_later=True)
 
 
 PUBLIC = {

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from nmtr.config import RunConfig
-from nmtr.errors import RunError
+from nmtr.errors import RunError, StoreError
 from nmtr.runs import process
 from nmtr.runs.store import Run, RunStore, State
 from tests.runs.fakes import FINGERPRINT, config, report, result
@@ -305,7 +305,7 @@ def test_delete_of_a_running_run_is_refused(store: RunStore) -> None:
 
 def test_file_that_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "nmtr.db").write_text("not a database, but long enough to be taken for one" * 20)
-    with pytest.raises(RunError, match="file is not a database"):
+    with pytest.raises(StoreError, match="file is not a database"):
         RunStore(tmp_path)
     with pytest.raises(RunError, match="nmtr.db"):
         RunStore(tmp_path / "nmtr.db")

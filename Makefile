@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev lint
 	sh tests/browser/install.sh $(BIN)/python
 	$(BIN)/python -m pytest --ignore=tests/browser -n logical --maxprocesses=8 --dist=worksteal
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -n 2 --dist=loadfile
 
 # What NMTR's kernels, PyTorch with its libraries, and numpy's and scipy's BLAS may use.
 test-avx2: export NMTR_NATIVE = avx2

@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
 
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
@@ -162,3 +162,19 @@ def navigate(page: Page, section: str, name: str) -> None:
     """Open a page by the navigation, as a visitor does: the menu of its section, then its name."""
     page.get_by_test_id("stTopNavSection").filter(has_text=section).click()
     page.get_by_role("menuitem", name=name).click()
+
+
+def enter(page: Page, key: str, value: str) -> None:
+    field = page.locator(f".st-key-{key} input")
+    field.fill(value)
+    field.press("Enter")
+    settled(page)
+    expect(field).to_have_value(value)
+
+
+def start(page: Page, epochs: str) -> None:
+    """Start a training that does not stop early."""
+    page.get_by_text("Advanced").click()
+    enter(page, "train_epochs", epochs)
+    enter(page, "train_patience", "0")
+    page.locator(".st-key-start button").click()

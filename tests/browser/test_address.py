@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, navigate, settled
-from tests.browser.test_paths import enter
+from tests.browser.conftest import Visit, enter, navigate, settled
 
 
 def shown(page: Page) -> dict[str, list[str]]:

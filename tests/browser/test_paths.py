@@ -7,59 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
-from tests.browser.conftest import PATIENCE, Visit, navigate, settled
-from tests.dashboard.conftest import events
+from tests.browser.conftest import PATIENCE, Visit, enter, navigate, settled, start
 
 expect.set_options(timeout=PATIENCE)
-
-
-def enter(page: Page, key: str, value: str) -> None:
-    field = page.locator(f".st-key-{key} input")
-    field.fill(value)
-    field.press("Enter")
-    settled(page)
-    expect(field).to_have_value(value)
-
-
-def start(page: Page, epochs: str) -> None:
-    """Start a training that does not stop early."""
-    page.get_by_text("Advanced").click()
-    enter(page, "train_epochs", epochs)
-    enter(page, "train_patience", "0")
-    page.locator(".st-key-start button").click()
-
-
-def test_from_an_upload_over_a_training_watched_live_to_a_cascade(visit: Visit, tmp_path: Path) -> None:
-    path = tmp_path / "Little shop.csv"
-    events(("view", "cart", "buy"), users=300, items=120).to_csv(path, index=False)
-    page = visit("/data")
-    page.get_by_role("tab", name="Upload a file").click()
-    page.locator('input[type="file"]').first.set_input_files(path)
-    page.locator(".st-key-upload_add button").click()
-    expect(page.get_by_text("of what was viewed was bought too")).to_be_visible()
-    page.locator(".st-key-train_on_it button").click()
-    expect(page.locator(".st-key-start button")).to_be_enabled()
-    start(page, "60")
-    expect(page.get_by_role("heading", name="Training")).to_be_visible()
-    expect(page.locator(".st-key-live_losses .scatterlayer .trace")).to_have_count(3)
-    page.reload()
-    expect(page.locator(".st-key-live_losses .scatterlayer .trace")).to_have_count(3)
-    page.locator(".st-key-to_recommend button").click()
-    expect(page.get_by_text("Rank 1 of")).to_be_visible()
-    expect(page.locator(".st-key-why .bars").first).to_be_visible()
-    page.locator(".st-key-whole_sum button").click()
-    expect(page.locator(".st-key-waterfall .bars").first).to_be_visible()
-    finding = page.locator("h5").first.inner_text()
-
-    address = urlsplit(page.url)
-    assert {word.split("=")[0] for word in address.query.split("&")} == {"data", "run", "user", "item"}
-    other = visit(f"{address.path}?{address.query}")
-    expect(other.locator(".st-key-cascade .bars").first).to_be_visible()
-    expect(other.locator("h5").first).to_have_text(finding)
 
 
 def test_a_running_training_is_seen_by_a_second_browser_and_can_be_cancelled(visit: Visit, shop: str) -> None:

@@ -1,7 +1,4 @@
-"""The λ lab in a real browser: a mark is looked at, a place is queued and trained, and weights are taken over.
-
-After `test_paths`, whose first path begins in an empty home.
-"""
+"""The λ lab in a real browser: a mark is looked at, a place is queued and trained, and weights are taken over."""
 
 from __future__ import annotations
 

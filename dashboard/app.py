@@ -1,13 +1,10 @@
 """The dashboard: page settings, navigation, and the net under every page. Start it with `nmtr dashboard`."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import address, cache, guard
 from dashboard.widgets.theme import watch_theme
-
-ASSETS = Path(__file__).parent.parent / "assets"
+from nmtr.shipped import ASSETS
 
 st.set_page_config(page_icon=str(ASSETS / "icon.png"), layout="wide")
 st.html(ASSETS / "style.css")
@@ -92,4 +89,3 @@ with guard.guarded():
     page.run()
 address.write(page.url_path)
 st.set_page_config(page_title=address.title(page.url_path, page.title))
-cache.warm_up()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +53,10 @@ def summary(info: DatasetInfo) -> Summary:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _summary(home: str, name: str, version: str) -> Summary:
     return describe(_dataset(home, name, version))
+
+
+def fitted(run: str) -> Fitted:
+    return _fitted(home(), run)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -131,15 +133,3 @@ def user_labels(info: DatasetInfo) -> list[str]:
 def _user_labels(home: str, name: str, version: str) -> list[str]:
     labels: list[str] = _dataset(home, name, version).users[:SUGGESTIONS].tolist()
     return labels
-
-
-def warm_up() -> None:
-    """Import torch in the background, once a process: the first paint does not wait for it, the first score hardly."""
-    _warm_up()
-
-
-@st.cache_resource(show_spinner=False)
-def _warm_up() -> threading.Thread:
-    thread = threading.Thread(target=importlib.import_module, args=("torch",), name="import torch", daemon=True)
-    thread.start()
-    return thread

@@ -17,7 +17,7 @@ from nmtr.runs.store import Run
 
 
 def current_data() -> DatasetInfo | None:
-    """The selected data set, else that of the newest finished run, else the first; None where there is none yet.
+    """The selected data set, else the one that a first view opens on; None where there is none yet.
 
     Raises NmtrError where the address names one that is not there.
     """
@@ -28,6 +28,12 @@ def current_data() -> DatasetInfo | None:
     name = selected("data")
     if name is not None:
         return library.info(name)
+    return opening_data()
+
+
+def opening_data() -> DatasetInfo | None:
+    """What a visitor who selected nothing sees: that of the newest finished run, else the first; None without any."""
+    library = workspace().data
     names = library.names()
     for finished in workspace().runs.list("done"):
         if finished.config.data in names:

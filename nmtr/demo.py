@@ -17,10 +17,11 @@ from nmtr.data.catalogue import add
 from nmtr.evaluation.result import Result
 from nmtr.runs.checkpoint import RANKS, WEIGHTS
 from nmtr.runs.store import Run
+from nmtr.shipped import ASSETS
 from nmtr.training.report import EpochReport
 from nmtr.workspace import Workspace
 
-ASSETS = Path(__file__).parents[1] / "assets" / "demo"
+DEMO = ASSETS / "demo"
 NAME = "demo"
 _INSTALLED = "demo.installed"  # stands in a home that has had its demo
 
@@ -43,7 +44,7 @@ def install(workspace: Workspace) -> None:
     fingerprint = workspace.data.info(NAME).fingerprint
     # Those that an interrupted install brought are not brought again.
     here = [run.config for run in workspace.runs.list("done") if run.fingerprint == fingerprint]
-    for path in sorted(ASSETS.glob("*/run.json")):
+    for path in sorted(DEMO.glob("*/run.json")):
         saved = json.loads(path.read_text(encoding="utf-8"))
         if saved["fingerprint"] == fingerprint and RunConfig.parse(saved["config"]) not in here:
             _install_run(workspace, path.parent, saved)
@@ -60,7 +61,7 @@ def _install_run(workspace: Workspace, folder: Path, saved: dict[str, Any]) -> N
     workspace.runs.finish(run.id, Result.model_validate(saved["result"]))
 
 
-def build(assets: Path = ASSETS) -> None:
+def build(assets: Path = DEMO) -> None:
     """Make the demo's assets anew: generate the data, train the runs, and write what they left."""
     with tempfile.TemporaryDirectory() as home:
         workspace = Workspace(Path(home))

@@ -1,7 +1,7 @@
 """Everything under one home: its data sets, its runs, and what is asked of them.
 
-Pages, commands and Python programs all come through here. Importing this module imports no torch; only `fitted` and
-`train` do, when they are called.
+Pages, commands and Python programs all come through here. Importing this module imports no torch; only `fitted`,
+`train` and `warm_up` do, when they are called.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from nmtr.chances import Chances
     from nmtr.evaluation.result import Result
     from nmtr.explain import Fitted
+
+
+def warm_up() -> None:
+    """Import what scoring needs and compile the kernels: what the first call of `Workspace.fitted` would wait for."""
+    import nmtr.experiment  # noqa: F401
+    from nmtr.native.build import library
+
+    library()
 
 
 def default_home() -> Path:

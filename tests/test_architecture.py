@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 #: `training.report` is a room of its own: what a training says of itself is for everyone, torch is not.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "shipped": set(),
     "training.report": set(),
     "config": {"errors"},
     "data": {"errors", "config"},
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
-        *("errors", "config", "data", "evaluation", "chances", "explain", "estimate"),
+        *("errors", "config", "data", "native", "evaluation", "chances", "explain", "estimate"),
         *("training.report", "experiment", "runs", "probe"),
     },
     "paper": {"config"},
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": {
         *("errors", "config", "data", "evaluation", "training.report", "runs", "workspace", "compare", "suites"),
     },
-    "demo": {"config", "data", "evaluation", "training.report", "runs", "workspace"},
+    "demo": {"shipped", "config", "data", "evaluation", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
-        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
+        *("errors", "shipped", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }

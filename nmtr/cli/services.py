@@ -20,7 +20,8 @@ from nmtr.errors import ConfigError, RunError
 from nmtr.runs import process
 from nmtr.workspace import Workspace
 
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+_PACKAGES = Path(__file__).parents[2]
+SERVER = _PACKAGES / "dashboard" / "server.py"
 
 
 def worker(
@@ -63,16 +64,17 @@ def dashboard(
     sweeps.revive(workspace)
     # Headless where no browser can be opened: streamlit would wait for an e-mail address at its first start.
     headless = address != "localhost" or (sys.platform == "linux" and not os.environ.get("DISPLAY"))
-    command = [sys.executable, "-m", "streamlit", "run", str(APP)]
+    command = [sys.executable, "-m", "streamlit", "run", str(SERVER)]
     command += [f"--server.port={port}", f"--server.address={address}", f"--server.headless={str(headless).lower()}"]
-    path = os.pathsep.join(filter(None, (str(APP.parents[1]), os.environ.get("PYTHONPATH"))))
+    command += ["--logger.hideWelcomeMessage=true"]  # which would ask a server elsewhere for this machine's address
+    path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": path, "NMTR_HOME": str(workspace.home)}
     note(f"the dashboard is at http://localhost:{port}; Ctrl-C ends it")
-    # From the project's folder: the theme and the server's limits stand in its .streamlit.
+    # From the packages' folder, so that nothing is imported from the one that the command was given in.
     if sys.platform == "win32":  # which starts another process and ends this one where it is told to exec
-        raise typer.Exit(subprocess.run(command, env=environment, cwd=APP.parents[1], check=False).returncode)
+        raise typer.Exit(subprocess.run(command, env=environment, cwd=_PACKAGES, check=False).returncode)
     sys.stderr.flush()
-    os.chdir(APP.parents[1])
+    os.chdir(_PACKAGES)
     # The server takes this process's place: whatever ends the one ends the other, and nothing is left on the port.
     os.execve(sys.executable, command, environment)
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -34,6 +34,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SERVER = (sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "server.py"), "--server.port={port}")
 IDLE = '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]'
 PATIENCE = 60_000  # milliseconds for anything to appear: two busy cores
 
@@ -84,18 +85,30 @@ def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @contextmanager
-def serving(home: Path, log: Path) -> Iterator[str]:
-    """The address of a dashboard of its own, on a home; nothing is fetched from outside."""
+def serving(
+    home: Path, log: Path, command: Sequence[str] = SERVER, packages: Path = ROOT, cwd: Path = ROOT, base: str = ""
+) -> Iterator[str]:
+    """The address of a dashboard of its own, on a home; nothing is fetched from outside.
+
+    command: "{port}" stands for a free one. packages: the folder that `nmtr` and `dashboard` are imported from.
+    base: what the path of each page begins with.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    surroundings = {"NMTR_HOME": str(home), "NMTR_MIRROR": "http://127.0.0.1:9"}
+    address = f"http://127.0.0.1:{port}{base}"
+    surroundings = {
+        "NMTR_HOME": str(home),
+        "NMTR_MIRROR": "http://127.0.0.1:9",
+        "PYTHONPATH": str(packages),
+        "STREAMLIT_SERVER_BASE_URL_PATH": base,
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}"],
-            cwd=ROOT,
-            env={**os.environ, **surroundings, "PYTHONPATH": os.pathsep.join([str(ROOT), *_path()])},
+            [part.format(port=port) for part in command],
+            cwd=cwd,
+            env={**os.environ, **surroundings},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -106,10 +119,6 @@ def serving(home: Path, log: Path) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
-
-
-def _path() -> list[str]:
-    return [path for path in [os.environ.get("PYTHONPATH")] if path]
 
 
 def _until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -25,8 +25,6 @@ CLICKABLE = (
 )
 BROKEN = '[data-testid="stException"], [data-testid="stCustomComponentError"]'
 DEFECT = "Something failed here that should not have"
-#: Streamlit's own: it looks for its server below a page's path first, and goes on at the root.
-OWN_404 = "_stcore/"
 MOST = 80  # clicks on a page; more would be a loop
 ROWS, ROW = 3, 35  # of a table that are selected, and how high one is in pixels
 #: What a button is known by: the key of its widget, and its words without the icon's.
@@ -73,7 +71,7 @@ class Watched:
         self.page.on("request", self._asked)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and OWN_404 not in (message.location or {}).get("url", ""):
+        if message.type == "error":
             self.faults.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:

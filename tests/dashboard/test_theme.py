@@ -9,7 +9,7 @@ import pytest
 from tests.dashboard.conftest import APP
 from tests.dashboard.test_charts import contrast
 
-THEMES = tomllib.loads((APP.parents[1] / ".streamlit" / "config.toml").read_text())["theme"]
+THEMES = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text())["theme"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -15,6 +15,7 @@ PAGES = {
     "home": "views/home/home.py",
     "shopper": "views/explore/shopper.py",
     "cascade": "views/explore/cascade.py",
+    "whatif": "views/explore/whatif.py",
     "train": "views/train/train.py",
     "lab": "views/lab/lab.py",
     "runs": "views/runs/runs.py",
@@ -27,8 +28,9 @@ PARAMETERS = ("data", "run", "user", "item")
 #: What the first page, at "/", carries: it is about a data set.
 HOME = ("data",)
 #: What it carries besides: which runs are compared, with what and by which metric; which study and which of its choices
-#: is looked at; the options of a run that is about to be trained.
+#: is looked at; the options of a run that is about to be trained; what is changed of a shopper's history.
 MORE = {
+    "whatif": ("add", "remove", "without"),
     "compare": ("runs", "against", "metric"),
     "sparsity": ("runs", "against", "metric"),
     "lab": ("study", "point"),
@@ -54,6 +56,8 @@ def show(**values: str | None) -> None:
     before = selected("data")
     if before is not None and values.get("data", before) != before:  # what was selected there is not here
         values = dict.fromkeys(name for name in ADDRESSED if name != "metric") | values
+    if values.get("user", selected("user")) != selected("user"):  # changes are those of one shopper
+        values = dict.fromkeys(MORE["whatif"]) | values
     for name, value in values.items():
         if value is None:
             st.session_state.pop(f"selected_{name}", None)
@@ -85,7 +89,7 @@ def write(page: str) -> None:
 
 def title(page: str, name: str) -> str:
     """The browser tab's title: page, what is selected, data set."""
-    looked_at = ("user", "item") if page in ("shopper", "cascade") else ()
+    looked_at = ("user", "item") if page in ("shopper", "cascade", "whatif") else ()
     words = {"user": "shopper", "item": "item"}
     parts = [f"{words[name]} {value}" for name in looked_at if (value := selected(name))]
     if parts and parts[0].startswith(f"{name.lower()} "):  # "Shopper u3", not "Shopper · shopper u3"

@@ -34,6 +34,12 @@ page = st.navigation(
                 icon=":material/stairs_2:",
                 help="One score taken apart, stage by stage.",
             ),
+            st.Page(
+                address.PAGES["whatif"],
+                title="What if",
+                icon=":material/tune:",
+                help="What a shopper would get with another history.",
+            ),
         ],
         "Train": [
             st.Page(

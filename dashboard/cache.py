@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+import nmtr.whatif
 from dashboard.text import item_name
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
@@ -14,8 +15,11 @@ from nmtr.data.summary import Summary, describe
 from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
+from nmtr.whatif import Reasons, WhatIf
 from nmtr.workspace import Workspace, default_home
 
+#: Pairs of a history: behavior and item each.
+Pairs = tuple[tuple[str, str], ...]
 SUGGESTIONS = 50_000  # labels that a select offers; more can be typed
 
 
@@ -95,6 +99,30 @@ def explanation(run: str, user: str, item: str) -> Explanation:
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
     return explain(_fitted(home, run), user, item)
+
+
+def whatif(run: str, user: str | None, add: Pairs = (), remove: Pairs = (), without: str | None = None) -> WhatIf:
+    """The shopper, or nobody (None), with a history of one's own."""
+    return _whatif(home(), run, user, add, remove, without)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _whatif(home: str, run: str, user: str | None, add: Pairs, remove: Pairs, without: str | None) -> WhatIf:
+    added, removed = ({behavior: [item for own, item in pairs if own == behavior] for behavior, _ in pairs}
+                      for pairs in (add, remove))  # fmt: skip
+    return nmtr.whatif.whatif(_fitted(home, run), user, add=added, remove=removed, without=without)
+
+
+def reasons(run: str, user: str | None, add: Pairs, remove: Pairs, without: str | None, item: str) -> Reasons:
+    """What brought an item to its place in the list of such a shopper; seconds, the first time."""
+    return _reasons(home(), run, user, add, remove, without, item)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _reasons(
+    home: str, run: str, user: str | None, add: Pairs, remove: Pairs, without: str | None, item: str
+) -> Reasons:
+    return _whatif(home, run, user, add, remove, without).reasons(item)
 
 
 def reports(run: Run) -> list[EpochReport]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nmtr.chances import Chances
+from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import IntArray, matrix_of
 from nmtr.errors import ConfigError, DataError
@@ -91,6 +92,7 @@ class WhatIf:
     notes: tuple[str, ...]  # what else has to be said, a sentence each
     without: str | None  # the stage that is switched off
     _trained: Fitted
+    _is_changed: bool  # whether anything is other than it was learned
     _shoppers: Vectors | Counts
     _vector: NDArray[np.float64]
     _rows: _Rows
@@ -110,6 +112,14 @@ class WhatIf:
         """
         return explain(self.fitted, self.user, item, None if self.without else chances)
 
+    def place(self, item: str) -> int | None:
+        """Where an item stands in the list, from 0; None where it is bought. DataError for an unknown item."""
+        column = self.fitted.dataset.item_index(item)
+        scores = self.fitted.scorer.score(np.array([0]))[0]
+        candidates = np.ones(len(scores), np.bool_)
+        candidates[self.fitted.split.known.indices] = False
+        return rank_of(scores, candidates, column) if candidates[column] else None
+
     @cached_property
     def agreement(self) -> int | None:
         """How many of the first 20 items of the real shopper, as trained, the fit has too, the history unchanged.
@@ -119,7 +129,8 @@ class WhatIf:
         if self.start is None:
             return None
         trained = recommend(self._trained, self.start, _COMPARED)
-        own = whatif(self._trained, self.start).recommend(_COMPARED)
+        unchanged = whatif(self._trained, self.start) if self._is_changed else self
+        own = unchanged.recommend(_COMPARED)
         return len({item.item for item in trained.items} & {item.item for item in own.items})
 
     def reasons(self, item: str, k: int = 3) -> Reasons:
@@ -228,10 +239,17 @@ def whatif(
         notes=tuple(_notes(fitted, model.reads, changed, held_back, without)),
         without=without,
         _trained=fitted,
+        _is_changed=bool(add or remove or without),
         _shoppers=model,
         _vector=vector,
         _rows=changed,
     )
+
+
+def takes_one_more(config: RunConfig) -> bool:
+    """Whether a run of this config can fit one more shopper; `whatif` says why where it cannot."""
+    method = METHODS[config.method]
+    return config.training != "sequential" and not (method.pairwise and method.unit in ("mlp", "neumf"))
 
 
 def _changed(

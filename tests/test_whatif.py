@@ -17,7 +17,7 @@ from nmtr.data.demo import generate
 from nmtr.errors import ConfigError, DataError, NmtrError, RunError
 from nmtr.experiment import Experiment, load_scorer
 from nmtr.explain import Fitted, recommend
-from nmtr.whatif import NOBODY, WhatIf, whatif
+from nmtr.whatif import NOBODY, WhatIf, takes_one_more, whatif
 from tests.conftest import random_dataset, resolved
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -62,6 +62,7 @@ def test_shopper_starts_from_what_the_run_learned_of_a_real_one(fitted: Fitted) 
     assert own.held_out is not None and real.held_out is not None and own.held_out.item == real.held_out.item
     assert any("validation" in note for note in asked.notes)
     assert asked.agreement == len({item.item for item in real.items[:20]} & {item.item for item in own.items[:20]})
+    assert whatif(fitted, "u3", without="view").agreement == asked.agreement  # it is of the history as it was learned
 
 
 def test_changes_are_made_and_a_purchase_leaves_the_list(fitted: Fitted) -> None:
@@ -72,6 +73,8 @@ def test_changes_are_made_and_a_purchase_leaves_the_list(fitted: Fitted) -> None
     listed = {item.item for item in asked.recommend(60).items}
     assert first not in listed and bought in listed
     assert asked.explain(first).bought and not asked.explain(bought).bought
+    assert asked.place(first) is None
+    assert [asked.place(item.item) for item in asked.recommend(60).items] == [*range(asked.recommend(1).candidates)]
 
 
 def test_buying_the_held_out_item_ends_its_being_held_out(fitted: Fitted) -> None:
@@ -176,7 +179,8 @@ def test_reasons_are_those_of_leaving_out_every_entry(fitted: Fitted) -> None:
 def test_every_method_serves_a_new_shopper_or_says_why_not(name: str) -> None:
     own = trained(SHOP, resolved(SHOP, method=name))
     history = {"view": ["i1", "i2"], "cart": ["i2"], "buy": ["i3"]}
-    if name in ("mc-mlp", "mc-neumf"):
+    assert takes_one_more(own.config) == (name not in ("mc-mlp", "mc-neumf"))
+    if not takes_one_more(own.config):
         with pytest.raises(RunError, match="learns from pairs of items"):
             whatif(own, add=history)
         return
@@ -202,6 +206,7 @@ def test_touched_before_lists_what_the_new_shopper_carted_first() -> None:
 
 def test_run_of_sequential_training_is_refused() -> None:
     own = trained(SHOP, resolved(SHOP, training="sequential"))
+    assert not takes_one_more(own.config)
     with pytest.raises(RunError, match="one after the other"):
         whatif(own, "u1")
 

@@ -11,6 +11,7 @@ from dashboard.widgets.figures import source, theme
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
+from nmtr.whatif import NOBODY
 
 
 def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> None:
@@ -18,7 +19,8 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> 
     with st.container(gap=None):
         st.markdown(f"##### {plain(headline(explanation))}")
         st.text(item_name(explanation.title, explanation.item))
-        st.caption(f"for shopper {plain(explanation.user)} — {source(info, run)}")
+        who = "a new shopper" if explanation.user == NOBODY else f"shopper {plain(explanation.user)}"
+        st.caption(f"for {who} — {source(info, run)}")
     cue = cues(info.behaviors)
     st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
 

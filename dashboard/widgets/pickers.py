@@ -48,15 +48,17 @@ def pick_run(info: DatasetInfo, run: Run) -> None:
     )
 
 
-def pick_user(info: DatasetInfo, user: str) -> None:
-    labels = cache.user_labels(info)
-    st.session_state["pick_user"] = user
+def pick_user(info: DatasetInfo, user: str | None, nobody: bool = False) -> None:
+    """The select of shoppers; nobody: whether it offers None too, a shopper who has done nothing yet."""
+    labels = [*([""] if nobody else []), *cache.user_labels(info)]  # no user is called so
+    st.session_state["pick_user"] = user or ""
     st.selectbox(
         "Shopper",
-        labels if info.users <= cache.SUGGESTIONS or user in labels else [user, *labels],
+        labels if info.users <= cache.SUGGESTIONS or not user or user in labels else [user, *labels],
         key="pick_user",
+        format_func=lambda label: label or "nobody yet",
         accept_new_options=info.users > cache.SUGGESTIONS,
         filter_mode="contains",
-        on_change=guard.callback(lambda: address.select(user=st.session_state["pick_user"], item=None)),
+        on_change=guard.callback(lambda: address.select(user=st.session_state["pick_user"] or None, item=None)),
         width=170,
     )

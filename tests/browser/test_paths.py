@@ -95,7 +95,7 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/shopper", "/cascade", "/train", "/lab", "/runs", "/compare", "/sparsity", "/data"]
+    "path", ["/", "/shopper", "/cascade", "/whatif", "/train", "/lab", "/runs", "/compare", "/sparsity", "/data"]
 )
 def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
     page = visit(f"{path}?data=shop", width=390, height=844)

@@ -33,6 +33,8 @@ def page() -> None:
         left, middle, right = st.columns([0.8, 2.0, 1.3], gap="medium")
     with left, st.container(key="history"):
         _history(info, shop, row)
+        if run is not None and st.button("What if it were another?", icon=":material/tune:", key="what_if"):
+            address.go("whatif", run=run.id, user=user)
     if run is None:
         with middle:
             empty.no_run(info)

@@ -28,6 +28,7 @@ class Rows:
     behaviors: tuple[str, ...]  # lowest first, the target last
     time: NDArray[np.float64] | None = None  # (n,) in any unit
     part: NDArray[np.int8] | None = None  # (n,) TRAIN, VALID or TEST, where the source says so
+    duplicates: int = 0  # rows that were merged into others already, to the earliest
     split_first: bool = False  # the parts decide even where there are times
     attributes: pd.DataFrame | None = None  # a row for each of items
     catalogue: bool = False  # the items are the source's whole catalogue: keep those that nobody touched
@@ -78,7 +79,8 @@ def assemble(
         named = bool((rows.part == TEST).any())
         done.append("the split not used since " + ("there are times" if named else "it names no test rows"))
     merged = _merged(rows)
-    done.append(f"{_count(len(rows.user) - len(merged.user), 'duplicate')} merged to the earliest")
+    duplicates = rows.duplicates + len(rows.user) - len(merged.user)
+    done.append(f"{_count(duplicates, 'duplicate')} merged to the earliest")
     rows = merged
 
     is_target = rows.behavior == last
@@ -173,8 +175,10 @@ def _merged(rows: Rows) -> Rows:
     for numbers, size in ((rows.user, len(rows.users)), (rows.item, len(rows.items))):
         key *= size
         key += numbers
-    order = np.argsort(key, kind="stable") if rows.time is None else np.lexsort((rows.time, key))
+    order = np.argsort(key, kind="stable")
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if rows.time is not None and len(first) < len(key):
+        order = np.lexsort((rows.time, key))
     merged = rows.take(order[first])
     if rows.part is None or len(first) == len(key):
         return merged

@@ -115,15 +115,12 @@ def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, .
     database, source = bad.database, bad.source
     _check_whole(bad, ("behavior",))
     notes = []
-    blanks = "regexp_matches(behavior, '\\s')"
-    if spaced := _one(database, f"SELECT count(*) FROM events WHERE {blanks}"):
-        database.execute(f"UPDATE events SET behavior = regexp_replace(behavior, '\\s+', '_', 'g') WHERE {blanks}")
+    counted = "SELECT behavior, count(*) FROM events GROUP BY behavior ORDER BY count(*) DESC, behavior"
+    counts: dict[str, int] = dict(database.execute(counted).fetchall())
+    if spaced := sum(count for behavior, count in counts.items() if re.search(r"\s", behavior)):
+        database.execute("UPDATE events SET behavior = regexp_replace(behavior, '\\s+', '_', 'g')")
+        counts = dict(database.execute(counted).fetchall())
         notes.append(f"blanks in the behavior of {_rows_of(spaced)} became _")
-    counts: dict[str, int] = dict(
-        database.execute(
-            "SELECT behavior, count(*) FROM events GROUP BY behavior ORDER BY count(*) DESC, behavior"
-        ).fetchall()
-    )
     wanted = None if behaviors is None else [re.sub(r"\s+", "_", behavior.strip()) for behavior in behaviors]
     order = order_behaviors(list(counts), wanted, source)
     others = {behavior: count for behavior, count in counts.items() if behavior not in order}
@@ -158,11 +155,14 @@ def _rows(
         values["time"] = times.expression
     if "split" in given:
         values["part"] = _part(database, source)
+    if "part" not in values:  # what a source holds out is told apart row by row
+        values["time"] = f"min({values['time']})" if times else "NULL"
+    grouped = "" if "part" in values else "GROUP BY users.code, items.code, orders.code"
     # Rows come in no order: what becomes of them does not depend on it.
     pairs: dict[str, Any] = database.execute(
         f"SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())} FROM events "
         "JOIN users ON users.label = events.user JOIN items ON items.label = events.item "
-        "JOIN orders ON orders.label = events.behavior"
+        f"JOIN orders ON orders.label = events.behavior {grouped}"
     ).fetchnumpy()
     labels = {
         kind: np.array(database.execute(f"SELECT label FROM {kind}s ORDER BY code").df()["label"], dtype=np.str_)
@@ -176,8 +176,9 @@ def _rows(
         users=labels["user"],
         items=labels["item"],
         behaviors=order,
-        time=pairs.get("time"),
+        time=pairs["time"] if times else None,
         part=pairs.get("part"),
+        duplicates=_one(database, "SELECT count(*) FROM events") - len(pairs["user"]),
         split_first=split_first,
         attributes=attributes,
         notes=(*notes, *said),

@@ -7,6 +7,7 @@ import duckdb
 from nmtr.errors import DataError
 
 _MISSING = "('', 'nan', 'none', 'null', '<na>', '\\n')"
+_LONGEST = 4  # characters that such a word has
 #: Whole numbers that a column of this type still tells from their neighbors.
 _EXACT = {"FLOAT": 2**24, "DOUBLE": 2**53}
 _IDS = ("user", "item", "behavior")
@@ -39,7 +40,7 @@ def text_of(column: str, kind: str, role: str, name: str) -> str:
             f"CASE WHEN isfinite({column}) THEN CASE WHEN {column} = trunc({column}) THEN {whole} ELSE {text} END END"
         )
     text = f"trim({text})"
-    return f"CASE WHEN lower({text}) NOT IN {_MISSING} THEN {text} END"
+    return f"CASE WHEN length({text}) > {_LONGEST} OR lower({text}) NOT IN {_MISSING} THEN {text} END"
 
 
 def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
@@ -49,15 +50,16 @@ def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
     """
     notes = []
     for role in ("user", "item"):
-        rounded = database.execute(
-            f"SELECT {role} FROM events WHERE regexp_full_match({role}, '\\d([.,]\\d+)?[eE]\\+\\d+') LIMIT 1"
-        ).fetchone()
+        rounded, dotted = database.execute(
+            f"SELECT any_value({role}) FILTER (contains({role}, '+') AND regexp_full_match({role}, "
+            f"'\\d([.,]\\d+)?[eE]\\+\\d+')), bool_or(contains({role}, '.')) FROM events"
+        ).fetchone() or (None, False)
         if rounded:
             raise DataError(
-                f"every {role} must have all its digits; {source} has {rounded[0]}, which a spreadsheet has rounded: "
+                f"every {role} must have all its digits; {source} has {rounded}, which a spreadsheet has rounded: "
                 "export it as text."
             )
-        if not database.execute(f"SELECT 1 FROM events WHERE contains({role}, '.') LIMIT 1").fetchone():
+        if not dotted:
             continue
         whole = f"regexp_full_match({role}, '-?\\d+(\\.0+)?')"
         if not database.execute(f"SELECT 1 FROM events WHERE NOT {whole} LIMIT 1").fetchone():

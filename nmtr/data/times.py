@@ -75,11 +75,9 @@ def _numbers(bad: BadRows) -> Times:
     if note := _dates_in_digits(bad):
         return Times(number, note)
     low, high = _YEAR_1990, time.time() + _DAY
-    counts = {
-        unit: _one(database, f"SELECT count(*) FROM events WHERE {number} BETWEEN {low * size} AND {high * size}")
-        for unit, size in _UNITS.items()
-    }
-    total = _one(database, "SELECT count(*) FROM events")
+    within = ", ".join(f"count(*) FILTER ({number} BETWEEN {low * size} AND {high * size})" for size in _UNITS.values())
+    *counted, total = database.execute(f"SELECT {within}, count(*) FROM events").fetchone() or ()
+    counts = dict(zip(_UNITS, counted, strict=True))
     unit = max(counts, key=counts.__getitem__)
     found = {name: count for name, count in counts.items() if count}
     if len(found) > 1 and sum(found.values()) == total:
@@ -103,6 +101,8 @@ def _numbers(bad: BadRows) -> Times:
 def _dates_in_digits(bad: BadRows) -> str | None:
     """Of times that are eight digits: what they are where they are all YYYYMMDD; DataError where they are DDMMYYYY."""
     database = bad.database
+    if database.execute("SELECT min(length(time)), max(length(time)) FROM events").fetchone() != (8, 8):
+        return None
     total = _one(database, "SELECT count(*) FROM events")
     if _one(database, "SELECT count(*) FROM events WHERE regexp_full_match(time, '(19|20)\\d{6}')") == total:
         whole = "try_strptime(time, '%Y%m%d') IS NOT NULL"

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset, IntArray
@@ -300,9 +301,20 @@ def expected_weights(config: RunConfig, num_users: int, num_items: int) -> dict[
     return unfilled(config, num_users, num_items).state_dict() if config.uses("epochs") else {}
 
 
+class _Undrawn(TorchFunctionMode):
+    """Draws no weights: to know shapes alone, torch would import its compiler for it (1.3 s of a processor)."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__.endswith(("normal_", "uniform_")):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def unfilled(config: RunConfig, num_users: int, num_items: int) -> nn.Module:
     """The model in shapes only: nothing is drawn, and nothing takes memory."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return contract.trained(config).build(config, num_users, num_items)
 
 

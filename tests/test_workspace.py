@@ -384,3 +384,21 @@ def test_damaged_data_set_does_not_keep_another_from_being_trained_on(workspace:
     workspace.data.save(replace(random_dataset(), name="other"))
     (workspace.home / "data" / "shop" / "dataset.json").write_text("{}")
     assert not workspace.estimate(RunConfig.parse(SMALL | {"data": "other"})).measured
+
+
+def test_loading_a_model_imports_no_compiler_of_torch() -> None:
+    """Which took as long as torch itself. EHCF's weights are not drawn but computed, so it still does."""
+    code = """
+import sys
+from nmtr.config import UNITS, RunConfig
+from nmtr.config.methods import METHODS
+from nmtr.experiment import expected_weights
+
+trained = [{"method": method} for method in METHODS if method != "ehcf"]
+for options in trained + [{"method": "nmtr", "unit": unit} for unit in UNITS]:
+    config = RunConfig.parse({"data": "shop", "behaviors": ("view", "buy"), **options})
+    assert config.uses("epochs") == bool(expected_weights(config, 5, 7)), options
+assert "torch" in sys.modules
+assert "torch._dynamo" not in sys.modules
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False).returncode == 0

@@ -21,6 +21,7 @@ PAGES = {
     "runs": "views/runs/runs.py",
     "compare": "views/compare/compare.py",
     "sparsity": "views/compare/sparsity.py",
+    "calibration": "views/compare/calibration.py",
     "data": "views/data/data.py",
 }
 #: What the address bar carries: a link with these reopens the view.

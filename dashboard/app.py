@@ -74,6 +74,12 @@ page = st.navigation(
                 icon=":material/grain:",
                 help="How runs fare with shoppers who bought little.",
             ),
+            st.Page(
+                address.PAGES["calibration"],
+                title="Calibration",
+                icon=":material/balance:",
+                help="How far the chances that a model gives agree with what shoppers went on to do.",
+            ),
         ],
         "Data": [
             st.Page(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import streamlit as st
 
 import nmtr.whatif
 from dashboard.text import item_name
+from nmtr.chances import Chances
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
@@ -68,13 +72,49 @@ def _fitted(home: str, run: str) -> Fitted:
     return _workspace(home).fitted(run)
 
 
+class _Told:
+    """The chances of one run: kept ones, else once they were worked out in the background."""
+
+    def __init__(self, workspace: Workspace, run: str) -> None:
+        self.kept = workspace.kept_chances(run)
+        self.work: Future[Chances] | None = None
+        self.lock = threading.Lock()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _told(home: str, run: str) -> _Told:
+    return _Told(_workspace(home), run)
+
+
+def chances(run: str) -> Chances | None:
+    """What the run's scores say of how likely something is; None until that was worked out (`work_out_chances`)."""
+    told = _told(home(), run)
+    if told.kept is None and told.work and told.work.done() and not told.work.exception():
+        told.kept = told.work.result()
+    return told.kept
+
+
+def work_out_chances(run: str) -> Future[Chances]:
+    """Work them out in a thread of their own, once for all who wait: pages show what they have meanwhile."""
+    told, asked = _told(home(), run), partial(workspace().chances, run, _fitted(home(), run))
+    with told.lock:
+        if told.work is None:
+            told.work = _worker().submit(asked)
+        return told.work
+
+
+@st.cache_resource(show_spinner=False)
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "chances")
+
+
 def recommendations(run: str, user: str, k: int) -> Recommendations:
-    return _recommendations(home(), run, user, k)
+    return _recommendations(home(), run, user, k, told=chances(run) is not None)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _recommendations(home: str, run: str, user: str, k: int) -> Recommendations:
-    return recommend(_fitted(home, run), user, k)
+def _recommendations(home: str, run: str, user: str, k: int, told: bool) -> Recommendations:
+    return recommend(_fitted(home, run), user, k, chances(run) if told else None)
 
 
 def places(run: str, user: str) -> dict[str, int]:
@@ -93,12 +133,12 @@ def _places(home: str, run: str, user: str) -> dict[str, int]:
 
 
 def explanation(run: str, user: str, item: str) -> Explanation:
-    return _explanation(home(), run, user, item)
+    return _explanation(home(), run, user, item, told=chances(run) is not None)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _explanation(home: str, run: str, user: str, item: str) -> Explanation:
-    return explain(_fitted(home, run), user, item)
+def _explanation(home: str, run: str, user: str, item: str, told: bool) -> Explanation:
+    return explain(_fitted(home, run), user, item, chances(run) if told else None)
 
 
 def whatif(run: str, user: str | None, add: Pairs = (), remove: Pairs = (), without: str | None = None) -> WhatIf:

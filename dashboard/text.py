@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nmtr.chances import Chance, about
 from nmtr.explain import Explanation, Stage
 from nmtr.runs.waiting import Place
 
-SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -39,22 +39,38 @@ def shift(place: int, other: int) -> str:
     return f"{'↑' if place < other else '↓'} {abs(other - place):,}"
 
 
-def chance(probability: float) -> str:
-    """``.81``, with more digits near 0 and 1."""
-    if 0.0 < probability < 0.01 or 0.99 < probability < 1.0:
-        digits = f"{probability:.4f}"
-    else:
-        digits = f"{probability:.2f}"
-    return digits.removeprefix("0")
+def odds(chance: float) -> str:
+    """``1 in 40``, ``3 in 10``: a chance where there is no room to say "about"."""
+    return about(chance).removeprefix("about ")
 
 
-def expected(stage: Stage) -> str:
-    """How much a stage expects its step: the chance, or the score in its place."""
-    return signed(stage.logit) if stage.probability is None else chance(stage.probability)
+def one_in(share: float) -> str:
+    """``1 in 38``, ``43 in 100``: a share that was counted, to two digits."""
+    if share <= 0:
+        return "none"
+    return f"{100 * share:.0f} in 100" if share > 0.3 else f"1 in {float(f'{1 / share:.1e}'):,g}"
+
+
+def chance(told: Chance) -> str:
+    """A chance in words with its interval: ``about 1 in 40 (1 in 50 to 1 in 35)``."""
+    if told.low is None or told.high is None:
+        return about(told.next)
+    return f"{about(told.next)} ({odds(told.low)} to {odds(told.high)})"
+
+
+def steps(stages: Sequence[Stage]) -> str:
+    """How many go on from stage to stage, where that is known: ``Of those who view it, about 3 in 10 cart it.``"""
+    parts = [
+        f"of those who {before.behavior} it, {about(stage.chance.step)} {stage.behavior} it"
+        for before, stage in zip(stages[:-1], stages[1:], strict=True)
+        if stage.chance is not None and stage.chance.step is not None
+    ]
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def measure(explanation: Explanation) -> str:
-    """What the stages add up: log-odds, or scores of the squared loss, which mean no chance."""
+    """What the stages add up: log-odds of what training saw, or scores that are none."""
     return "score" if any(stage.probability is None for stage in explanation.stages) else "log-odds"
 
 

@@ -1,7 +1,7 @@
 """The demo: synthetic data and ready-made runs, so that the first page has something to show.
 
 `assets/demo` holds the data set and, a folder each, runs that were trained on it by `python -m nmtr.demo`, which makes
-them all anew. `install` brings them into a home.
+them all anew, and their chances. `install` brings them into a home.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from nmtr.chances import kept
 from nmtr.config import PROTOCOLS, RunConfig
 from nmtr.data.catalogue import add
 from nmtr.evaluation.result import Result
@@ -29,7 +30,9 @@ _SMALL: dict[str, object] = {"data": NAME, "embedding_size": 32}
 _RULES: list[dict[str, object]] = [{"data": NAME, "method": "popularity"}, {"data": NAME, "method": "last-behavior"}]
 # Chosen on validation from L2 1e-4 … 3e-3, dropout 0 and 0.3, learning rate 0.02 … 0.1.
 _BPR: dict[str, object] = {"method": "bpr", "l2_embeddings": 3e-4, "dropout": 0.3, "learning_rate": 0.1}
-_TRAINED = [{**_SMALL, **_BPR}, {**_SMALL, "unit": "neumf"}, {**_SMALL, "unit": "gmf"}]
+# Lower behaviors hold pairs out, too, so that all chances were checked, and how many go on from step to step is known.
+_CASCADE: dict[str, object] = {**_SMALL, "hold_out_lower": True}
+_TRAINED = [{**_SMALL, **_BPR}, {**_CASCADE, "unit": "neumf"}, {**_CASCADE, "unit": "gmf"}]
 #: The ready-made runs; the dashboard opens on the last.
 RUNS = [{**options, "protocol": protocol} for options in _RULES + _TRAINED for protocol in PROTOCOLS]
 
@@ -58,6 +61,8 @@ def _install_run(workspace: Workspace, folder: Path, saved: dict[str, Any]) -> N
     for name in (RANKS, WEIGHTS):
         if (folder / name).exists():
             shutil.copyfile(folder / name, workspace.runs.folder(run.id) / name)
+    if chances := kept.read(folder / kept.NAME, NAME):
+        kept.write(workspace.runs.folder(run.id) / kept.NAME, chances.model_copy(update={"run": run.id}))
     workspace.runs.finish(run.id, Result.model_validate(saved["result"]))
 
 
@@ -85,6 +90,7 @@ def _save_run(workspace: Workspace, run: Run, folder: Path) -> None:
     for name in (RANKS, WEIGHTS):
         if (workspace.runs.folder(run.id) / name).exists():
             shutil.copyfile(workspace.runs.folder(run.id) / name, folder / name)
+    kept.write(folder / kept.NAME, workspace.chances(run.id).model_copy(update={"run": NAME}))
 
 
 if __name__ == "__main__":

@@ -283,14 +283,19 @@ class Workspace:
         """
         from nmtr.chances import fit, kept
 
-        run = self._done(run_id)
-        place = self.runs.folder(run_id) / kept.NAME
-        if found := kept.read(place, run_id):
+        if found := self.kept_chances(run_id):
             return found
+        run = self._done(run_id)
         fitted = fitted or self.fitted(run_id)
         found = fit(run_id, run.config, fitted.dataset, fitted.split, fitted.scorer)
-        kept.write(place, found)
+        kept.write(self.runs.folder(run_id) / kept.NAME, found)
         return found
+
+    def kept_chances(self, run_id: str) -> Chances | None:
+        """The chances of a run, where they were worked out before."""
+        from nmtr.chances import kept
+
+        return kept.read(self.runs.folder(run_id) / kept.NAME, run_id)
 
     def export_run(self, run_id: str, file: BinaryIO) -> None:
         """Write a finished run as one archive (`nmtr.runs.archive`); RunError where it is not done or damaged."""

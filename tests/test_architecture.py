@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": {
         *("errors", "config", "data", "evaluation", "training.report", "runs", "workspace", "compare", "suites"),
     },
-    "demo": {"shipped", "config", "data", "evaluation", "training.report", "runs", "workspace"},
+    "demo": {"shipped", "config", "data", "evaluation", "chances", "training.report", "runs", "workspace"},
     "cli": {
         *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),

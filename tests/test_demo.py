@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nmtr import demo
+from nmtr.chances import fit
 from nmtr.config import RunConfig
 from nmtr.explain import recommend
 from nmtr.workspace import Workspace
@@ -63,9 +64,23 @@ def test_ready_made_figures_are_those_of_their_weights(workspace: Workspace) -> 
 
 def test_ready_made_run_recommends(workspace: Workspace) -> None:
     newest = workspace.runs.list()[0]
-    top = recommend(workspace.fitted(newest.id), "u0001", 5)
+    fitted, chances = workspace.fitted(newest.id), workspace.kept_chances(newest.id)
+    top = recommend(fitted, "u0001", 5, chances)
     assert len(top.items) == 5
-    assert all(item.title and len(item.stages) == 3 for item in top.items)
+    assert all(item.title and len(item.stages) == 3 and item.chance for item in top.items)
+    steps = [stage.chance and stage.chance.step for item in top.items for stage in item.stages[1:]]
+    assert all(step is not None and 0 < step < 1 for step in steps)
+
+
+def test_ready_made_chances_are_those_of_their_weights(workspace: Workspace) -> None:
+    for run in workspace.runs.list():
+        kept, fitted = workspace.kept_chances(run.id), workspace.fitted(run.id)
+        assert kept is not None
+        anew = fit(run.id, run.config, fitted.dataset, fitted.split, fitted.scorer)
+        for stage, other in zip(kept.stages, anew.stages, strict=True):
+            assert (stage.behavior, stage.basis, stage.checked) == (other.behavior, other.basis, other.checked)
+            assert stage.after is not None and other.after is not None
+            assert stage.after.error == pytest.approx(other.after.error, rel=0.1, abs=2e-5)
 
 
 def test_runs_of_other_data_are_not_taken_for_the_demos(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, differences, parted
 from dashboard.charts.looks import Look, looks
 from dashboard.charts.makeup import Makeup, makeups
+from dashboard.charts.reliability import reliability
 from dashboard.charts.spots import Spot, scale
 from dashboard.charts.stages import cascade, sketch, waterfall
 from dashboard.charts.triangles import triangle
@@ -37,6 +38,7 @@ __all__ = [
     "makeups",
     "parallel",
     "parted",
+    "reliability",
     "scale",
     "shares",
     "sketch",

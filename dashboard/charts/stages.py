@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
 from dashboard.charts.base import Theme, frame, note
 from dashboard.charts.behaviors import Cues
-from dashboard.text import SUPERSCRIPTS, expected, measure, signed, stage_sum, unmarked
+from dashboard.text import measure, odds, signed, stage_sum, unmarked
 from nmtr.explain import Explanation
 
 
@@ -17,7 +16,7 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
     """One row a stage: its bar grows from what the stage before left, so that the eye sees inheritance."""
     stages = explanation.stages
     rows = [float(len(stages) - 1 - r) for r in range(len(stages))]
-    figure = frame(30 + 88 * len(stages), theme, barmode="overlay")
+    figure = frame(52 + 88 * len(stages), theme, barmode="overlay")
     values = [0.0, *(stage.logit for stage in stages)]
     low, high = min(values), max(values)
     pad = max(0.12 * (high - low), 0.15)
@@ -54,8 +53,9 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             hoverinfo="skip",
             marker={"symbol": look.symbol, "size": 15, "color": look.color, "line": {"color": look.edge, "width": 2}},
         )
-        symbol = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}"
-        name = f"{look.glyph} <b>{unmarked(stage.behavior)}</b>  {symbol} {expected(stage)}"
+        name = f"{look.glyph} <b>{unmarked(stage.behavior)}</b>  {signed(stage.logit)}"
+        if stage.chance is not None:
+            name += f" · {odds(stage.chance.next)}"
         added = stage_sum(stage, r == 0).replace("  ", " · ")
         # On paper of their own: on a narrow screen the line from stage to stage runs behind them.
         note(figure, 0, row + 0.31, name, font_size=15, bgcolor=theme.paper)
@@ -66,20 +66,11 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             note(figure, 1, row, f"<b>{stage.rank + 1:,}</b>", xanchor="right", font_size=20)
         figure.add_shape(type="line", x0=0, x1=0, y0=row - 0.13, y1=row + 0.13, line={"color": theme.soft, "width": 2})
     figure.update_xaxes(range=[low - pad, high + pad], domain=[0.0, 0.86], zeroline=False, tickfont_size=12)
-    if measure(explanation) == "log-odds":
-        _mark_chances(figure, low - pad, high + pad)
+    figure.update_xaxes(
+        title_text=f"score, in {measure(explanation)}" if measure(explanation) == "log-odds" else "score"
+    )
     figure.update_yaxes(visible=False, range=[-0.55, len(stages) - 0.45])
     return figure
-
-
-def _mark_chances(figure: go.Figure, low: float, high: float) -> None:
-    """Log-odds below, labelled by the chance that they mean: .5 is at 0."""
-    marks = (0.0001, 0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999, 0.9999)
-    places = [(math.log(p / (1 - p)), f"{p:g}".removeprefix("0")) for p in marks]
-    shown = [place for place in places if low <= place[0] <= high]
-    if high - low > 4:
-        shown = [place for place in shown if place[1] not in (".25", ".75")]
-    figure.update_xaxes(tickvals=[place for place, _ in shown], ticktext=[text for _, text in shown])
 
 
 def waterfall(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:

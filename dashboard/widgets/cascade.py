@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import charts
 from dashboard.charts.behaviors import cues
 from dashboard.text import headline, item_name, measure, plain, signed
+from dashboard.widgets import chances
 from dashboard.widgets.figures import source, theme
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
@@ -14,13 +15,17 @@ from nmtr.runs.store import Run
 from nmtr.whatif import NOBODY
 
 
-def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str) -> None:
-    """The cascade in ten seconds: whose and which item, the finding, the picture."""
+def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str, why: str = "") -> None:
+    """The cascade in ten seconds: whose and which item, the finding, the picture.
+
+    why: why there is no chance, where that is not the run's doing.
+    """
     with st.container(gap=None):
         st.markdown(f"##### {plain(headline(explanation))}")
         st.text(item_name(explanation.title, explanation.item))
         who = "a new shopper" if explanation.user == NOBODY else f"shopper {plain(explanation.user)}"
         st.caption(f"for {who} — {source(info, run)}")
+        chances.sentence(explanation, run, why)
     cue = cues(info.behaviors)
     st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
 
@@ -34,7 +39,8 @@ def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
             "own part": stage.own,
             "item bias": stage.bias,
             measure(explanation): stage.logit,
-            **({} if stage.probability is None else {"ŷ": stage.probability}),
+            "chance": None if stage.chance is None else stage.chance.next,
+            "of those before": None if stage.chance is None else stage.chance.step,
             "rank": None if stage.rank is None else stage.rank + 1,
         }
         for stage in explanation.stages

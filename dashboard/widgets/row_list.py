@@ -21,7 +21,7 @@ Cell = str | float
 class Column:
     """A column of a list.
 
-    kind: text; a number, to the right; or a bar of a share from 0 to 1 with the number beside it.
+    kind: text; a number, to the right; or a bar from 0 to `full` under the number.
     show: how a number or share reads; texts are shown as they are.
     help: what the column means, for who asks its heading.
     """
@@ -30,7 +30,8 @@ class Column:
     kind: Literal["text", "number", "bar"] = "text"
     show: Callable[[float], str] = str
     help: str = ""
-    cue: Cue | None = None  # a bar's look
+    cue: Cue | None = None  # its behavior's look
+    full: float = 1.0  # what fills the whole bar
 
 
 _HTML = """
@@ -51,7 +52,7 @@ th, td { box-sizing: border-box; padding: 0.42rem 0.5rem; text-align: left; }
 th { font-weight: 400; font-size: 0.82rem; white-space: nowrap; background: var(--st-secondary-background-color);
      border-bottom: 1px solid var(--st-border-color); }
 th.number, td.number { text-align: right; white-space: nowrap; }
-th.bar { min-width: 4.6rem; }
+th.bar { min-width: 4.4rem; }
 th button { all: unset; cursor: help; text-decoration: underline dotted; text-underline-offset: 0.2em; }
 th button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; border-radius: 2px; }
 tbody tr { cursor: pointer; outline: none; }
@@ -63,8 +64,8 @@ tbody tr[aria-selected="true"] {
 tbody tr:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
 td.text { width: 99%; min-width: 7rem; overflow-wrap: anywhere; }
 td.text span { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
-.share { display: flex; align-items: center; gap: 0.4rem; }
-.track { flex: 1; min-width: 1.2rem; height: 0.55rem; border-radius: 0.2rem;
+.share { display: grid; gap: 0.2rem; white-space: nowrap; }
+.track { min-width: 1.2rem; height: 0.4rem; border-radius: 0.2rem;
          background: color-mix(in srgb, var(--st-text-color) 12%, transparent); }
 .track i { display: block; box-sizing: border-box; height: 100%; min-width: 2px; border-radius: inherit; }
 .tip { position: fixed; inset: auto; margin: 0; max-width: min(17rem, 90vw); padding: 0.4rem 0.6rem;
@@ -123,13 +124,13 @@ function filled(cell, column) {
     return element;
   }
   const bar = make("i", {});
-  bar.style.width = `${100 * Math.min(Math.max(cell.value, 0), 1)}%`;
+  bar.style.width = `${100 * Math.min(Math.max(cell.value / column.full, 0), 1)}%`;
   bar.style.background = column.color;
   bar.style.border = `1px solid ${column.edge}`;
   const track = make("span", { class: "track", "aria-hidden": "true" });
   track.append(bar);
   const share = make("span", { class: "share" });
-  share.append(track, make("span", {}, cell.text));
+  share.append(make("span", {}, cell.text), track);
   element.append(share);
   return element;
 }
@@ -238,20 +239,17 @@ def row_list(
             on_select(place)
 
     heads = [
-        {"name": one.name, "kind": one.kind, "help": one.help}
-        if one.cue is None
-        else {
-            "name": f"{one.cue.glyph} {one.name}",
-            "kind": one.kind,
-            "help": one.help,
-            "color": one.cue.color,
-            "edge": one.cue.edge,
-        }
+        {"name": one.name, "kind": one.kind, "help": one.help, "full": one.full}
+        | ({} if one.cue is None else {"name": f"{one.cue.glyph} {one.name}", **_look(one.cue)})
         for one in columns
     ]
     cells = [[_cell(one, cell) for one, cell in zip(columns, row, strict=True)] for row in rows]
     data = {"columns": heads, "rows": cells, "selected": selected, "label": label, "height": height}
     _row_list(key=key, data=data, on_row_change=guard.callback(chosen))
+
+
+def _look(cue: Cue) -> dict[str, str]:
+    return {"color": cue.color, "edge": cue.edge}
 
 
 def _cell(column: Column, cell: Cell) -> dict[str, Cell]:

@@ -2,6 +2,18 @@
 
 from nmtr.chances.fitting import fit
 from nmtr.chances.record import Basis, Bin, Chance, Chances, Reliability, StageChances
-from nmtr.chances.words import about, means, standing
+from nmtr.chances.words import about, agreement, means, standing
 
-__all__ = ["Basis", "Bin", "Chance", "Chances", "Reliability", "StageChances", "about", "fit", "means", "standing"]
+__all__ = [
+    "Basis",
+    "Bin",
+    "Chance",
+    "Chances",
+    "Reliability",
+    "StageChances",
+    "about",
+    "agreement",
+    "fit",
+    "means",
+    "standing",
+]

@@ -47,6 +47,11 @@ class Bin(_Record):
     low: float  # 95 % interval (Wilson) of the rate
     high: float
 
+    @property
+    def agrees(self) -> bool:
+        """Whether what was said is in the interval of what was found."""
+        return self.low <= self.chance <= self.high
+
 
 class Reliability(_Record):
     """What was said held against what was held out; each bin is to hold as many held-out pairs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nmtr.chances.record import StageChances
+from nmtr.chances.record import Reliability, StageChances
 
 
 def about(chance: float) -> str:
@@ -35,11 +35,13 @@ def means(stage: StageChances, *, target: bool, who: str = "shopper") -> str:
 
 def standing(stage: StageChances) -> str:
     """How far the chance can be trusted, in one sentence or two."""
-    if not stage.after:
-        return stage.why
-    bins = stage.after.bins
-    inside = sum(part.low <= part.chance <= part.high for part in bins)
+    return f"{stage.why} {agreement(stage.after)}" if stage.after else stage.why
+
+
+def agreement(judged: Reliability) -> str:
+    """How far chances agree with test pairs, in one sentence."""
+    inside = sum(part.agrees for part in judged.bins)
     return (
-        f"{stage.why} On {stage.after.found:,} test pairs it expects {stage.after.expected:,.0f}, and in {inside} of "
-        f"{len(bins)} bins what was found agrees."
+        f"On {judged.found:,} test pairs it expects {judged.expected:,.0f}, and in {inside} of {len(judged.bins)} bins "
+        "what was found agrees."
     )

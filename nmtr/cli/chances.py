@@ -7,6 +7,8 @@ from typing import Any
 from nmtr.chances import Chances, Reliability, StageChances, means, standing
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.runs import RunId
+from nmtr.errors import RunError
+from nmtr.runs.withheld import said
 from nmtr.workspace import Workspace
 
 
@@ -14,9 +16,14 @@ def calibration(run_id: RunId, as_json: Json = False) -> None:
     """How far the chances of a finished run agree with test pairs.
 
     For each stage: what the chance is of and rests on, and, where pairs were held out, what was said beside what was
-    found, with its interval, before and after the map that was fitted on validation pairs.
+    found, with its interval, before and after the map that was fitted on validation pairs. Refused of a study's points,
+    whose test figures are not shown.
     """
-    found = Workspace().chances(run_id)
+    workspace = Workspace()
+    run = workspace.runs.get(run_id)
+    if workspace.runs.withheld([run]):
+        raise RunError(f"run {run_id}: {said(run)}")
+    found = workspace.chances(run_id)
     show(_described(found), as_json, lambda: _show(found))
 
 

@@ -94,9 +94,13 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
     expect(point).to_have_attribute("aria-valuetext", "view 0.20 locked, cart 0.00, buy 0.80 locked")
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/shopper", "/cascade", "/whatif", "/train", "/lab", "/runs", "/compare", "/sparsity", "/data"]
-)
+PATHS = [
+    *("/", "/shopper", "/cascade", "/whatif", "/train", "/lab", "/runs"),
+    *("/compare", "/sparsity", "/calibration", "/data"),
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
     page = visit(f"{path}?data=shop", width=390, height=844)
     settled(page)

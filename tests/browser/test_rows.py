@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from playwright.sync_api import Locator, Page, expect
 
+from nmtr.chances import about
 from nmtr.explain import recommend
 from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
@@ -118,11 +119,12 @@ def test_the_list_is_downloaded_as_a_table(visit: Visit, shop: str) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     table = pd.read_csv(download.value.path())
-    assert list(table.columns) == ["rank", "item", "title", "held out", "view", "cart", "buy"]
+    stages = [f"{behavior} {what}" for behavior in ("view", "cart", "buy") for what in ("score", "chance")]
+    assert list(table.columns) == ["rank", "item", "title", "held out", *stages]
     assert list(table["rank"]) == [*range(1, 21)]
     names = [cell.removeprefix("★ ") for cell in rows(page).locator("td.text").all_inner_texts()]
     assert list(table["title"]) == names
-    shown = [f"{value:.2f}"[1:] for value in table["buy"]]
+    shown = [about(value).removeprefix("about ") for value in table["buy chance"]]
     assert [text.strip() for text in rows(page).locator("td:nth-child(5)").all_inner_texts()] == shown
 
 
@@ -130,7 +132,7 @@ def test_what_a_column_means_is_told_to_keys_and_mouse(visit: Visit, shop: str) 
     page = visit(f"/shopper?run={shop}&user=u3")
     opened(page, 1)
     heading = page.get_by_role("columnheader", name="buy").get_by_role("button")
-    tip = page.get_by_role("tooltip").filter(has_text="how much the cascade expects this step")
+    tip = page.get_by_role("tooltip").filter(has_text="The chance that the shopper's next buy is of this item")
     for ask, leave in ((heading.focus, heading.blur), (heading.hover, page.locator("h5").first.hover)):
         expect(tip).to_be_hidden()
         ask()

@@ -36,6 +36,11 @@ def test_a_studys_run_is_shown_by_validation_alone(nmtr: Nmtr, own_home: Path, t
     assert "validation" in for_people and f"{valid:.4f}" in for_people
     assert "it is a point of study abcdefgh" in " ".join(for_people.split()) and "95 % interval" not in for_people
     assert "95 % interval" in nmtr("show", own).out
-    for command in (("evaluate", point), ("compare", point), ("compare", own, "--reference", point)):
+    for command in (
+        ("evaluate", point),
+        ("calibration", point),
+        ("compare", point),
+        ("compare", own, "--reference", point),
+    ):
         refused = nmtr(*command)
         assert (refused.code, refused.out) == (2, "") and "its test figures are not shown" in refused.err

@@ -80,7 +80,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"data": "five", "protocol": "standard", **small},
         {"data": "five", "protocol": "clean", "loss": "squared", **small},
     ):
-        workspace.train(RunConfig.parse(options), lambda report: None)
+        run = workspace.train(RunConfig.parse(options), lambda report: None)
+        workspace.chances(run.id)
     return root
 
 

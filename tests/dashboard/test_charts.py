@@ -4,6 +4,7 @@ import pytest
 
 from dashboard import charts
 from dashboard.charts.behaviors import cues
+from nmtr.chances import Chance
 from nmtr.explain import Explanation, Stage
 from nmtr.training.report import EpochReport
 
@@ -37,15 +38,21 @@ def test_cascade_says_the_rank_at_each_stage_counting_from_1() -> None:
     ]
 
 
-def test_scores_that_mean_no_chance_are_drawn_as_scores() -> None:
+def test_a_stage_says_its_score_and_its_chance_where_it_has_one_and_never_the_sigmoid() -> None:
     odds = explanation(3)
     scores = replace(odds, stages=tuple(replace(stage, probability=None) for stage in odds.stages))
+    told = replace(odds, stages=tuple(replace(s, chance=Chance(1 / 40, None, None, None, None)) for s in odds.stages))
     cue = cues(BEHAVIORS[-3:])
-    for shown, marks, unit in ((odds, True, "log-odds"), (scores, False, "score")):
-        assert bool(charts.cascade(shown, cue, charts.LIGHT).layout.xaxis.ticktext) == marks
+    for shown, unit, label in (
+        (odds, "log-odds", "● <b>like</b>  +1.00"),
+        (scores, "score", "● <b>like</b>  +1.00"),
+        (told, "log-odds", "● <b>like</b>  +1.00 · 1 in 40"),
+    ):
+        figure = charts.cascade(shown, cue, charts.LIGHT)
+        said = [note.text for note in figure.layout.annotations]
+        assert label in said and not any(" .60" in text for text in said)
+        assert figure.layout.xaxis.ticktext is None and figure.layout.xaxis.title.text.endswith(unit)
         assert charts.waterfall(shown, cue, charts.LIGHT).layout.yaxis.title.text == unit
-    said = " ".join(note.text for note in charts.cascade(scores, cue, charts.LIGHT).layout.annotations)
-    assert "ŷ¹ +1.00" in said and " .60" not in said
 
 
 def test_waterfall_ends_at_the_score() -> None:

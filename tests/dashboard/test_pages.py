@@ -50,7 +50,7 @@ def test_shopper_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> 
     run = runs["shop clean nmtr"]
     app = open_page(run=run, user="u3")
     expected = cache.recommendations(run, "u3", 20)
-    assert list(listed(app)["◆ buy"]) == pytest.approx([item.stages[-1].probability for item in expected.items])
+    assert list(listed(app)["item"]) == [item.title for item in expected.items]
     assert expected.held_out is not None
     assert f"at rank {expected.held_out.rank + 1}:" in words(app)
 
@@ -111,7 +111,7 @@ def test_shopper_offers_no_baseline_of_another_protocol(open_page: Open, runs: R
 def test_shopper_of_a_method_without_cascade_leads_to_one_that_has_it(open_page: Open, runs: Runs) -> None:
     app = open_page(run=runs["shop standard popularity"], user="u3")
     assert "Popularity has no cascade" in words(app)
-    assert list(listed(app).columns) == ["#", "item", "score", "vs NMTR-GMF"]
+    assert list(listed(app).columns) == ["#", "item", "◆ buy", "vs NMTR-GMF"]
     app.button(key="with_cascade").click().run()
     assert address(app)["run"] == runs["shop standard nmtr"]
     assert "no cascade" not in words(app) and " of 37: " in words(app)
@@ -222,11 +222,12 @@ def test_cascade_parts_sum_to_the_score(open_page: Open, runs: Runs) -> None:
 def test_scores_of_the_squared_loss_are_shown_without_chances(open_page: Open, runs: Runs) -> None:
     run = runs["five clean nmtr"]
     top = cache.recommendations(run, "u3", 20)
-    shown = listed(open_page(run=run, user="u3"))
-    assert list(shown["◆ buy"]) == pytest.approx([item.logit for item in top.items])
+    app = open_page(run=run, user="u3")
+    assert list(listed(app)["◆ buy"]) == pytest.approx([item.logit for item in top.items])
+    assert "A score, no chance" in words(app) and "with the squared loss gives scores, not chances" in words(app)
     rows = table(open_page("cascade", run=run, user="u3", item=top.items[0].item))
     assert rows["score"].iloc[-1] == pytest.approx(top.items[0].logit, abs=1e-6)
-    assert not {"log-odds", "ŷ"} & set(rows.columns)
+    assert not {"log-odds", "chance", "of those before"} & set(rows.columns)
 
 
 @pytest.mark.parametrize(("data", "stages"), [("one", 1), ("five", 5)])

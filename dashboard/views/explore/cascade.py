@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import measure, plain
-from dashboard.widgets import cascade, empty, figures, pickers
+from dashboard.widgets import cascade, chances, empty, figures, pickers
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
@@ -39,6 +39,7 @@ def page() -> None:
         _pick_item(info, item)
     address.show(data=info.name, run=run.id, user=user, item=item)
     _draw(info, run, explanation)
+    chances.wait(run)
 
 
 def _pick_item(info: DatasetInfo, item: str) -> None:
@@ -65,7 +66,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             "Each bar grows from what the stage before left; the pale part is inherited. "
             "“Own” is what this shopper and this item make of each other, “item” how often the item is chosen by all."
         )
-    rows = pd.DataFrame(cascade.stage_rows(explanation))
+    rows = pd.DataFrame(cascade.stage_rows(explanation)).dropna(axis="columns", how="all")
     with right:
         figures.figure(
             plain(cascade.sum_finding(explanation)),
@@ -80,7 +81,12 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             hide_index=True,
             column_config={
                 **dict.fromkeys(("inherits", "own part", "item bias", measure(explanation)), number),
-                "ŷ": st.column_config.NumberColumn(format="%.4f"),
+                "chance": st.column_config.NumberColumn(
+                    format="%.5f", help="that the shopper's next one of this behavior is of this item"
+                ),
+                "of those before": st.column_config.NumberColumn(
+                    format="%.2f", help="of those who get as far as the stage before, how many get as far as this one"
+                ),
                 "rank": st.column_config.NumberColumn(format="localized"),
             },
             alt="Each stage's parts and their sum",

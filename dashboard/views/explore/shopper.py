@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import SUPERSCRIPTS, chance, hits, item_name, past, plain, shift
-from dashboard.widgets import cascade, empty, figures, pickers
+from dashboard.text import hits, item_name, past, plain, shift
+from dashboard.widgets import cascade, chances, empty, figures, pickers
 from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
@@ -49,6 +49,7 @@ def page() -> None:
             st.caption("Nothing is left to recommend to this shopper.")
         else:
             _why(info, run, user, item)
+    chances.wait(run)
 
 
 def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> tuple[int, Run | None]:
@@ -162,7 +163,9 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
     )
     _held_out(top)
     st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
-    figures.export(_table(top, columns), f"top-{run.id}.csv")
+    if among := chances.among([item.chance for item in top.items], run.config.target):
+        st.caption(plain(f"{among[:1].upper()}{among[1:]}."))
+    figures.export(_table(top, run.config.target, columns), f"top-{run.id}.csv")
     address.show(data=info.name, run=run.id, user=top.user, item=item)
     return item
 
@@ -174,15 +177,7 @@ def _columns(info: DatasetInfo, run: Run, top: Recommendations, against: Run | N
         Column("#", "number"): [item.rank + 1 for item in top.items],
         Column("item"): [*names],
     }
-    cue = cues(info.behaviors)
-    # A ranking score of one stage is no chance: it is shown as the number that it is.
-    stages = top.items[0].stages if run.config.loss else ()
-    if not stages:
-        columns[Column("score", "number", "{:.3f}".format)] = [item.logit for item in top.items]
-    for r, stage in enumerate(stages):
-        means = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1"
-        column = Column(stage.behavior, "bar", chance, means, cue[stage.behavior])
-        columns[column] = [item.stages[r].expected for item in top.items]
+    columns |= chances.columns(top, run, cues(info.behaviors))
     if against is not None:
         elsewhere = cache.places(against.id, top.user)
         means = f"how many places further up (↑) or down (↓) than in the list of {pickers.run_name(against)}"
@@ -191,15 +186,16 @@ def _columns(info: DatasetInfo, run: Run, top: Recommendations, against: Run | N
     return columns
 
 
-def _table(top: Recommendations, columns: dict[Column, list[Cell]]) -> pd.DataFrame:
-    """The list as a file has it: an item's label and title apart."""
+def _table(top: Recommendations, target: str, columns: dict[Column, list[Cell]]) -> pd.DataFrame:
+    """The list as a file has it: an item's label and title apart, each stage's score and chance."""
     items = {
         "rank": [item.rank + 1 for item in top.items],
         "item": [item.item for item in top.items],
         "title": [item.title for item in top.items],
         "held out": [item.held_out for item in top.items],
     }
-    return pd.DataFrame(items | {column.name: cells for column, cells in [*columns.items()][2:]})
+    moves = {column.name: cells for column, cells in columns.items() if column.name.startswith("vs ")}
+    return pd.DataFrame(items | chances.rows(top, target) | moves)
 
 
 def _held_out(top: Recommendations) -> None:

@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import SUPERSCRIPTS, chance, count, item_name, plain, shift
+from dashboard.text import count, item_name, plain, shift
 from dashboard.views.explore import editing
 from dashboard.views.explore.changes import Changes
-from dashboard.widgets import cascade, empty, figures, pickers
+from dashboard.widgets import cascade, chances, empty, figures, pickers
 from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError, RunError
@@ -56,6 +56,7 @@ def page() -> None:
             st.caption("Nothing is left to recommend to this shopper.")
         else:
             _why(info, run, asked, changes, item)
+    chances.wait(run)
 
 
 def _controls(info: DatasetInfo, run: Run, user: str | None) -> None:
@@ -131,13 +132,13 @@ def _forget() -> None:
 
 def _top(info: DatasetInfo, run: Run, before: WhatIf, asked: WhatIf) -> str | None:
     """The list, and what changed in it; returns the item of the selected row."""
-    top = asked.recommend(SHOWN)
+    top = asked.recommend(SHOWN, cache.chances(run.id))
     if not top.items:
         return None
     labels = [item.item for item in top.items]
     wanted = address.selected("item")
     item = wanted if wanted in labels else labels[0]
-    columns = _columns(info, run, top)
+    columns = _columns(info, run, top, _no_chance(asked))
     if asked is not before:
         places = [before.place(label) for label in labels]
         means = "how many places further up (↑) or down (↓) than before the change; “new”: it was bought before"
@@ -156,7 +157,7 @@ def _top(info: DatasetInfo, run: Run, before: WhatIf, asked: WhatIf) -> str | No
     st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
     for sentence in (asked.method, *asked.notes, *_agreement(before)):
         st.caption(plain(sentence))
-    figures.export(_table(top, columns), f"whatif-{run.id}.csv")
+    figures.export(_table(top, run.config.target, columns), f"whatif-{run.id}.csv")
     return item
 
 
@@ -185,38 +186,35 @@ def _agreement(before: WhatIf) -> list[str]:
     ]
 
 
-def _columns(info: DatasetInfo, run: Run, top: Recommendations) -> dict[Column, list[Cell]]:
+def _no_chance(asked: WhatIf) -> str:
+    return "A stage is switched off, and chances were worked out with it." if asked.without else ""
+
+
+def _columns(info: DatasetInfo, run: Run, top: Recommendations, why: str) -> dict[Column, list[Cell]]:
     names = [f"{'★ ' if item.held_out else ''}{item_name(item.title, item.item)}" for item in top.items]
     columns: dict[Column, list[Cell]] = {
         Column("#", "number"): [item.rank + 1 for item in top.items],
         Column("item"): [*names],
     }
-    cue = cues(info.behaviors)
-    stages = top.items[0].stages if run.config.loss else ()
-    if not stages:
-        columns[Column("score", "number", "{:.3f}".format)] = [item.logit for item in top.items]
-    for r, stage in enumerate(stages):
-        means = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1"
-        column = Column(stage.behavior, "bar", chance, means, cue[stage.behavior])
-        columns[column] = [item.stages[r].expected for item in top.items]
-    return columns
+    return columns | chances.columns(top, run, cues(info.behaviors), why)
 
 
-def _table(top: Recommendations, columns: dict[Column, list[Cell]]) -> pd.DataFrame:
+def _table(top: Recommendations, target: str, columns: dict[Column, list[Cell]]) -> pd.DataFrame:
     items = {
         "rank": [item.rank + 1 for item in top.items],
         "item": [item.item for item in top.items],
         "title": [item.title for item in top.items],
     }
-    return pd.DataFrame(items | {column.name: cells for column, cells in [*columns.items()][2:]})
+    moves = {column.name: cells for column, cells in columns.items() if column.name.startswith("vs ")}
+    return pd.DataFrame(items | chances.rows(top, target) | moves)
 
 
 def _why(info: DatasetInfo, run: Run, asked: WhatIf, changes: Changes, item: str) -> None:
     """The cascade of one item, and what brought it to its place."""
     with st.container(border=True):
-        explanation = asked.explain(item)
+        explanation = asked.explain(item, cache.chances(run.id))
         if explanation.stages:
-            cascade.cascade(explanation, info, run, key="why")
+            cascade.cascade(explanation, info, run, key="why", why=_no_chance(asked))
         else:
             empty.no_cascade(info, run)
     with st.container(border=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = ["NAMES", "read_events"]
 
 MAX_ROWS = 50_000_000
 MAX_LABEL = 200  # characters
+_READING = 0.6  # of the time that it takes to make rows of files
 _MEMORY = "400MiB"  # what DuckDB keeps of it; the rest goes to the disk
 _SPLITS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "test": TEST}
 
@@ -40,16 +41,17 @@ def read_events(
     *,
     dates: str | None = None,
     skip_bad: bool = False,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Rows:
     """The rows of event files, taken together, of those behaviors.
 
     `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name, to its place
     from 1, or to nothing where it is not to be taken; `{"behavior": "=buy"}` says that all rows are of one behavior. A
     split that is named so decides before times do. Labels are text: a whole number is its digits. An item's attributes
-    are those of its first row that has them. `dates` says in which form dates are (see `read_times`). With `skip_bad`
+    are those of its first row that has them. `dates` says in which form dates are (see `read_times`). With `skip_bad`,
     rows without what an event needs are left out and written to the folder `scratch`, to which also goes what does not
-    fit into memory. DataError where a file is malformed; MemoryError, OSError where memory or that folder's disk is too
-    small.
+    fit into memory. `tell` is called with the share that is done. DataError where a file is malformed; MemoryError,
+    OSError where memory or that folder's disk is too small.
     """
     columns = dict(columns or {})
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -60,7 +62,10 @@ def read_events(
     }
     with shortage_reported(), duckdb.connect(":memory:", config=settings) as database:
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
-        given, said = gather(database, files, columns, scratch)
+        database.execute("SET enable_progress_bar = true")
+        database.execute("SET enable_progress_bar_print = false")
+        given, said = gather(database, files, columns, scratch, lambda share: tell(_READING * share))
+        tell(_READING)
         read = _check_size(database, source)
         bad = BadRows(database, source, skip_bad)
         order, notes = _choose(bad, behaviors)

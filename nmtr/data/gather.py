@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from nmtr.data.columns import CONSTANT, OtherTable, find_columns, flags_of, has_header, knows_behavior
 from nmtr.data.labels import text_of
-from nmtr.data.tables import Table, open_table, reported
+from nmtr.data.tables import Table, open_table, reported, watched
 from nmtr.data.unpack import File
 
 
 def gather(
-    database: duckdb.DuckDBPyConnection, files: Sequence[File], columns: Mapping[str, str], scratch: Path
+    database: duckdb.DuckDBPyConnection,
+    files: Sequence[File],
+    columns: Mapping[str, str],
+    scratch: Path,
+    tell: Callable[[float], None],
 ) -> tuple[set[str], list[str]]:
     """Append all files' rows to the table of events; which columns they have, and what is to be said of it.
+
+    `tell` is called with the share of the files' bytes that is read.
 
     Where there is no column for the behavior, columns of flags tell it, or the files' names. Tables of something else
     beside the events are left out.
@@ -31,14 +38,17 @@ def gather(
         told = {} if flags else _behaviors_told(files)
     given: set[str] = set()
     others = []
-    for file, table in tables:
+    sizes = [file.path.stat().st_size for file in files]
+    for number, (file, table) in enumerate(tables):
+        share_told = partial(_tell_share, tell, sum(sizes[:number]) / sum(sizes), sizes[number] / sum(sizes))
         parts: dict[str | None, int | None] = {told.get(file.name): None}
         if flags:
             parts = dict(flags.items())
         try:
             for behavior, flag in parts.items():
                 its_columns = columns if behavior is None else {**columns, "behavior": CONSTANT + behavior}
-                given |= _insert(database, file, table, its_columns, flag)
+                with watched(database, share_told):
+                    given |= _insert(database, file, table, its_columns, flag)
         except OtherTable as other:
             others.append((file, other))
     if len(others) == len(tables):
@@ -49,6 +59,11 @@ def gather(
         listed = ", ".join(file.name for file, _ in others)[:300]
         notes.append(f"{len(others)} table{'s' * (len(others) > 1)} of something else left out ({listed})")
     return given, notes
+
+
+def _tell_share(tell: Callable[[float], None], before: float, size: float, share: float) -> None:
+    """Tell a share of one file as what it is of all files."""
+    tell(before + size * share)
 
 
 def _behaviors_told(files: Sequence[File]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def read(
     dates: str | None = None,
     skip_to: Path | None = None,
     cut_later: bool = False,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
@@ -40,7 +41,8 @@ def read(
     source, where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder
     `scratch`, else to a temporary one. `dates` is the form of dates, where they do not tell it: day-first, month-first
     or year-first. Rows that cannot be taken are refused, or left out and written to the file `skip_to`. With
-    `cut_later` everything of a user at or after the held-out purchase is left out. DataError where a file is missing or
+    `cut_later` everything of a user at or after the held-out purchase is left out. `tell` is called with the share that
+    is done. DataError where a file is missing or
     malformed, with one sentence to mend it by, or where that folder's disk is full. `catalogue.add` does this in a
     process of its own, with a limit of memory.
     """
@@ -48,7 +50,7 @@ def read(
     source = label or path.absolute().name
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
-            rows = _rows(path, behaviors, columns, source, Path(folder), dates, skip_to)
+            rows = _rows(path, behaviors, columns, source, Path(folder), dates, skip_to, tell)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
     return assemble(rows, name=name, source=source, seed=seed, cut_later=cut_later)
@@ -62,6 +64,7 @@ def _rows(
     scratch: Path,
     dates: str | None,
     skip_to: Path | None,
+    tell: Callable[[float], None],
 ) -> Rows:
     """The rows of a source, whichever layout it has."""
     files = unpacked(path, source, scratch)
@@ -73,7 +76,9 @@ def _rows(
             raise DataError(f"--dates and --skip-bad are for events, but {source} has a line a user; leave them out.")
         rows = read_lines(files, behaviors, source)
     else:
-        rows = read_events(files, behaviors, columns, source, scratch, dates=dates, skip_bad=skip_to is not None)
+        rows = read_events(
+            files, behaviors, columns, source, scratch, dates=dates, skip_bad=skip_to is not None, tell=tell
+        )
         if skip_to and (scratch / SKIPPED).exists():
             (scratch / SKIPPED).rename(skip_to)
     if empty:

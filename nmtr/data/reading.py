@@ -176,6 +176,7 @@ def _read(order: Order) -> Dataset:
         dates=order.dates,
         skip_to=Path(order.place) / SKIPPED if order.skip_bad else None,
         cut_later=order.cut_later,
+        tell=lambda share: _say(what=f"reading {order.source}", share=share),
     )
 
 

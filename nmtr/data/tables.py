@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +24,7 @@ from nmtr.errors import DataError
 MAX_LINE = 2_000_000  # bytes
 _DELIMITERS = ",\t;|"
 _SAMPLE = 20  # rows
+_EVERY = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,25 @@ def open_table(
         types = tuple(str(kind) for kind in database.sql(query).types)
         rows = database.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({query}) LIMIT {_SAMPLE}").fetchall()
     return Table(names, types, query, header, tuple(tuple(value or "" for value in row) for row in rows))
+
+
+@contextmanager
+def watched(database: duckdb.DuckDBPyConnection, tell: Callable[[float], None]) -> Iterator[None]:
+    """Tells the share of a query that is done, from 0 to 1, several times a second while it runs."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(_EVERY):
+            if (done := database.query_progress()) > 0:  # -1 where DuckDB does not know
+                tell(min(done / 100, 1.0))
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nmtr.data import reading
+from nmtr.data import reading, tables
 from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.data.library import Library
 from nmtr.errors import DataError
 from tests.conftest import FULL
@@ -101,6 +102,16 @@ def test_source_that_leads_in_a_circle_is_one_sentence(library: Library, tmp_pat
     with pytest.raises(DataError, match="must be a file or folder that can be read; .* is not .*ymbolic link"):
         add(library, "shop", tmp_path / "a")
     assert left(library) == []
+
+
+def test_reading_tells_how_much_is_done(library: Library, slow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_EVERY", 0.001)
+    shares: list[float] = []
+    read(slow, name="shop", tell=shares.append)
+    assert shares == sorted(shares) and shares[-1] == 0.6 and len({share for share in shares if 0 < share < 0.6}) > 1
+    told: list[tuple[str, float]] = []
+    add(library, "shop", slow, progress=lambda what, share: told.append((what, share)))
+    assert told[0] == ("reading slow.csv", 0.0) and ("reading slow.csv", 0.6) in told
 
 
 def test_defect_of_reading_is_none_of_the_user(

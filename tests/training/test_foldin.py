@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from nmtr.data.split import split
 from nmtr.methods import contract
 from nmtr.methods.ials import Alternation
-from nmtr.training.foldin.base import FoldIn, History, first_order, without
+from nmtr.training.foldin.base import Floats, FoldIn, History, first_order, minimum, without
 from nmtr.training.foldin.items import LogLoss
 from nmtr.training.loop import Trainer
 from tests.conftest import random_dataset, resolved
@@ -159,6 +160,32 @@ def test_gradient_is_that_of_the_loss_and_the_loss_is_convex(options: dict[str, 
     np.testing.assert_allclose(loss(p)[1], numeric, rtol=1e-5, atol=1e-4)
     values = np.array([loss(p + t * along)[0] for t in np.linspace(-4, 4, 41)])
     assert (values[2:] - 2 * values[1:-1] + values[:-2] > 0).all()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_curvature_of_the_log_loss_is_known_and_spares_looks_at_it(dropout: float) -> None:
+    fold_in = taught({"dropout": dropout})[1]
+    assert isinstance(fold_in, LogLoss)
+    uneven = replace(fold_in.scores, items=fold_in.scores.items * np.logspace(-1.5, 0.5, 8))
+    fold_in = replace(fold_in, scores=uneven, penalty=replace(fold_in.penalty, matrix=1e-3 * np.eye(8)))
+    loss, p = fold_in.loss(HISTORY), np.random.default_rng(0).normal(size=8)
+    step = 1e-4
+    bent = np.array([(loss(p + step * e)[1] - loss(p - step * e)[1]) / (2 * step) for e in np.eye(8)])
+    curvature = fold_in.curvature(HISTORY, p)
+    if not dropout:  # else it leaves out how slopes by variances change
+        assert np.abs(curvature - bent).max() < 1e-4 * np.abs(bent).max()
+    looks = []
+    for known in (None, curvature):
+        looked: list[Floats] = []
+
+        def counted(at: Floats, looked: list[Floats] = looked) -> tuple[float, Floats]:
+            looked.append(at)
+            return loss(at)
+
+        found = minimum(counted, p, curvature=known)
+        assert np.abs(loss(found)[1]).max() < 2e-4
+        looks.append(len(looked))
+    assert looks[1] < 0.7 * looks[0], looks
 
 
 def test_log_loss_is_that_of_every_pair_taken_by_itself() -> None:

@@ -55,7 +55,21 @@ class LogLoss(Pointwise):
         )
 
     def vector(self, history: History, start: Floats) -> Floats:
-        return minimum(self.loss(history), start)
+        return minimum(self.loss(history), start, curvature=self.curvature(history, start))
+
+    def curvature(self, history: History, p: Floats) -> Floats:
+        """About the loss's curvature (D, D) at p (D,)."""
+        labels, weights = self.labels(history)
+        signs, scores = 1 - 2 * labels, self.scores(p)
+        spread = self.dropout / (1 - self.dropout)
+        deviations = np.sqrt(spread * self.scores.variances(p) + DEVIATION_FLOOR) if spread else scores
+        of_scores, of_deviations = np.zeros_like(scores), np.zeros_like(scores)
+        for node, share in zip(NODES, WEIGHTS, strict=True) if spread else [(0.0, 1.0)]:
+            slope = softplus(signs * (scores + deviations * node))[1]
+            of_scores += share * weights * slope * (1 - slope)
+            of_deviations += share * node * weights * signs * slope
+        of_variances = spread * of_deviations / (2 * deviations) if spread else np.zeros_like(scores)
+        return self.penalty.matrix + self.scores.curvature_of(of_scores, np.maximum(of_variances, 0))
 
     def loss(self, history: History) -> Loss:
         labels, weights = self.labels(history)

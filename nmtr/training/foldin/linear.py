@@ -49,6 +49,19 @@ class LinearScores:
         """The gradient (D,) of sum(of_variances * variances) by p."""
         return np.asarray(2 * p * (self._sums(self._squares, of_variances) * self.heads**2).sum(0))
 
+    def curvature_of(self, of_scores: Floats, of_variances: Floats) -> Floats:
+        """About the curvature (D, D) of a sum of functions of scores and variances.
+
+        of_scores: their second derivatives by the scores, (R, N). of_variances: the first ones by the variances,
+        (R, N); how these change is left out.
+        """
+        total = np.zeros((self.items.shape[2], self.items.shape[2]))
+        for r, head in enumerate(self.heads):
+            q = self.items[r % len(self.items)]
+            total += np.outer(head, head) * (q.T @ (of_scores[r][:, None] * q))
+        total[np.diag_indices_from(total)] += 2 * (self._sums(self._squares, of_variances) * self.heads**2).sum(0)
+        return total
+
     def direction(self, item: int) -> Floats:
         """The gradient (D,) of the item's score under the last behavior."""
         return np.asarray(self.items[-1, item] * self.heads[-1])

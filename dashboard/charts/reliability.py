@@ -36,17 +36,16 @@ def reliability(judged: Mapping[str, Reliability], cue: Cue, theme: Theme) -> go
     for place, (name, one) in enumerate(judged.items(), 1):
         shown = place == len(judged)
         _curve(figure, name, one, theme.line(cue) if shown else REFERENCE, cue.symbol if shown else "x", 10**low)
-    marks = [mark for mark in _MARKS if low - 1e-9 <= -math.log10(mark) <= high + 1e-9]
-    axis = {
-        "type": "log",
-        "range": [low, high],
-        "tickvals": [1 / mark for mark in marks],
-        "ticktext": [one_in(1 / mark) if mark > 1 else "always" for mark in marks],
-        "zeroline": False,
-    }
-    figure.update_xaxes(title_text="what it says", **axis)
-    figure.update_yaxes(title_text="what was found", **axis)
+    marks = [mark for mark in _MARKS if low <= -math.log10(mark) <= high]
+    tens = [mark for mark in marks if not str(mark).startswith("3")]  # names of these alone fit beside each other
+    axis = {"type": "log", "range": [low, high], "zeroline": False}
+    figure.update_xaxes(title_text="what it says", **axis, **_named(tens if len(tens) > 1 else marks))
+    figure.update_yaxes(title_text="what was found", **axis, **_named(marks))
     return legend(figure, [str(trace.name) for trace in figure.data], theme)
+
+
+def _named(marks: list[int]) -> dict[str, object]:
+    return {"tickvals": [1 / mark for mark in marks], "ticktext": [f"1 in {mark:,}" for mark in marks]}
 
 
 def _curve(figure: go.Figure, name: str, judged: Reliability, color: str, symbol: str, floor: float) -> None:

@@ -228,3 +228,18 @@ def test_calibration_without_data_promises_what_will_be_there(
     app.switch_page(PAGES["calibration"]).run()
     assert not app.error and not app.exception
     assert "how far the chances that a model gives agree" in words(app)
+
+
+# What-if
+
+
+def test_a_shopper_with_another_history_has_chances_but_none_without_a_stage(open_page: Open, run: str) -> None:
+    app = open_page("whatif", run=run, add="cart:i5")
+    assert not app.error and not app.exception
+    head, cells = column(app, "◆ buy")
+    told = cache.workspace().chances(run)
+    expected = cache.whatif(run, None, add=(("cart", "i5"),)).recommend(20, told)
+    assert [cell["value"] for cell in cells] == pytest.approx([i.chance.next for i in expected.items if i.chance])
+    assert head["kind"] == "bar"
+    head, _ = column(open_page("whatif", run=run, user="u3", without="cart"), "◆ buy")
+    assert head["kind"] == "number" and "A stage is switched off" in str(head["help"])

@@ -37,10 +37,11 @@ _TRAINED = [{**_SMALL, **_BPR}, {**_CASCADE, "unit": "neumf"}, {**_CASCADE, "uni
 RUNS = [{**options, "protocol": protocol} for options in _RULES + _TRAINED for protocol in PROTOCOLS]
 
 
-def install(workspace: Workspace) -> None:
-    """Bring the demo data and its ready-made runs, once: what the user removes stays removed."""
+def install(workspace: Workspace, again: bool = False) -> None:
+    """Bring the demo data and its ready-made runs, once: what the user removes stays removed, but where it is asked
+    for again."""
     marker = workspace.home / _INSTALLED
-    if marker.exists():
+    if marker.exists() and not again:
         return
     if NAME not in workspace.data.names():
         add(workspace.data, NAME)

@@ -102,6 +102,17 @@ class Recommendations:
 
 
 @dataclass(frozen=True)
+class Lift:
+    """A held-out item that one stage brings among the first of its user's list."""
+
+    user: str
+    item: str
+    stage: int  # which brings it there, from 0
+    before: int  # its rank by the stage before, from 0
+    after: int  # its rank by this stage, from 0
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One user-item score taken apart."""
 
@@ -184,6 +195,31 @@ def explain(fitted: Fitted, user: str, item: str, chances: Chances | None = None
         held_out=column == int(fitted.split.test_item[row]),
         chance=chance,
     )
+
+
+def lifted(fitted: Fitted, ranks: NDArray[np.floating[Any]], within: int = 10, most: int = 100) -> Lift | None:
+    """Of users whose held-out item is among the first `within`, the one whom a stage lifts furthest to there.
+
+    ranks: (M,) of the held-out items in the whole list, from 0, NaN where there is none. The stage below the target's
+    goes before others. Of more than `most` users so many are asked, evenly spread. None where nobody is lifted, and of
+    methods without a cascade.
+    """
+    if not isinstance(fitted.scorer, CascadeScorer):
+        return None
+    near = np.flatnonzero(ranks < within)  # NaN is not
+    rows = near[np.linspace(0, len(near) - 1, min(most, len(near))).astype(np.int64)]
+    found = []
+    for row in rows.tolist():
+        label, item = str(fitted.dataset.users[row]), str(fitted.dataset.items[fitted.split.test_item[row]])
+        places = [stage.rank or 0 for stage in explain(fitted, label, item).stages]
+        steps = zip(places[:-1], places[1:], strict=True)
+        found += [
+            Lift(label, item, stage, before, after)
+            for stage, (before, after) in enumerate(steps, 1)
+            if after < within <= before and places[-1] < within
+        ]
+    favored = len(fitted.config.learned) - 2
+    return max(found, key=lambda lift: (lift.stage == favored, lift.before), default=None)
 
 
 def _scores(fitted: Fitted, row: int) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -17,7 +17,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.split import split
 from nmtr.errors import ConfigError, DataError
 from nmtr.evaluation.scorer import CascadeScorer, FloatArray, IndexArray, Scorer, Stages
-from nmtr.explain import Fitted, explain, recommend
+from nmtr.explain import Fitted, Lift, explain, lifted, recommend
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import Popularity
 from nmtr.models.scoring import Cascade
@@ -278,3 +278,43 @@ def test_json_of_an_explanation_keeps_its_contract(fitted: Fitted) -> None:
     keys = ["behavior", "own", "bias", "logit", "probability", "chance", "rank"]
     assert [list(stage) for stage in value["stages"]] == [keys] * 3
     assert [stage["behavior"] for stage in value["stages"]] == ["view", "cart", "buy"]
+
+
+# Whom a stage lifts
+
+
+def lifting(dataset: Dataset, places: dict[int, tuple[int, ...]]) -> Fitted:
+    """A cascade that puts each of these users' held-out item at these places, stage by stage, and others nowhere."""
+    users, items, stages = dataset.num_users, dataset.num_items, dataset.num_behaviors
+    fitted = fitted_of(
+        Ties(np.zeros((users, items, stages), np.float32), np.zeros((items, stages), np.float32)), dataset
+    )
+    own = np.zeros((users, items, stages))
+    for row, wanted in places.items():
+        held_out = int(fitted.split.test_item[row])
+        known = fitted.split.known[[row]].indices
+        others = [item for item in range(items) if item != held_out and item not in known]
+        for stage, place in enumerate(wanted):
+            order = [*others[:place], held_out, *others[place:]]
+            own[row, order, stage] = np.arange(len(order), 0, -1)
+        own[row] = np.diff(own[row], axis=1, prepend=0)
+    return replace(fitted, scorer=Ties(own.astype(np.float32), np.zeros((items, stages), np.float32)))
+
+
+def test_who_is_lifted_furthest_by_the_stage_below_the_target(dataset: Dataset) -> None:
+    places = {0: (20, 4, 3), 1: (30, 6, 9), 2: (33, 25, 2), 3: (12, 3, 15)}
+    fitted = lifting(dataset, places)
+    ranks = np.array([3.0, 9.0, 2.0, 15.0, np.nan])
+    item = str(dataset.items[fitted.split.test_item[1]])
+    assert lifted(fitted, ranks) == Lift("u1", item, stage=1, before=30, after=6)
+    only = lifted(fitted, np.array([np.nan, np.nan, 2.0, np.nan, np.nan]))
+    assert only is not None and (only.user, only.stage, only.before, only.after) == ("u2", 2, 25, 2)
+    assert lifted(fitted, np.full(5, np.nan)) is None
+    assert lifted(fitted, ranks, within=3) == only
+    assert lifted(fitted_of(Popularity(dataset.matrices), dataset), ranks) is None
+
+
+def test_of_many_users_some_are_asked_evenly_spread(dataset: Dataset) -> None:
+    fitted = lifting(dataset, {0: (20, 4, 3), 1: (30, 6, 9), 2: (33, 5, 2)})
+    found = lifted(fitted, np.array([3.0, 9.0, 2.0, np.nan, np.nan]), most=1)
+    assert found is not None and found.user == "u0"

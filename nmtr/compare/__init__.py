@@ -1,5 +1,6 @@
 """Finished runs held against each other, from their stored ranks: nothing is scored again, and no torch is imported."""
 
+from nmtr.compare.alternative import against_best
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.scores import Difference, Interval, PValue, Score
 from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, Visits, leaderboard, leak, sparsity
@@ -16,6 +17,7 @@ __all__ = [
     "Sparsity",
     "Standing",
     "Visits",
+    "against_best",
     "check",
     "differing",
     "entries",

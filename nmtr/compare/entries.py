@@ -48,7 +48,7 @@ class Entry:
 
     def holds(self, run: Run) -> bool:
         """Whether the run is one of this entry's, or would be if no newer run were the same."""
-        return _identity(run.config) == _identity(self.config)
+        return same_but_seed(run.config, self.config)
 
     def by_seed(self, metric: str) -> Values:
         """(seeds, n) of HR@k or NDCG@k; ConfigError for any other metric."""
@@ -148,6 +148,11 @@ def _ranks(workspace: Workspace, runs: Sequence[Run]) -> Ranks:
 
 
 # What they are called, and what they differ in
+
+
+def same_but_seed(one: RunConfig, other: RunConfig) -> bool:
+    """Whether runs of both are one entry."""
+    return _identity(one) == _identity(other)
 
 
 def _identity(config: RunConfig) -> dict[str, Any]:

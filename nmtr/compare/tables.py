@@ -133,7 +133,7 @@ def leaderboard(
 
     Raises NmtrError for runs that cannot be compared, and for an unknown metric.
     """
-    ranked, against = _prepared(workspace, run_ids, reference, metric, withhold)
+    ranked, against = prepared(workspace, run_ids, reference, metric, withhold)
     cutoffs = sorted({*CUTOFFS, parse_metric(metric)[1]})
     metrics = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in cutoffs]
     # A behavior that none of the runs could see gives nothing away to them.
@@ -182,7 +182,7 @@ def sparsity(
     lows: the fewest purchases of each group; if not given, those that the data allows (`groups.by_purchases`). The
     rest, and what is raised, as `leaderboard`.
     """
-    ranked, against = _prepared(workspace, run_ids, reference, metric, withhold)
+    ranked, against = prepared(workspace, run_ids, reference, metric, withhold)
     counts = purchases(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
     groups = by_purchases(counts, lows)
     by_group = scores(ranked, against, [metric], [group.members for group in groups])
@@ -199,7 +199,7 @@ def sparsity(
     )
 
 
-def _prepared(
+def prepared(
     workspace: Workspace, run_ids: Sequence[str], reference: str | None, metric: str, withhold: bool
 ) -> tuple[list[Entry], int]:
     """The entries, the best by the metric first, and which of them is the reference."""

@@ -14,6 +14,8 @@ import streamlit as st
 PAGES = {
     "home": "views/home/home.py",
     "shopper": "views/explore/shopper.py",
+    "tour": "views/home/tour.py",
+    "glossary": "views/home/glossary.py",
     "cascade": "views/explore/cascade.py",
     "whatif": "views/explore/whatif.py",
     "train": "views/train/train.py",
@@ -26,8 +28,6 @@ PAGES = {
 }
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
-#: What the first page, at "/", carries: it is about a data set.
-HOME = ("data",)
 #: What it carries besides: which runs are compared, with what and by which metric; which study and which of its choices
 #: is looked at; the options of a run that is about to be trained; what is changed of a shopper's history.
 MORE = {
@@ -37,7 +37,11 @@ MORE = {
     "lab": ("study", "point"),
     "train": ("options",),
 }
-ADDRESSED = tuple(dict.fromkeys([*PARAMETERS, *(name for names in MORE.values() for name in names)]))
+#: What these pages carry, and nothing else: the first page, at "/", is about a data set; the tour chooses its shopper.
+ALONE: dict[str, tuple[str, ...]] = {"": ("data",), "tour": ("data", "run", "step"), "glossary": ()}
+ADDRESSED = tuple(
+    dict.fromkeys([*PARAMETERS, *(name for names in [*MORE.values(), *ALONE.values()] for name in names)])
+)
 
 
 def sync_address(page: str = "") -> None:
@@ -111,14 +115,14 @@ def forward() -> None:
     The browser does so, not `st.switch_page`: that would leave the old address in the history, and Back would come here
     again and again.
     """
-    if any(name in st.query_params for name in PARAMETERS if name not in HOME):
+    if any(name in st.query_params for name in PARAMETERS if name not in ALONE[""]):
         _onward(key="onward", data={"page": "shopper"}, height=0)
         st.stop()
 
 
 def query_names(page: str) -> tuple[str, ...]:
     """What the address of a page carries."""
-    return PARAMETERS + MORE.get(page, ()) if page else HOME
+    return ALONE.get(page, PARAMETERS + MORE.get(page, ()))
 
 
 _JS = """

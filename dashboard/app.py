@@ -20,6 +20,12 @@ page = st.navigation(
                 default=True,
                 help="What this is, how well it does, and where to begin.",
             ),
+            st.Page(
+                address.PAGES["tour"],
+                title="Tour",
+                icon=":material/signpost:",
+                help="One shopper and one purchase in six steps.",
+            ),
         ],
         "Explore": [
             st.Page(
@@ -87,6 +93,12 @@ page = st.navigation(
                 title="Data",
                 icon=":material/database:",
                 help="What is in a data set; add one from the catalogue or a file.",
+            ),
+            st.Page(
+                address.PAGES["glossary"],
+                title="Words",
+                icon=":material/dictionary:",
+                help="What the words on these pages mean.",
             ),
         ],
     },

@@ -12,11 +12,14 @@ import streamlit as st
 
 import nmtr.whatif
 from dashboard.text import item_name
+from nmtr import compare
 from nmtr.chances import Chances
+from nmtr.compare import Leaderboard
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
-from nmtr.explain import Explanation, Fitted, Recommendations, explain, recommend
+from nmtr.explain import Explanation, Fitted, Lift, Recommendations, explain, lifted, recommend
+from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 from nmtr.whatif import Reasons, WhatIf
@@ -163,6 +166,31 @@ def _reasons(
     home: str, run: str, user: str | None, add: Pairs, remove: Pairs, without: str | None, item: str
 ) -> Reasons:
     return _whatif(home, run, user, add, remove, without).reasons(item)
+
+
+def against_best(info: DatasetInfo, run: Run, metric: str) -> Leaderboard:
+    """The run beside the best alternative to NMTR; looked up anew once other runs are finished or pinned."""
+    done = tuple((other.id, other.finished) for other in workspace().finished(info))
+    return _against_best(home(), version(info), run.id, metric, done, info)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _against_best(
+    home: str, version: str, run: str, metric: str, done: tuple[object, ...], _info: DatasetInfo
+) -> Leaderboard:
+    at = _workspace(home)
+    return compare.against_best(at, at.runs.get(run), metric=metric, dataset=dataset(_info))
+
+
+def lift(run: str) -> Lift | None:
+    """The shopper whose held-out item a stage of the run lifts furthest into the first ten."""
+    return _lift(home(), run)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _lift(home: str, run: str) -> Lift | None:
+    ranks = load_ranks(_workspace(home).runs.folder(run))["test"]
+    return lifted(_fitted(home, run), ranks)
 
 
 def reports(run: Run) -> list[EpochReport]:

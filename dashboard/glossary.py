@@ -14,12 +14,12 @@ class Word(NamedTuple):
 
 GLOSSARY: dict[str, Word] = {
     "behavior": Word(
-        "Something that shoppers do with items, as viewing, putting into the cart, buying. Data sets name their own, and "
-        "each keeps its color and sign on all pages.",
+        "Something that shoppers do with items, as viewing, putting into the cart, buying. Data sets name their own, "
+        "and each keeps its color and sign on all pages.",
         "r",
     ),
     "target": Word(
-        "The behavior that is to be foreseen, mostly the purchase. It is the last step; the behaviors before it are "
+        "The behavior that is to be predicted, mostly the purchase. It is the last step; the behaviors before it are "
         "called lower.",
         "R",
     ),
@@ -29,11 +29,12 @@ GLOSSARY: dict[str, Word] = {
     ),
     "stage": Word("One step of the cascade: one behavior with its own part, its item bias and what it inherits."),
     "inherited": Word(
-        "What a stage takes over from the stage before: all of its score. The first stage inherits nothing."
+        "What a stage takes over from the stage before: all of its score in the usual cascade. The first stage "
+        "inherits nothing."
     ),
     "own part": Word(
-        "What this shopper and this item make of each other in one behavior. It is high where similar shoppers did this "
-        "with similar items.",
+        "What this shopper and this item make of each other in one behavior. It is high where similar shoppers did "
+        "this with similar items.",
         "f(p, q)",
     ),
     "item bias": Word(
@@ -59,14 +60,14 @@ GLOSSARY: dict[str, Word] = {
         "★",
     ),
     "validation": Word(
-        "A second hidden purchase of each shopper, on which training and choices are judged. The held-out purchases, the "
-        "test, are looked at only when all is chosen."
+        "A second hidden purchase of each shopper, on which training and choices are judged. The held-out purchases, "
+        "the test, are looked at only when all is chosen."
     ),
     "rank": Word("The place of an item in a shopper's list of everything they have not bought yet; 1 is the top."),
     "hit at k": Word("A shopper whose held-out purchase is among the first k items of their list is a hit at k."),
     "HR@k": Word(
-        "Hit rate: the share of shoppers who are a hit at k. HR@100 of .57 means that 57 of 100 shoppers find their next "
-        "purchase among their first 100 items.",
+        "Hit rate: the share of shoppers who are a hit at k. HR@100 of .57 means that 57 of 100 shoppers find their "
+        "next purchase among their first 100 items.",
         "HR@k",
     ),
     "NDCG@k": Word(
@@ -78,20 +79,20 @@ GLOSSARY: dict[str, Word] = {
     ),
     "clean": Word(
         "The protocol in which the lower behaviors of a held-out purchase are hidden, too. Nothing gives the answer "
-        "away, so it tells how well a model foresees."
+        "away, so it tells how well a model predicts."
     ),
     "leak": Word(
-        "What gives a test answer away in training: the shopper's view or cart of the very item that is held out. Clean "
-        "hides it, standard does not."
+        "What gives a test answer away in training: the shopper's view or cart of the very item that is held out. "
+        "Clean hides it, standard does not."
     ),
     "loss weight": Word(
-        "How much each behavior counts while the model learns; the weights add up to 1. Too much on views and it learns "
-        "what is looked at, too little and it learns from purchases alone.",
+        "How much each behavior counts while the model learns; the weights add up to 1. Too much on views and it "
+        "learns what is looked at, too little and it learns from purchases alone.",
         "λ",
     ),
     "unit": Word(
-        "The part of a stage that tells how well shopper and item match. GMF multiplies what was learned of both, MLP is "
-        "a small neural network, NeuMF has both side by side.",
+        "The part of a stage that tells how well shopper and item match. GMF multiplies what was learned of both, MLP "
+        "is a small neural network, NeuMF has both side by side.",
         "GMF, MLP, NeuMF",
     ),
     "epoch": Word(
@@ -105,13 +106,13 @@ GLOSSARY: dict[str, Word] = {
         "NMTR is worth is how far it is ahead of that."
     ),
     "interval": Word(
-        "Where the figure would lie in 95 of 100 repetitions with other shoppers of the same kind. It is wide where few "
-        "shoppers were tested.",
+        "How far the figure may be off because these shoppers were tested and not others: ranges made this way hold "
+        "the true figure 95 times in 100. It is wide where few shoppers were tested.",
         "±",
     ),
     "may be chance": Word(
-        "With other shoppers of the same kind the difference could as well be none. It is said where the corrected p is "
-        ".05 or more.",
+        "With other shoppers of the same kind the difference could as well be none. It is said where the corrected p "
+        "is .05 or more.",
         "p",
     ),
     "seed": Word(

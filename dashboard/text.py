@@ -151,6 +151,15 @@ def past(behavior: str) -> str:
     return _DONE.get(behavior.lower(), behavior)
 
 
+_THINGS = {"buy": "purchase", "pv": "view", "fav": "favorite", "collect": "collection"}
+
+
+def thing(behavior: str, number: int = 1) -> str:
+    """``purchase`` for ``buy``, ``carts`` for several of ``cart``: one pair, or several, as a noun."""
+    one = _THINGS.get(behavior.lower(), behavior)
+    return one if number == 1 else f"{one}s"
+
+
 def and_list(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
 

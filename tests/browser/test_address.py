@@ -69,6 +69,28 @@ def test_home_keeps_the_selection_and_carries_the_data_set_alone(visit: Visit, s
     assert shown(page) == selected
 
 
+def test_the_tour_is_walked_by_keys_and_back_takes_a_step_back(visit: Visit, shop: str) -> None:
+    page = visit("/?data=shop")
+    settled(page)
+    page.locator(".st-key-to_tour button").focus()
+    page.keyboard.press("Enter")
+    for step in range(1, 7):
+        page.wait_for_url(f"**/tour?data=shop&run={shop}&step={step}")
+        expect(page.get_by_text(f"Step {step} of 6")).to_be_visible()
+        settled(page)
+        if step < 6:
+            page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**step=5")
+    settled(page)
+    page.go_back()
+    expect(page.get_by_text("Step 6 of 6")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("Step 5 of 6")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Step 5 of 6")).to_be_visible()
+
+
 def test_what_was_entered_on_train_is_there_after_a_reload(visit: Visit, shop: str, home: Path) -> None:
     page = visit("/train?data=shop")
     page.get_by_text("Advanced").click()

@@ -95,14 +95,14 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
 
 
 PATHS = [
-    *("/", "/shopper", "/cascade", "/whatif", "/train", "/lab", "/runs"),
+    *("/", "/tour", "/tour?step=4", "/glossary", "/shopper", "/cascade", "/whatif", "/train", "/lab", "/runs"),
     *("/compare", "/sparsity", "/calibration", "/data"),
 ]
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str) -> None:
-    page = visit(f"{path}?data=shop", width=390, height=844)
+    page = visit(f"{path}{'&' if '?' in path else '?'}data=shop", width=390, height=844)
     settled(page)
     expect(page.locator("h5").first).to_be_visible()
     widths = page.evaluate("() => [...document.querySelectorAll('body, [data-testid=stMain]')].map(e => e.scrollWidth)")

@@ -8,15 +8,14 @@ import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import hits, item_name, past, plain, shift
+from dashboard.text import hits, item_name, plain, shift
 from dashboard.widgets import cascade, chances, empty, figures, pickers
+from dashboard.widgets.history import history
 from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Recommendations
 from nmtr.runs.store import Run
-
-SHOWN = 7  # items of a behavior before the rest is folded
 
 
 def page() -> None:
@@ -32,7 +31,8 @@ def page() -> None:
     with st.container(key="panes"):
         left, middle, right = st.columns([0.8, 2.0, 1.3], gap="medium")
     with left, st.container(key="history"):
-        _history(info, shop, row)
+        st.markdown("##### History")
+        history(info, shop, row)
         if run is not None and st.button("What if it were another?", icon=":material/tune:", key="what_if"):
             address.go("whatif", run=run.id, user=user)
     if run is None:
@@ -112,37 +112,6 @@ def _jump(shop: Dataset, kind: str) -> None:
         pool = pool[counts[pool] >= np.quantile(counts[pool], 0.95)]
     others = pool[shop.users[pool] != address.selected("user")]
     address.select(user=str(shop.users[np.random.default_rng().choice(others if len(others) else pool)]), item=None)
-
-
-def _history(info: DatasetInfo, shop: Dataset, row: int) -> None:
-    """What the shopper did, the target first; the lowest of several behaviors is folded."""
-    cue = cues(info.behaviors)
-    st.markdown("##### History")
-    held_out = int(shop.test_item[row])
-    if held_out >= 0:
-        with st.container(gap=None):
-            st.text(f"★ {item_name(shop.title(held_out), shop.items[held_out])}")
-            st.caption(f"the {plain(shop.target)} held out for the test")
-    for behavior, matrix in reversed(list(zip(shop.behaviors, shop.matrices, strict=True))):
-        items = matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
-        heading = f"{cue[behavior].glyph} {plain(past(behavior))} **{len(items)}**"
-        if behavior == shop.behaviors[0] and shop.num_behaviors > 2 and len(items):
-            with st.expander(heading):
-                st.text(_lines(shop, items, held_out, len(items)))
-        else:
-            with st.container(gap=None):
-                st.markdown(heading)
-                if len(items):
-                    st.text(_lines(shop, items, held_out, SHOWN))
-
-
-def _lines(shop: Dataset, items: np.ndarray, held_out: int, most: int) -> str:
-    """One title a line, or labels in a row where there are no titles."""
-    names = [f"{shop.title(item) or shop.items[item]}{' ★' if item == held_out else ''}" for item in items.tolist()]
-    more = f"and {len(names) - most} more" if len(names) > most else ""
-    if shop.attributes is None or "title" not in shop.attributes:
-        return "items " + ", ".join(names[: 5 * most]) + (" …" if len(names) > 5 * most else "")
-    return "\n".join([*names[:most], *([more] if more else [])])
 
 
 def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None) -> str | None:

@@ -23,7 +23,7 @@ def page() -> None:
     with st.grid(2, min_column_width=320):
         for word, entry in sorted(found.items(), key=lambda pair: pair[0].lower()):
             with st.container(gap=None):
-                symbol = f" :gray-badge[{entry.symbol}]" if entry.symbol and entry.symbol != word else ""
+                symbol = f" · {entry.symbol}" if entry.symbol and entry.symbol != word else ""
                 st.markdown(f"**{word}**{symbol}  \n{entry.means}")
 
 

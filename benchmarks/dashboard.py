@@ -26,6 +26,7 @@ from nmtr.workspace import Workspace
 #: Each page: its menu in the navigation, its name there, and what only it shows once its content is there.
 _PAGES = (
     ("Explore", "Cascade", ".st-key-waterfall"),
+    ("Explore", "What if", "[class*=st-key-whatif-]"),
     ("Train", "Train", ".st-key-start"),
     ("Train", "Runs", "[class*=st-key-runs-]"),
     ("Judge", "Compare", ".st-key-standings"),

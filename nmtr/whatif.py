@@ -20,7 +20,7 @@ from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import IntArray, matrix_of
 from nmtr.errors import ConfigError, DataError
-from nmtr.evaluation.scorer import CascadeScorer
+from nmtr.evaluation.scorer import CascadeScorer, FloatArray
 from nmtr.explain import Explanation, Fitted, Recommendations, explain, rank_of, recommend
 
 if TYPE_CHECKING:
@@ -115,10 +115,16 @@ class WhatIf:
     def place(self, item: str) -> int | None:
         """Where an item stands in the list, from 0; None where it is bought. DataError for an unknown item."""
         column = self.fitted.dataset.item_index(item)
+        scores, candidates = self._scored
+        return rank_of(scores, candidates, column) if candidates[column] else None
+
+    @cached_property
+    def _scored(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """(N,) scores of all items, and which of them are not bought."""
         scores = self.fitted.scorer.score(np.array([0]))[0]
         candidates = np.ones(len(scores), np.bool_)
         candidates[self.fitted.split.known.indices] = False
-        return rank_of(scores, candidates, column) if candidates[column] else None
+        return scores, candidates
 
     @cached_property
     def agreement(self) -> int | None:

@@ -33,7 +33,7 @@ def page() -> None:
     with left, st.container(key="history"):
         st.markdown("##### History")
         history(info, shop, row)
-        if run is not None and st.button("What if it were another?", icon=":material/tune:", key="what_if"):
+        if run is not None and st.button("Change this history", icon=":material/tune:", key="what_if"):
             address.go("whatif", run=run.id, user=user)
     if run is None:
         with middle:

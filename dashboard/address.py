@@ -18,6 +18,7 @@ PAGES = {
     "glossary": "views/home/glossary.py",
     "cascade": "views/explore/cascade.py",
     "whatif": "views/explore/whatif.py",
+    "item": "views/explore/item.py",
     "train": "views/train/train.py",
     "lab": "views/lab/lab.py",
     "runs": "views/runs/runs.py",
@@ -94,7 +95,8 @@ def write(page: str) -> None:
 
 def title(page: str, name: str) -> str:
     """The browser tab's title: page, what is selected, data set."""
-    looked_at = ("user", "item") if page in ("shopper", "cascade", "whatif") else ()
+    both = dict.fromkeys(("shopper", "cascade", "whatif"), ("user", "item"))
+    looked_at = (both | {"item": ("item",)}).get(page, ())
     words = {"user": "shopper", "item": "item"}
     parts = [f"{words[name]} {value}" for name in looked_at if (value := selected(name))]
     if parts and parts[0].startswith(f"{name.lower()} "):  # "Shopper u3", not "Shopper · shopper u3"

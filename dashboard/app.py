@@ -46,6 +46,12 @@ page = st.navigation(
                 icon=":material/tune:",
                 help="What a shopper would get with another history.",
             ),
+            st.Page(
+                address.PAGES["item"],
+                title="Item",
+                icon=":material/sell:",
+                help="What the model says of all items, and of one: who may buy it, and where it gets stuck.",
+            ),
         ],
         "Train": [
             st.Page(

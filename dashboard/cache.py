@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
+import nmtr.items
 import nmtr.whatif
 from dashboard.text import item_name
 from nmtr import compare
@@ -19,6 +22,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
 from nmtr.explain import Explanation, Fitted, Lift, Recommendations, explain, lifted, recommend
+from nmtr.items import Item, Items, all_items
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
@@ -191,6 +195,37 @@ def lift(run: str) -> Lift | None:
 def _lift(home: str, run: str) -> Lift | None:
     ranks = load_ranks(_workspace(home).runs.folder(run))["test"]
     return lifted(_fitted(home, run), ranks)
+
+
+def items(run: str) -> Items:
+    return _items(home(), run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _items(home: str, run: str) -> Items:
+    return all_items(_fitted(home, run))
+
+
+def item_table(run: str) -> pd.DataFrame:
+    """All items of a run, one a row, the best first, as `nmtr items RUN --csv` has them; not to be changed."""
+    return _item_table(home(), run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _item_table(home: str, run: str) -> pd.DataFrame:
+    return pd.DataFrame(_items(home, run).rows())
+
+
+def one_item(run: str, item: str) -> Item:
+    """What a run says of one item, without each shopper's scores."""
+    return _one_item(home(), run, item, told=chances(run) is not None)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _one_item(home: str, run: str, item: str, told: bool) -> Item:
+    known = chances(run) if told else None
+    one = nmtr.items.one_item(_fitted(home, run), _items(home, run), item, chances=known)
+    return replace(one, scores=one.scores[:0])
 
 
 def reports(run: Run) -> list[EpochReport]:

@@ -6,6 +6,7 @@ from dashboard.charts.comparison import Measured, intervals
 from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, differences, parted
+from dashboard.charts.items import Crowd, crowd, spread, steps
 from dashboard.charts.looks import Look, looks
 from dashboard.charts.makeup import Makeup, makeups
 from dashboard.charts.reliability import reliability
@@ -18,6 +19,7 @@ __all__ = [
     "DARK",
     "LIGHT",
     "Axis",
+    "Crowd",
     "Look",
     "Makeup",
     "Measured",
@@ -28,6 +30,7 @@ __all__ = [
     "by_group",
     "cascade",
     "costs",
+    "crowd",
     "curve",
     "differences",
     "funnel",
@@ -42,6 +45,8 @@ __all__ = [
     "scale",
     "shares",
     "sketch",
+    "spread",
+    "steps",
     "triangle",
     "validation",
     "waterfall",

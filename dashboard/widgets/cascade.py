@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import charts
+from dashboard import address, charts
 from dashboard.charts.behaviors import cues
 from dashboard.text import headline, item_name, measure, plain, signed
 from dashboard.widgets import chances
@@ -28,6 +28,12 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str, why
         chances.sentence(explanation, run, why)
     cue = cues(info.behaviors)
     st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
+
+
+def about_item(run: Run, explanation: Explanation) -> None:
+    """The way to what all shoppers make of the item."""
+    if st.button("About this item", icon=":material/sell:", key="about_item"):
+        address.go("item", run=run.id, item=explanation.item)
 
 
 def stage_rows(explanation: Explanation) -> list[dict[str, object]]:

@@ -53,11 +53,11 @@ def clicked(key: str) -> str | None:
     return str(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
 
 
-def export(rows: pd.DataFrame | Sequence[dict[str, Any]], file: str) -> None:
-    """Every figure of the page as CSV."""
+def export(rows: pd.DataFrame | Sequence[dict[str, Any]], file: str, label: str = "CSV") -> None:
+    """Every figure of the page as CSV, written when it is asked for."""
     st.download_button(
-        "CSV",
-        pd.DataFrame(rows).to_csv(index=False),
+        label,
+        lambda: pd.DataFrame(rows).to_csv(index=False),
         file_name=file,
         mime="text/csv",
         icon=":material/download:",

@@ -62,3 +62,21 @@ def pick_user(info: DatasetInfo, user: str | None, nobody: bool = False) -> None
         on_change=guard.callback(lambda: address.select(user=st.session_state["pick_user"] or None, item=None)),
         width=170,
     )
+
+
+def pick_item(info: DatasetInfo, item: str | None) -> None:
+    """The item that is looked at; where none is, the select is empty."""
+    names = cache.item_names(info)
+    st.session_state["pick_item"] = item
+    st.selectbox(
+        "Item",
+        [*names] if item is None or item in names else [item, *names],
+        key="pick_item",
+        index=None,
+        placeholder="all items",
+        format_func=lambda label: names.get(label, label),
+        filter_mode="contains",
+        accept_new_options=info.items > cache.SUGGESTIONS,
+        on_change=guard.callback(lambda: address.select(item=st.session_state["pick_item"])),
+        width=360,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, charts, guard, selection
+from dashboard import address, cache, charts, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import measure, plain
 from dashboard.widgets import cascade, chances, empty, figures, pickers
@@ -36,25 +36,10 @@ def page() -> None:
         item = address.selected("item") or cache.recommendations(run.id, user, 1).items[0].item
         explanation = cache.explanation(run.id, user, item)
     with picker:
-        _pick_item(info, item)
+        pickers.pick_item(info, item)
     address.show(data=info.name, run=run.id, user=user, item=item)
     _draw(info, run, explanation)
     chances.wait(run)
-
-
-def _pick_item(info: DatasetInfo, item: str) -> None:
-    names = cache.item_names(info)
-    st.session_state["pick_item"] = item
-    st.selectbox(
-        "Item",
-        [*names] if item in names else [item, *names],
-        key="pick_item",
-        format_func=lambda label: names.get(label, label),
-        filter_mode="contains",
-        accept_new_options=info.items > cache.SUGGESTIONS,
-        on_change=guard.callback(lambda: address.select(item=st.session_state["pick_item"])),
-        width=360,
-    )
 
 
 def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
@@ -66,6 +51,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             "Each bar grows from what the stage before left; the pale part is inherited. "
             "“Own” is what this shopper and this item make of each other, “item” how often the item is chosen by all."
         )
+        cascade.about_item(run, explanation)
     rows = pd.DataFrame(cascade.stage_rows(explanation)).dropna(axis="columns", how="all")
     with right:
         figures.figure(

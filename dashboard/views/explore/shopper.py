@@ -178,10 +178,13 @@ def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:
         explanation = cache.explanation(run.id, user, item)
     if not explanation.stages:
         empty.no_cascade(info, run)
+        cascade.about_item(run, explanation)
         return
     cascade.cascade(explanation, info, run, key="why")
-    if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
-        address.go("cascade", run=run.id, user=user, item=item)
+    with st.container(horizontal=True):
+        if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
+            address.go("cascade", run=run.id, user=user, item=item)
+        cascade.about_item(run, explanation)
 
 
 page()

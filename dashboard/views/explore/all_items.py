@@ -1,0 +1,189 @@
+"""All items of a model, as it was and as the model expects: to search, filter and order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import address, cache, charts, guard
+from dashboard.charts.behaviors import cues
+from dashboard.text import item_name, past, plain, share
+from dashboard.widgets import figures
+from nmtr.data.library import DatasetInfo
+from nmtr.items import Items
+from nmtr.runs.store import Run
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+MOST = 10_000  # items drawn and listed at once: more would make the browser wait
+_TEXT = st.column_config.TextColumn()
+_RATE = st.column_config.NumberColumn(format="%.1f %%")
+_COUNT = st.column_config.NumberColumn(format="localized")
+_EXPECTED = st.column_config.NumberColumn(format="%.1f")
+_SCORE = st.column_config.NumberColumn(format="%.2f")
+
+
+def draw(info: DatasetInfo, run: Run) -> None:
+    with st.skeleton(height=520):
+        every, table = cache.items(run.id), cache.item_table(run.id)
+    found = _ordered(every, table, _chosen(info, table))
+    shown = found.head(MOST)
+    if shown.empty:
+        st.markdown("##### No item matches")
+        st.caption("Search for other words, or take the filters back.")
+    else:
+        _scatter(info, run, every, shown)
+        _table(every, shown)
+    limit = f", of which the first {MOST:,} are shown" if len(found) > MOST else ""
+    st.caption(
+        f"{len(found):,} of {len(table):,} items{limit} — {figures.source(info, run)}. Click a point "
+        "or the box before a row to open the item, or press Shift and Space in the row; a click on a heading sorts. "
+        f"Numbers are of the pairs that the model learned from. {' '.join(map(plain, every.notes))}"
+    )
+    figures.export(table, f"items-{run.id}.csv", "CSV of all items")
+
+
+def _chosen(info: DatasetInfo, table: pd.DataFrame) -> pd.Series:
+    """Which items match what was searched for and filtered by."""
+    chosen = pd.Series(True, index=table.index)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="item_filters"):
+        word = st.text_input(
+            "Search", placeholder="words of a title" if "title" in table else "an item", key="item_search", width=260
+        ).strip()
+        if word:
+            columns = [table[name].astype(str) for name in ("title", "item") if name in table]
+            chosen &= np.any([text.str.contains(word, case=False, regex=False) for text in columns], axis=0)
+        if "category" in table and table["category"].notna().any():
+            categories = sorted(table["category"].dropna().astype(str).unique())
+            category = st.selectbox(
+                "Category",
+                categories,
+                index=None,
+                placeholder="every category",
+                key=f"item_category_{info.name}",
+                width=220,
+            )
+            if category is not None:
+                chosen &= table["category"] == category
+        prices = table["price"].dropna() if "price" in table else pd.Series(dtype=float)
+        if prices.nunique() > 1:
+            ends = float(np.floor(prices.min())), float(np.ceil(prices.max()))
+            low, high = st.slider("Price", *ends, ends, key=f"item_price_{info.name}", width=260)
+            if (low, high) != ends:
+                chosen &= table["price"].between(low, high)
+        st.selectbox("Order", [*_orders(table)], key="item_order", width=220)
+    return chosen
+
+
+def _orders(table: pd.DataFrame) -> dict[str, tuple[str, bool]]:
+    """What items can be ordered by: a column, and whether the lowest is first."""
+    orders = {"best mean score": ("place", True)}
+    for name in table.columns:
+        if name.startswith("observed_"):
+            orders[f"most {past(name.removeprefix('observed_'))}"] = (name, False)
+    return orders
+
+
+def _ordered(every: Items, table: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    column, rising = _orders(table)[st.session_state["item_order"]]
+    return table[chosen].sort_values(column, ascending=rising, kind="stable")
+
+
+def _scatter(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> None:
+    """How many do the first step, and how many of those the last: expected where there are chances, else as it was."""
+    first, last = every.behaviors[0], every.behaviors[-1]
+    if first == last:
+        return
+    known = first in every.scored and not np.isnan(every.expected[[0, -1], 0]).any()
+    kind = "expected" if known else "observed"
+    x, y = (shown[f"{kind}_{behavior}"].to_numpy(float) for behavior in (first, last))
+    there = x > 0
+    names = [item_name(title, label) for title, label in zip(_titles(shown), shown["item"], strict=True)]
+    points = charts.Crowd(
+        labels=shown["item"][there].tolist(),
+        names=[name for name, drawn in zip(names, there.tolist(), strict=True) if drawn],
+        x=x[there],
+        y=y[there] / x[there],
+        x_title=f"shoppers {'expected to' if known else 'who'} {first} it",
+        y_title=f"{last} per {first}",
+    )
+    missing = int((~there).sum())
+    told = "as the model expects" if known else "as it was, since the model gives no chances of both"
+    left_out = f"; {missing:,} that nobody {past(first)} are not drawn" if missing else ""
+    figures.figure(
+        _finding(every, kind, first, last),
+        f"each point an item, {told}{left_out}",
+        charts.crowd(points, cues(info.behaviors)[last], figures.theme()),
+        "crowd",
+        figures.source(info, run),
+        guard.callback(_open_point),
+    )
+
+
+def _open_point() -> None:
+    if (item := figures.clicked("crowd")) is not None:
+        address.select(item=item)
+
+
+def _titles(shown: pd.DataFrame) -> list[str | None]:
+    if "title" not in shown:
+        return [None] * len(shown)
+    return [title if isinstance(title, str) else None for title in shown["title"]]
+
+
+def _finding(every: Items, kind: str, first: str, last: str) -> str:
+    """How much of the last step the items with the most of the first have."""
+    values = every.expected if kind == "expected" else every.observed
+    tenth = np.argsort(-values[0], kind="stable")[: max(1, round(len(values[0]) / 10))]
+    part = share(float(values[-1][tenth].sum() / max(values[-1].sum(), 1e-12)))
+    whole = f"what is expected to be {past(last)}" if kind == "expected" else f"what was {past(last)}"
+    return plain(f"The tenth of the items that is {past(first)} most has {part} of {whole}")
+
+
+def _table(every: Items, shown: pd.DataFrame) -> None:
+    columns = _columns(every)
+    names = [name for name in columns if name in shown and shown[name].notna().any()]
+    labels = shown["item"].tolist()
+
+    def opened() -> None:
+        rows = st.session_state["item_table"]["selection"]["rows"]
+        if rows and rows[0] < len(labels):
+            address.select(item=labels[rows[0]])
+
+    rates = {name: 100 * shown[name] for name in names if columns[name][1] is _RATE}
+    st.dataframe(
+        shown[names].assign(**rates).rename(columns={name: columns[name][0] for name in names}),
+        key="item_table",
+        hide_index=True,
+        height=400,
+        column_config={columns[name][0]: columns[name][1] for name in names},
+        on_select=guard.callback(opened),
+        selection_mode="single-row",
+        alt="All items: their place, numbers and mean scores",
+    )
+
+
+def _columns(every: Items) -> dict[str, tuple[str, ColumnConfig]]:
+    """The table's columns in their order: what each is called and how its numbers read."""
+    columns: dict[str, tuple[str, ColumnConfig]] = {
+        "place": ("#", _COUNT),
+        "title": ("title", _TEXT),
+        "item": ("item", _TEXT),
+        "category": ("category", _TEXT),
+        "price": ("price", _SCORE),
+    }
+    for behavior in every.behaviors:
+        columns[f"observed_{behavior}"] = (behavior, _COUNT)
+        columns[f"expected_{behavior}"] = (f"{behavior}, expected", _EXPECTED)
+        columns[f"expected_{behavior}_error"] = (f"± {behavior}, expected", _EXPECTED)
+    for before, behavior in zip(every.behaviors, every.behaviors[1:], strict=False):
+        columns[f"{before}_to_{behavior}"] = (f"{before} → {behavior}", _RATE)
+        columns[f"expected_{before}_to_{behavior}"] = (f"{before} → {behavior}, expected", _RATE)
+    for behavior in every.scored:
+        columns[f"score_{behavior}"] = (f"mean score, {behavior}", _SCORE)
+        columns[f"score_{behavior}_error"] = (f"± mean score, {behavior}", _SCORE)
+    return columns

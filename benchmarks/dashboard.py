@@ -27,6 +27,7 @@ from nmtr.workspace import Workspace
 _PAGES = (
     ("Explore", "Cascade", ".st-key-waterfall"),
     ("Explore", "What if", "[class*=st-key-whatif-]"),
+    ("Explore", "Item", ".st-key-spread"),
     ("Train", "Train", ".st-key-start"),
     ("Train", "Runs", "[class*=st-key-runs-]"),
     ("Judge", "Compare", ".st-key-standings"),

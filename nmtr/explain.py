@@ -152,7 +152,7 @@ def recommend(fitted: Fitted, user: str, k: int, chances: Chances | None = None)
     if held_out >= 0:
         shown.append(held_out)
         ranks.append(rank_of(scores, candidates, held_out))
-    found = _found(fitted, row, np.array(shown, np.int64), scores, chances)
+    found = with_chances(fitted, np.full(len(shown), row), np.array(shown, np.int64), scores[shown], chances)
     items = [
         Recommendation(
             item=str(fitted.dataset.items[item]),
@@ -176,7 +176,7 @@ def explain(fitted: Fitted, user: str, item: str, chances: Chances | None = None
     row, column = fitted.dataset.user_index(user), fitted.dataset.item_index(item)
     scores, candidates = _scores(fitted, row)
     rank = rank_of(scores, candidates, column)
-    ((stages, chance),) = _found(fitted, row, np.array([column]), scores, chances)
+    ((stages, chance),) = with_chances(fitted, np.array([row]), np.array([column]), scores[[column]], chances)
     if isinstance(fitted.scorer, CascadeScorer):
         everything = np.arange(fitted.dataset.num_items)
         lower = fitted.scorer.stages(np.full(len(everything), row), everything).logits.T[:-1]
@@ -237,18 +237,18 @@ def rank_of(scores: FloatArray, candidates: NDArray[np.bool_], item: int) -> int
     return int((ahead & candidates).sum())
 
 
-def _found(
-    fitted: Fitted, row: int, items: NDArray[np.int64], scores: FloatArray, chances: Chances | None
+def with_chances(
+    fitted: Fitted, rows: NDArray[np.int64], items: NDArray[np.int64], scores: FloatArray, chances: Chances | None
 ) -> list[tuple[tuple[Stage, ...], Chance | None]]:
-    """Each item's stages, and the chance that its target score says."""
-    stages = stages_of(fitted, np.full(len(items), row), items)
+    """The stages of B pairs, and the chance that each target score says: users' rows, items and scores (B,)."""
+    stages = stages_of(fitted, rows, items)
     if chances is None or len(items) == 0:
         return [(own, None) for own in stages]
-    by_behavior = {fitted.config.target: scores[items]}
+    by_behavior = {fitted.config.target: scores}
     if stages[0]:
         by_behavior = {own[0].behavior: np.array([stage.logit for stage in own]) for own in zip(*stages, strict=True)}
     known = {
-        behavior: int(np.diff(matrix.indptr[row : row + 2])[0])
+        behavior: np.diff(matrix.indptr)[rows]
         for behavior, matrix in zip(fitted.config.behaviors, fitted.split.train, strict=True)
     }
     said = chances.of_pairs(by_behavior, known)

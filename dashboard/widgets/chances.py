@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -11,24 +11,36 @@ from dashboard.charts.behaviors import Cue, Cues
 from dashboard.text import chance, odds, plain, signed, steps
 from dashboard.widgets.row_list import Cell, Column
 from nmtr.chances import Chance, Chances, about, agreement, means
-from nmtr.explain import Explanation, Recommendations
+from nmtr.explain import Explanation, Recommendations, Stage
 from nmtr.runs.store import Run
 
 _SCORE = "A score, no chance: it only says which item stands higher."
 
 
-def scored(top: Recommendations, target: str) -> dict[str, list[tuple[float, Chance | None]]]:
-    """Score and chance of each item by behavior: of every stage, or of the target alone where there are no stages."""
-    if not top.items[0].stages:
-        return {target: [(item.logit, item.chance) for item in top.items]}
-    stages = zip(*(item.stages for item in top.items), strict=True)
+def scored(
+    found: Sequence[tuple[tuple[Stage, ...], float, Chance | None]], target: str
+) -> dict[str, list[tuple[float, Chance | None]]]:
+    """Scores and chances by behavior, of pairs with their stages, score and chance: of every stage, or of the target
+    alone where there are no stages."""
+    if not found[0][0]:
+        return {target: [(score, chance) for _, score, chance in found]}
+    stages = zip(*(own for own, _, _ in found), strict=True)
     return {same[0].behavior: [(stage.logit, stage.chance) for stage in same] for same in stages}
+
+
+def _of_items(top: Recommendations, target: str) -> dict[str, list[tuple[float, Chance | None]]]:
+    return scored([(item.stages, item.logit, item.chance) for item in top.items], target)
 
 
 def rows(top: Recommendations, target: str) -> dict[str, list[float | None]]:
     """The same as the columns of a file."""
+    return in_file(_of_items(top, target))
+
+
+def in_file(scored: Mapping[str, Sequence[tuple[float, Chance | None]]]) -> dict[str, list[float | None]]:
+    """Scores and chances by behavior, as the columns of a file."""
     columns: dict[str, list[float | None]] = {}
-    for behavior, pairs in scored(top, target).items():
+    for behavior, pairs in scored.items():
         columns[f"{behavior} score"] = [score for score, _ in pairs]
         columns[f"{behavior} chance"] = [None if chance is None else chance.next for _, chance in pairs]
     return columns
@@ -38,15 +50,15 @@ def columns(top: Recommendations, run: Run, cue: Cues, why: str = "") -> dict[Co
     """A column of a list for each behavior. why: why there are no chances, where that is not the run's doing."""
     told = None if why else cache.chances(run.id)
     return dict(
-        _column(behavior, pairs, told, run, cue[behavior], why or "Its chance is being worked out.")
-        for behavior, pairs in scored(top, run.config.target).items()
+        column(behavior, pairs, told, run, cue[behavior], why or "Its chance is being worked out.")
+        for behavior, pairs in _of_items(top, run.config.target).items()
     )
 
 
-def _column(
+def column(
     behavior: str, scored: Sequence[tuple[float, Chance | None]], told: Chances | None, run: Run, cue: Cue, why: str
 ) -> tuple[Column, list[Cell]]:
-    """Chances, each bar beside the highest of the list; scores where there are none."""
+    """Chances, each bar beside the highest of the list; scores where there are none, and why there are none."""
     said = [found.next for _, found in scored if found is not None]
     if told is not None and len(said) == len(scored):
         highest = max(said)

@@ -172,8 +172,10 @@ class Chances(_Record):
             reached = so_far
         return found
 
-    def of_pairs(self, scores: Mapping[str, Values], known: Mapping[str, int]) -> list[dict[str, Chance | None]]:
-        """The chances of a user's pairs with B items, by behavior: scores (B,), and how many pairs the user has."""
+    def of_pairs(
+        self, scores: Mapping[str, Values], known: Mapping[str, int | Counts]
+    ) -> list[dict[str, Chance | None]]:
+        """The chances of B pairs, by behavior: scores (B,), and how many pairs the user, or each user (B,), has."""
         behaviors = [stage.behavior for stage in self.stages]
         counts = {behavior: np.array(known[behavior]) for behavior in behaviors}
         said = {behavior: self.next(behavior, scores[behavior], counts[behavior]) for behavior in behaviors}

@@ -122,7 +122,7 @@ def _show_one(one: Item) -> None:
                 shopper.user + (" (held out)" if shopper.held_out else ""),
                 *(f"{stage.expected:.3f}" for stage in shopper.stages),
                 f"{shopper.score:.3f}",
-                "–" if shopper.chance is None else about(shopper.chance),
+                "–" if shopper.chance is None else about(shopper.chance.next),
             ]
             for shopper in one.shoppers
         ],

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmtr.chances import Chances
+from nmtr.chances import Chance, Chances
 from nmtr.errors import ConfigError
 from nmtr.evaluation.scorer import FloatArray, ItemVectors, PairScorer, StageScorer
-from nmtr.explain import Fitted, Stage, stages_of
+from nmtr.explain import Fitted, Stage, with_chances
 from nmtr.items.chances import Probability, chance_of_learning
 from nmtr.items.stuck import Stuck, stuck
 from nmtr.items.table import Items
@@ -55,7 +55,7 @@ class Shopper:
     score: float
     stages: tuple[Stage, ...]  # lowest behavior first; empty where the method has no cascade
     held_out: bool  # whether the item is their held-out test purchase
-    chance: float | None  # that the item is their next one; None where the score says none, or that was not asked
+    chance: Chance | None  # that the item is their next one; None where the score says none, or that was not asked
 
 
 @dataclass(frozen=True)
@@ -209,18 +209,16 @@ def _likeliest(fitted: Fitted, column: int, score: FloatArray, k: int, chances: 
     bought = np.searchsorted(before.indptr, np.flatnonzero(before.indices == column), side="right") - 1
     order = np.argsort(-score, kind="stable")
     chosen = order[~np.isin(order, bought)][:k]
-    stages = stages_of(fitted, chosen, np.full(len(chosen), column))
-    known = np.diff(fitted.split.train[-1].indptr)[chosen]
-    said = chances.next(fitted.config.target, score[chosen], known) if chances else None
+    found = with_chances(fitted, chosen, np.full(len(chosen), column), score[chosen], chances)
     return tuple(
         Shopper(
             user=str(fitted.dataset.users[row]),
             score=own[-1].logit if own else float(score[row]),
             stages=own,
             held_out=int(fitted.split.test_item[row]) == column,
-            chance=None if said is None else float(said[0][place]),
+            chance=chance,
         )
-        for place, (row, own) in enumerate(zip(chosen.tolist(), stages, strict=True))
+        for row, (own, chance) in zip(chosen.tolist(), found, strict=True)
     )
 
 

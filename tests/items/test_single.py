@@ -116,7 +116,11 @@ def test_chance_of_a_shopper_is_that_of_their_next_purchase(fitted: Fitted) -> N
     shoppers = one_item(fitted, all_items(fitted), "i1", 3, chances=chances).shoppers
     # With no map: odds ρ / (N - n) exp(out), and of u2, u0 and u3 only the last never bought anything.
     odds = [2 / 2 * np.exp(8), 2 / 2 * np.exp(4), 2 / 3 * np.exp(0)]
-    assert [s.chance for s in shoppers] == pytest.approx([o / (1 + o) for o in odds], rel=1e-5)
+    assert [s.chance and s.chance.next for s in shoppers] == pytest.approx([o / (1 + o) for o in odds], rel=1e-5)
+    # view is 2 p + 1, and each of them viewed one item.
+    views = [s.stages[0].chance and s.stages[0].chance.next for s in shoppers]
+    odds = [2 / 2 * np.exp(5), 2 / 2 * np.exp(3), 2 / 2 * np.exp(1)]
+    assert views == pytest.approx([o / (1 + o) for o in odds], rel=1e-5)
     assert all(shopper.chance is None for shopper in of(fitted, "i1").shoppers)
 
 

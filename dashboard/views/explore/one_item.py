@@ -7,13 +7,12 @@ import streamlit as st
 
 from dashboard import address, cache, charts
 from dashboard.charts.behaviors import cues
-from dashboard.text import SUPERSCRIPTS, chance, item_name, past, plain, signed
-from dashboard.widgets import figures
+from dashboard.text import item_name, past, plain, signed
+from dashboard.widgets import chances, figures
 from dashboard.widgets.row_list import Cell, Column, row_list
-from nmtr.chances import about, means
 from nmtr.data.library import DatasetInfo
 from nmtr.items import Item
-from nmtr.items.single import QUANTILES, Neighbor, Shopper
+from nmtr.items.single import QUANTILES, Neighbor
 from nmtr.runs.store import Run
 
 
@@ -38,6 +37,7 @@ def draw(info: DatasetInfo, run: Run, item: str) -> None:
         _neighbors(info, run, one)
     if one.notes:
         st.caption(" ".join(map(plain, one.notes)))
+    chances.wait(run)
 
 
 def _heading(info: DatasetInfo, run: Run, one: Item) -> None:
@@ -122,8 +122,16 @@ def _shoppers(info: DatasetInfo, run: Run, one: Item) -> None:
         st.caption(said if one.shoppers else "Every shopper has done so already.")
     if not one.shoppers:
         return
-    columns = _shopper_columns(info, run, one.shoppers)
     users = [shopper.user for shopper in one.shoppers]
+    found = [(shopper.stages, shopper.score, shopper.chance) for shopper in one.shoppers]
+    scored = chances.scored(found, target)
+    names: list[Cell] = [f"{'★ ' if shopper.held_out else ''}{shopper.user}" for shopper in one.shoppers]
+    columns: dict[Column, list[Cell]] = {Column("shopper"): names}
+    told = cache.chances(run.id)
+    for behavior, pairs in scored.items():
+        why = "Its chance is being worked out."
+        column, cells = chances.column(behavior, pairs, told, run, cues(info.behaviors)[behavior], why)
+        columns[column] = cells
     row_list(
         [*columns],
         [*zip(*columns.values(), strict=True)],
@@ -132,28 +140,10 @@ def _shoppers(info: DatasetInfo, run: Run, one: Item) -> None:
         key=f"shoppers-{run.id}-{one.item}",
         label=f"Shoppers most likely to {target} item {one.item} next",
     )
-    names = {column.name: cells for column, cells in [*columns.items()][1:]}
-    exact = {"chance": [shopper.chance for shopper in one.shoppers]} if "chance" in names else {}
-    held_out = [shopper.held_out for shopper in one.shoppers]
-    rows = pd.DataFrame({"shopper": users, "held out": held_out} | names | exact)
-    figures.export(rows, f"item-{one.item}-shoppers-{run.id}.csv", "CSV of the shoppers")
-
-
-def _shopper_columns(info: DatasetInfo, run: Run, shoppers: tuple[Shopper, ...]) -> dict[Column, list[Cell]]:
-    names: list[Cell] = [f"{'★ ' if shopper.held_out else ''}{shopper.user}" for shopper in shoppers]
-    columns: dict[Column, list[Cell]] = {Column("shopper"): names}
-    cue = cues(info.behaviors)
-    stages = shoppers[0].stages if run.config.loss else ()
-    for r, stage in enumerate(stages):
-        tells = f"ŷ{str(r + 1).translate(SUPERSCRIPTS)}: how much the cascade expects this step, from 0 to 1"
-        column = Column(stage.behavior, "bar", chance, tells, cue[stage.behavior])
-        columns[column] = [shopper.stages[r].expected for shopper in shoppers]
-    if not stages:
-        columns[Column("score", "number", "{:.3f}".format)] = [shopper.score for shopper in shoppers]
-    if shoppers[0].chance is not None:
-        help = means(cache.chances(run.id).stage(info.behaviors[-1]), target=True)
-        columns[Column("chance", "number", help=help)] = [about(shopper.chance or 0.0) for shopper in shoppers]
-    return columns
+    rows = {"shopper": users, "held out": [shopper.held_out for shopper in one.shoppers]}
+    figures.export(
+        pd.DataFrame(rows | chances.in_file(scored)), f"item-{one.item}-shoppers-{run.id}.csv", "CSV of the shoppers"
+    )
 
 
 def _neighbors(info: DatasetInfo, run: Run, one: Item) -> None:

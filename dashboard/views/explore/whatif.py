@@ -170,7 +170,7 @@ def _moved(before: Recommendations, after: Recommendations) -> str:
     listed = {item.item for item in after.items}
     gone = [item_name(item.title, item.item) for item in before.items if item.item not in listed]
     if gone:
-        names = f"{', '.join(gone[:_NAMED])}{f' and {len(gone) - _NAMED} more' if len(gone) > _NAMED else ''}"
+        names = f"{' · '.join(gone[:_NAMED])}{f' · and {len(gone) - _NAMED} more' if len(gone) > _NAMED else ''}"
         return f"{count(len(gone), 'item', 'items')} of the first {len(listed)} gave way: {names}"
     same = [item.item for item in before.items] == [item.item for item in after.items]
     return "The list is the same as before." if same else f"The same {len(listed)} items, in another order."

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
 from dashboard.address import PAGES
-from dashboard.text import chance, odds, one_in, steps
-from nmtr.chances import Chance, about, kept, means
+from dashboard.text import chance, one_in, steps
+from nmtr.chances import about, kept, means
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.errors import RunError
@@ -54,22 +54,6 @@ def column(app: AppTest, name: str) -> tuple[dict[str, object], list[dict[str, o
     data = json.loads(lists.proto.json)
     place = [head["name"] for head in data["columns"]].index(name)
     return data["columns"][place], [row[place] for row in data["rows"]]
-
-
-# Words
-
-
-def test_a_chance_is_told_with_its_interval_where_it_has_one() -> None:
-    assert chance(Chance(1 / 40, 1 / 50, 1 / 33, None, None)) == "about 1 in 40 (1 in 50 to 1 in 35)"
-    assert chance(Chance(0.31, None, None, None, None)) == "about 3 in 10"
-    assert odds(0.31) == "3 in 10"
-
-
-@pytest.mark.parametrize(
-    ("share", "said"), [(1 / 38, "1 in 38"), (0.43, "43 in 100"), (1 / 12_345, "1 in 12,000"), (0.0, "none")]
-)
-def test_what_was_found_is_told_to_two_digits(share: float, said: str) -> None:
-    assert one_in(share) == said
 
 
 # Shopper and Cascade

@@ -11,6 +11,8 @@ from dashboard.text import (
     hits,
     item_name,
     metric,
+    odds,
+    one_in,
     p_value,
     past,
     plain,
@@ -19,6 +21,7 @@ from dashboard.text import (
     signed,
     unmarked,
 )
+from nmtr.chances import Chance
 from nmtr.explain import Explanation, Stage
 
 
@@ -59,9 +62,13 @@ def test_headline_of_a_bought_item_says_that_it_is_not_recommended() -> None:
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (chance(0.814), ".81"),
-        (chance(0.00231), ".0023"),
-        (chance(1.0), "1.00"),
+        (chance(Chance(1 / 40, 1 / 50, 1 / 33, None, None)), "about 1 in 40 (1 in 50 to 1 in 35)"),
+        (chance(Chance(0.31, None, None, None, None)), "about 3 in 10"),
+        (odds(0.31), "3 in 10"),
+        (one_in(1 / 38), "1 in 38"),
+        (one_in(0.43), "43 in 100"),
+        (one_in(1 / 12_345), "1 in 12,000"),
+        (one_in(0.0), "none"),
         (signed(-0.361), "−0.36"),
         (share(0.62), "62 %"),
         (share(0.004), "0.4 %"),

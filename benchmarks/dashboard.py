@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,6 +23,9 @@ from benchmarks.core import Case, Figures, Side, Target, figure
 from benchmarks.errors import BenchmarkError
 from benchmarks.places import ROOT
 from nmtr.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 #: Each page: its menu in the navigation, its name there, and what only it shows once its content is there.
 _PAGES = (
@@ -35,6 +39,8 @@ _PAGES = (
     ("Data", "Data", ".st-key-funnel"),
     ("Explore", "Shopper", "[class*=st-key-top-]"),
 )
+#: "{port}" is a free one.
+DASHBOARD_COMMAND = ("nmtr", "dashboard", "--port={port}", "--no-demo")
 _TURNS = 6  # through all pages
 _SHOPPERS = 30
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -57,17 +63,7 @@ _FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?
 def visit() -> Figures:
     """One visit of a server that was just started: milliseconds to the first contentful paint, of page and user
     switches (click to the settled page), p50 and p95."""
-    from playwright.sync_api import Error, sync_playwright
-
-    with server() as (address, _), sync_playwright() as playwright:
-        path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
-        except Error as error:
-            raise BenchmarkError(
-                f"the dashboard's benchmark needs Chromium: install it, or set CHROME to its path "
-                f"({str(error).splitlines()[0]})."
-            ) from None
+    with server() as (address, _), chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(address)
@@ -90,7 +86,6 @@ def visit() -> Figures:
             switches.append(timed(link.click, _SHOWN, shown))
         button = page.locator(".st-key-shopper_any button").first
         shoppers = [timed(button.click, _OTHER_USER, page.evaluate(_USER)) for _ in range(_SHOPPERS)]
-        browser.close()
     return {
         "first_paint": float(paint),
         **_quantiles("page", switches[len(_PAGES) :]),  # each page's first visit imports it
@@ -103,30 +98,55 @@ def _quantiles(name: str, values: list[float]) -> Figures:
 
 
 @contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser that was just started, with nothing in its cache; BenchmarkError where there is none."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROME") or shutil.which("chromium") or shutil.which("google-chrome")
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        except Error as error:
+            raise BenchmarkError(
+                f"the dashboard's benchmark needs Chromium: install it, or set CHROME to its path "
+                f"({str(error).splitlines()[0]})."
+            ) from None
+        yield browser
+        browser.close()
+
+
+@contextmanager
 def server() -> Iterator[tuple[str, Workspace]]:
     """The address of a dashboard on the demo, and the home of its own that it serves."""
     from nmtr.demo import install
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         workspace = Workspace(Path(home))
         install(workspace)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nmtr", "dashboard", "--port", str(port), "--no-demo"],
-            cwd=ROOT,
-            env={**os.environ, "NMTR_HOME": home, "STREAMLIT_SERVER_HEADLESS": "true"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            address = f"http://localhost:{port}"
-            _wait(f"{address}/_stcore/health", process)
+        with served(DASHBOARD_COMMAND, Path(home)) as address:
             yield address, workspace
-        finally:
-            process.terminate()
-            process.wait(20)
+
+
+@contextmanager
+def served(command: Sequence[str], home: Path) -> Iterator[str]:
+    """The address of a web server that was just started on a home; "{port}" in the command is a free one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", *(part.format(port=port) for part in command)],
+        cwd=ROOT,
+        env={**os.environ, "NMTR_HOME": str(home), "STREAMLIT_SERVER_HEADLESS": "true"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://localhost:{port}"
+        _wait(f"{address}/_stcore/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def _wait(health: str, process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, growth, items, levels, polling, ranking, service, sweeps, training
+from benchmarks import dashboard, first_view, growth, items, levels, polling, ranking, service, sweeps, training
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
@@ -14,5 +14,6 @@ CASES: tuple[Case, ...] = (
     *sweeps.CASES,
     *growth.CASES,
     *dashboard.CASES,
+    *first_view.CASES,
     *polling.CASES,
 )

@@ -52,6 +52,7 @@ def standing(info: DatasetInfo, run: Run) -> None:
         st.plotly_chart(
             drawn, key="standing", config=charts.CONFIG, alt=" ".join([title, *sentences]).replace("\\", "")
         )
+    figures.export(board.rows(), f"standing-{run.id}.csv")
     if len(board.entries) == 1:
         if st.button("Train an alternative", key="train_alternative", icon=":material/play_arrow:"):
             address.go("train", data=info.name, run=None)

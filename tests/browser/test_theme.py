@@ -42,7 +42,16 @@ def wishes(page: Page) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/shopper?run={run}", "/cascade?run={run}", "/train?run={run}", "/compare?data=shop", "/data?data=shop"]
+    "path",
+    [
+        "/?data=shop",
+        "/tour?run={run}&step=4",
+        "/shopper?run={run}",
+        "/cascade?run={run}",
+        "/train?run={run}",
+        "/compare?data=shop",
+        "/data?data=shop",
+    ],
 )
 def test_figures_follow_the_operating_systems_theme(visit: Visit, shop: str, path: str) -> None:
     page = visit(path.format(run=shop))

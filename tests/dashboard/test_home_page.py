@@ -172,6 +172,9 @@ def test_the_tour_is_about_whom_the_cart_lifts_and_says_so(
     said = words(app)
     for stage in explanation.stages:
         assert stage.rank is not None and f"place {stage.rank + 1:,}" in said
+    lifting = explanation.stages[lift.stage]
+    more = "because it suits this shopper" if lifting.own >= lifting.bias else "because many shoppers choose it"
+    assert f"mostly because of the {lifting.behavior} step" in said and f"there more {more}" in said
     app.button(key="tour_next").click().run()
     assert "find their next purchase" in words(app)
     app.button(key="tour_next").click().run()

@@ -233,8 +233,11 @@ def conclusion(explanation: Explanation) -> str:
     name = plain(explanation.stages[best + 1].behavior)
     if steps[best] <= 1:
         return f"No later step brings it further up: the **{plain(explanation.stages[0].behavior)}** step put it there."
+    stage = explanation.stages[best + 1]
+    suits, liked = "because it suits this shopper", "because many shoppers choose it"
+    why = f"{suits} than {liked}" if stage.own >= stage.bias else f"{liked} than {suits}"
     moved = f"from place {ranks[best] + 1:,} to {ranks[best + 1] + 1:,}"
-    return f"So it is in the list **mostly because of the {name} step**: {moved}."
+    return f"So it is in the list **mostly because of the {name} step**: {moved}, there more {why}."
 
 
 def _good(subject: Subject) -> None:

@@ -307,5 +307,5 @@ def test_file_that_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> Non
     (tmp_path / "nmtr.db").write_text("not a database, but long enough to be taken for one" * 20)
     with pytest.raises(StoreError, match="file is not a database"):
         RunStore(tmp_path)
-    with pytest.raises(RunError, match="nmtr.db"):
+    with pytest.raises(StoreError, match="nmtr.db"):
         RunStore(tmp_path / "nmtr.db")

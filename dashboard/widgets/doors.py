@@ -10,16 +10,15 @@ from nmtr.data.library import DatasetInfo
 
 def doors(info: DatasetInfo) -> None:
     """Explore a shopper, explore an item, bring your data."""
-    about_items = "item" if "item" in address.PAGES else "cascade"
     with st.grid(3, min_column_width=240, key="doors"):
         _door(
             "Explore a shopper", "What they did, what they would buy next, and why.", "Show a shopper", "shopper", info
         )
-        _door("Explore an item", "Who may buy it next, and where it gets stuck.", "Show an item", about_items, info)
+        _door("Explore an item", "Who may buy it next, and where it gets stuck.", "Show an item", "item", info)
         _door("Bring your data", "A file of who did what with which item is enough.", "Add your data", "data", info)
 
 
-_ICONS = {"shopper": "person_search", "item": "category", "cascade": "category", "data": "upload_file"}
+_ICONS = {"shopper": "person_search", "item": "category", "data": "upload_file"}
 
 
 def _door(title: str, text: str, button: str, page: str, info: DatasetInfo) -> None:

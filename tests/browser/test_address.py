@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit, enter, navigate, settled
+from tests.browser.conftest import PATIENCE, Visit, enter, navigate, settled
+
+expect.set_options(timeout=PATIENCE)
 
 
 def shown(page: Page) -> dict[str, list[str]]:
@@ -87,6 +89,7 @@ def test_the_tour_is_walked_by_keys_and_back_takes_a_step_back(visit: Visit, sho
     expect(page.get_by_text("Step 6 of 6")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("Step 5 of 6")).to_be_visible()
+    settled(page)
     page.reload()
     expect(page.get_by_text("Step 5 of 6")).to_be_visible()
 

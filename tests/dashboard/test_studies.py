@@ -150,7 +150,7 @@ def test_units_stand_beside_each_other_only_where_nothing_else_differs() -> None
                 ({"loss": "shared"}, {}),
                 ({"seed": 7}, {}),
                 ({"cascade": "mean"}, {}),
-                ({"protocol": "clean"}, {}),
+                ({"protocol": "standard"}, {}),
                 ({}, {"seeds": 3}),
                 ({}, {"prune": True}),
                 ({}, {"metric": "HR@50"}),

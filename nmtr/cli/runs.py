@@ -149,6 +149,7 @@ def recommend_items(
     if user is not None:
         workspace = Workspace()
         fitted = workspace.fitted(run_id)
+        fitted.dataset.user_index(user)  # a mistake is refused before anything is worked out and kept
         found = recommend(fitted, user, top, workspace.chances(run_id, fitted))
     else:
         asked, found = served(run_id, history or [], top)
@@ -168,6 +169,8 @@ def explain_item(
     """
     workspace = Workspace()
     fitted = workspace.fitted(run_id)
+    fitted.dataset.user_index(user)  # before anything is worked out and kept
+    fitted.dataset.item_index(item)
     chances = workspace.chances(run_id, fitted)
     found = explain(fitted, user, item, chances)
     show(found.to_json(), as_json, lambda: show_explanation(found, chances))

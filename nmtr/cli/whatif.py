@@ -62,6 +62,8 @@ def what_if(
     fitted = workspace.fitted(run_id)
     added, removed = (changes(g, f, fitted.dataset) for g, f in ((add, "--add"), (remove, "--remove")))
     asked = whatif(fitted, user, add=added, remove=removed, without=without)
+    if item is not None:
+        fitted.dataset.item_index(item)  # before anything is worked out and kept
     chances = workspace.chances(run_id, fitted)
     found = asked.recommend(top, chances)
     taken_apart = None if item is None else (asked.explain(item, chances), asked.reasons(item))

@@ -151,8 +151,8 @@ def test_adding_that_is_stopped_says_so_in_a_line_and_leaves_nothing(
 ) -> None:
     process = started(tmp_path, slow)
     eventually(lambda: psutil.Process(process.pid).children())
-    for reading in psutil.Process(process.pid).children():
-        reading.suspend()  # so that it is not done before the signal comes
+    for child in psutil.Process(process.pid).children():
+        child.suspend()  # so that it is not done before the signal comes
     process.send_signal(getattr(signal, how))
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (status, "", said)

@@ -99,7 +99,7 @@ def test_what_was_entered_on_train_is_there_after_a_reload(visit: Visit, shop: s
     page.get_by_text("Advanced").click()
     enter(page, "train_epochs", "17")
     enter(page, "train_weight_2", "0.50")
-    page.wait_for_url("**options=*17*")
+    page.wait_for_url(lambda url: "epochs%22%3A17" in url and "0.25%2C0.25%2C0.5" in url)
     settled(page)
     page.reload()
     page.get_by_text("Advanced").click()

@@ -57,7 +57,7 @@ def test_a_click_shows_a_mark_and_queues_a_place_and_weights_are_taken_over(
     expect(page.locator("h5").nth(1)).to_have_text(findings.name_of(queued, queued.point(6)))
     expect(page.locator(".st-key-lab_study input")).to_have_value(re.compile("7 weights · done"))
     expect(page.locator(".st-key-lab_use button").first).to_be_enabled()
-    eventually(lambda: sweeps.read(Workspace(home), study.id).point(6).state == "done", 60)
+    eventually(lambda: sweeps.read(Workspace(home), study.id).point(6).state == "done")
     trained = sweeps.read(Workspace(home), study.id).point(6)
     assert trained.lambdas is not None
 

@@ -135,7 +135,10 @@ def test_reading_imports_nothing_from_the_folder_that_it_is_asked_in(
 
 def started(home: Path, source: Path) -> subprocess.Popen[str]:
     """`nmtr data add` in a process of its own, once it reads."""
-    command = [sys.executable, "-m", "nmtr", "data", "add", "shop", "--from", str(source)]
+    # Tests that run in the background have SIGINT ignored, and hand that down.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    run = f"{heard}; from nmtr.cli import main; main()"
+    command = [sys.executable, "-c", run, "data", "add", "shop", "--from", str(source)]
     environment = {**os.environ, "NMTR_HOME": str(home), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     eventually(lambda: list((home / "data").glob(".making-*/.log")))

@@ -9,6 +9,8 @@ from nmtr.chances import Chance, about
 from nmtr.explain import Explanation, Stage
 from nmtr.runs.waiting import Place
 
+#: Why test figures of a study's runs are left out, as the end of a sentence that counts them.
+STUDIES = "a study chooses on validation, and shows test figures of its finalized choice alone."
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 

@@ -10,7 +10,7 @@ from itertools import groupby
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
-from dashboard.text import count, plain, shortened
+from dashboard.text import STUDIES, count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
 from nmtr.compare import METRIC, Interval, Leaderboard, Sparsity, check, grouped, names
@@ -61,8 +61,7 @@ def choose(promise: str) -> Choice | None:
     done = [run for run in done if run.id not in hidden]
     if hidden:
         st.caption(
-            f"{count(len(hidden), 'run', 'runs')} of studies {'is' if len(hidden) == 1 else 'are'} left out: a study "
-            "chooses on validation, and shows test figures of its finalized choice alone."
+            f"{count(len(hidden), 'run', 'runs')} of studies {'is' if len(hidden) == 1 else 'are'} left out: {STUDIES}"
         )
     if not done:
         with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, charts, guard, selection
-from dashboard.text import count, duration, in_line, metric, plain
+from dashboard.text import STUDIES, count, duration, in_line, metric, plain
 from dashboard.views.runs import archives
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
@@ -101,10 +101,7 @@ def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
     measure = f"share of shoppers whose held-out {plain(runs[0].config.target)} is among the first 100 ({COMPARED})"
     figures.figure(_finding(best), measure, charts.intervals(best, figures.theme()), key, where)
     if hidden:
-        st.caption(
-            f"Without {count(hidden, 'run', 'runs')} of studies: a study chooses on validation, and shows test figures "
-            "of its finalized choice alone."
-        )
+        st.caption(f"Without {count(hidden, 'run', 'runs')} of studies: {STUDIES}")
 
 
 def _measured(run: Run, name: str) -> charts.Measured:

@@ -30,9 +30,11 @@ PAGES = {
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
 #: What it carries besides: which runs are compared, with what and by which metric; which study and which of its choices
-#: is looked at; the options of a run that is about to be trained; what is changed of a shopper's history.
+#: is looked at; the options of a run that is about to be trained; what is changed of a shopper's history; which items
+#: are listed.
 MORE = {
     "whatif": ("add", "remove", "without"),
+    "item": ("find", "category", "price", "order"),
     "compare": ("runs", "against", "metric"),
     "sparsity": ("runs", "against", "metric"),
     "lab": ("study", "point"),

@@ -45,11 +45,6 @@ GLOSSARY: dict[str, Word] = {
         "each 0.7 more doubles the odds.",
         "logit",
     ),
-    "expected step": Word(
-        "The score squeezed to between 0 and 1. It orders items, but is no chance: training shows the model far fewer "
-        "items that were not bought than there are.",
-        "ŷ",
-    ),
     "chance": Word(
         'How likely it is that the shopper\'s next purchase is this item, as "about 1 in 40". It comes from the score, '
         "corrected for how the model was trained, and checked on hidden purchases."
@@ -99,7 +94,7 @@ GLOSSARY: dict[str, Word] = {
         "One pass of the training over all data. The epoch with the best validation is the one that is kept."
     ),
     "run": Word("One training of one model on one data set with one set of options, and what came of it."),
-    "run id": Word("The eight letters and digits that tell runs apart, as nlmnsdkn. Links and files carry it."),
+    "run id": Word("The eight letters and digits that name a run, such as nlmnsdkn. Links and files carry it."),
     "pinned": Word("The run that somebody chose to speak for its data set: pages open on it."),
     "best alternative": Word(
         "Of all other trained methods that are no NMTR, simple rules included, the one with the best validation. What "

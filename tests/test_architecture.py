@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "shipped": set(),
+    "csv_text": set(),
     "training.report": set(),
     "config": {"errors"},
     "data": {"errors", "config"},
@@ -46,13 +47,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "demo": {"shipped", "config", "data", "evaluation", "chances", "training.report", "runs", "workspace"},
     "cli": {
-        *("errors", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
+        *("errors", "csv_text", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "__main__": {"cli"},
     "__init__": set(),
     "dashboard": {
-        *("errors", "shipped", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
+        *(
+            "errors",
+            "shipped",
+            "csv_text",
+            "config",
+            "data",
+            "evaluation",
+            "chances",
+            "explain",
+            "items",
+            "whatif",
+            "estimate",
+        ),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
 }

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.text import plain
+from nmtr.csv_text import csv_text
 from nmtr.data.library import DatasetInfo
 from nmtr.runs.store import Run
 
@@ -57,7 +58,7 @@ def export(rows: pd.DataFrame | Sequence[dict[str, Any]], file: str, label: str 
     """Every figure of the page as CSV, written when it is asked for."""
     st.download_button(
         label,
-        lambda: pd.DataFrame(rows).to_csv(index=False),
+        lambda: csv_text(rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows),
         file_name=file,
         mime="text/csv",
         icon=":material/download:",

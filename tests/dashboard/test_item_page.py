@@ -126,6 +126,11 @@ def test_category_and_price_filter(open_page: Open, home: Path, monkeypatch: pyt
     assert sorted(shown(app)) == ["i6", "i8"]
     app.selectbox(key="item_category_shop").set_value(None).run()
     assert sorted(shown(app)) == ["i3", "i5", "i6", "i7", "i8", "i9"]
+    assert address(app)["price"] == "3.0-10.0"
+    app = open_page("item", run=run, category="odd", price="3-8", order="most carted", find="thing")
+    assert sorted(shown(app)) == ["i3", "i5", "i7"]
+    app = open_page("item", run=run, category="none such", price="8-3", order="most nothing")
+    assert len(shown(app)) == 40, "what an address asks for and is not there is not asked for"
 
 
 def test_more_items_than_a_browser_takes_are_counted(

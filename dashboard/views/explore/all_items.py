@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,32 +52,82 @@ def _chosen(info: DatasetInfo, table: pd.DataFrame) -> pd.Series:
     """Which items match what was searched for and filtered by."""
     chosen = pd.Series(True, index=table.index)
     with st.container(horizontal=True, vertical_alignment="bottom", key="item_filters"):
-        word = st.text_input(
-            "Search", placeholder="words of a title" if "title" in table else "an item", key="item_search", width=260
-        ).strip()
-        if word:
+        if word := _picked_words(table):
             columns = [table[name].astype(str) for name in ("title", "item") if name in table]
             chosen &= np.any([text.str.contains(word, case=False, regex=False) for text in columns], axis=0)
         if "category" in table and table["category"].notna().any():
-            categories = sorted(table["category"].dropna().astype(str).unique())
-            category = st.selectbox(
-                "Category",
-                categories,
-                index=None,
-                placeholder="every category",
-                key=f"item_category_{info.name}",
-                width=220,
-            )
+            category = _picked_category(info, sorted(table["category"].dropna().astype(str).unique()))
             if category is not None:
                 chosen &= table["category"] == category
         prices = table["price"].dropna() if "price" in table else pd.Series(dtype=float)
         if prices.nunique() > 1:
             ends = float(np.floor(prices.min())), float(np.ceil(prices.max()))
-            low, high = st.slider("Price", *ends, ends, key=f"item_price_{info.name}", width=260)
-            if (low, high) != ends:
-                chosen &= table["price"].between(low, high)
-        st.selectbox("Order", [*_orders(table)], key="item_order", width=220)
+            if (between := _picked_price(info, ends)) != ends:
+                chosen &= table["price"].between(*between)
+        _pick_order([*_orders(table)])
     return chosen
+
+
+def _picked_words(table: pd.DataFrame) -> str:
+    st.session_state["item_search"] = address.selected("find") or ""
+    words = st.text_input(
+        "Search",
+        placeholder="words of a title" if "title" in table else "an item",
+        key="item_search",
+        width=260,
+        on_change=guard.callback(lambda: address.select(find=st.session_state["item_search"].strip() or None)),
+    )
+    return words.strip()
+
+
+def _picked_category(info: DatasetInfo, categories: list[str]) -> str | None:
+    key = f"item_category_{info.name}"
+    asked = address.selected("category")
+    st.session_state[key] = asked if asked in categories else None
+    return st.selectbox(
+        "Category",
+        categories,
+        index=None,
+        placeholder="every category",
+        key=key,
+        width=220,
+        on_change=guard.callback(lambda: address.select(category=st.session_state[key])),
+    )
+
+
+def _picked_price(info: DatasetInfo, ends: tuple[float, float]) -> tuple[float, float]:
+    """The range of prices to show; `ends`, the lowest and the highest, where none was chosen."""
+    key = f"item_price_{info.name}"
+    st.session_state[key] = _range(address.selected("price"), ends)
+
+    def picked() -> None:
+        low, high = st.session_state[key]
+        address.select(price=None if (low, high) == ends else f"{low}-{high}")
+
+    st.slider("Price", *ends, key=key, width=260, on_change=guard.callback(picked))
+    low, high = st.session_state[key]
+    return low, high
+
+
+def _range(asked: str | None, ends: tuple[float, float]) -> tuple[float, float]:
+    """The range that an address asks for, as `10-25`, within the ends; the ends where it is none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", asked or "")
+    if found is None:
+        return ends
+    low, high = max(float(found[1]), ends[0]), min(float(found[2]), ends[1])
+    return (low, high) if low <= high else ends
+
+
+def _pick_order(orders: list[str]) -> None:
+    asked = address.selected("order")
+    st.session_state["item_order"] = asked if asked in orders else orders[0]
+    st.selectbox(
+        "Order",
+        orders,
+        key="item_order",
+        width=220,
+        on_change=guard.callback(lambda: address.select(order=st.session_state["item_order"])),
+    )
 
 
 def _orders(table: pd.DataFrame) -> dict[str, tuple[str, bool]]:

@@ -10,6 +10,7 @@ from itertools import groupby
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
+from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
@@ -209,9 +210,9 @@ def _pick_reference(chosen: Sequence[Entry]) -> str | None:
         "Against",
         [BEST_OTHER, *ids],
         key="compare_against",
-        format_func=lambda run: "the best baseline" if run == BEST_OTHER else shortened(called[run]),
+        format_func=lambda run: "the best alternative" if run == BEST_OTHER else shortened(called[run]),
         on_change=guard.callback(lambda: address.select(against=st.session_state["compare_against"])),
-        help="The best baseline: of all that are not NMTR, rules included, the best on validation.",
+        help=help_for("best alternative"),
         width=210,
     )
     return None if picked == BEST_OTHER else str(picked)
@@ -225,6 +226,7 @@ def _pick_metric() -> str:
             "Metric",
             METRICS,
             key="compare_metric",
+            help=help_for("HR@k", "NDCG@k"),
             on_change=guard.callback(lambda: address.select(metric=st.session_state["compare_metric"])),
             width=130,
         )

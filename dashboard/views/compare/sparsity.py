@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
+from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, p_value, past, plain, share
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice, part
@@ -97,7 +98,7 @@ def _tables(table: Sparsity) -> None:
     names = [f"{group.name} (n {group.users:,})" for group in table.groups]
     values = [_row(entry, names) for entry in table.entries]
     right: dict[str, Any] = {
-        name: st.column_config.TextColumn(alignment="right", help="± half a 95 % interval over users") for name in names
+        name: st.column_config.TextColumn(alignment="right", help=help_for("interval")) for name in names
     }
     right[DROP] = st.column_config.TextColumn(
         alignment="right", help="how the value changes from the richest group to the sparsest, as a share of it"

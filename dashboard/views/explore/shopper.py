@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
+from dashboard.glossary import help_for
 from dashboard.text import hits, item_name, plain, shift
 from dashboard.widgets import cascade, chances, empty, figures, pickers
 from dashboard.widgets.history import history
@@ -170,7 +171,8 @@ def _table(top: Recommendations, target: str, columns: dict[Column, list[Cell]])
 def _held_out(top: Recommendations) -> None:
     if top.held_out is not None:
         name = item_name(top.held_out.title, top.held_out.item)
-        st.text(f"★ {name} at rank {top.held_out.rank + 1:,}: {hits(top.held_out.rank)}")
+        place = f"★ {name} at rank {top.held_out.rank + 1:,}: {hits(top.held_out.rank)}"
+        st.text(place, help=help_for("held-out purchase", "rank", "hit at k"))
 
 
 def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:

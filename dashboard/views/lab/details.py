@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import cache, charts
 from dashboard.charts.behaviors import cues
+from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, plain
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
@@ -68,7 +69,7 @@ def _table(study: Study, where: str) -> None:
         hide_index=True,
         column_config={
             **{f"λ {behavior}": number for behavior in study.behaviors},
-            value: st.column_config.TextColumn(alignment="right", help="± half a 95 % interval"),
+            value: st.column_config.TextColumn(alignment="right", help=help_for("interval")),
             "as good": st.column_config.TextColumn(help="cannot be told from the best", width="small"),
         },
         alt=f"{study.metric} of each choice of weights",

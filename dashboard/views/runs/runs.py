@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, charts, guard, selection
+from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, duration, in_line, metric, plain
 from dashboard.views.runs import archives
 from dashboard.widgets import empty, figures, live_run, pickers, queue
@@ -146,7 +147,7 @@ def _table(runs: Sequence[Run], key: str) -> None:
             "run": st.column_config.TextColumn(width=90),
             **dict.fromkeys(
                 live_run.HEADLINES,
-                st.column_config.TextColumn(help="on test, ± half a 95 % interval", alignment="right"),
+                st.column_config.TextColumn(help=help_for("HR@k", "held-out purchase", "interval"), alignment="right"),
             ),
             "created": st.column_config.DatetimeColumn(format="distance"),
         },

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
+from dashboard.findings import verdict
 from dashboard.glossary import GLOSSARY, help_for, matching
-from dashboard.widgets.standing import verdict
 from nmtr import demo
 from nmtr.compare import against_best
 from nmtr.config import RunConfig

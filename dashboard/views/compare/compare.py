@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.text import and_list, gap, metric, p_value, plain, share
+from dashboard.findings import MORE, leads, measured, printed, standing_row
+from dashboard.text import and_list, metric, plain, share
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice, part
 from dashboard.widgets import figures
-from nmtr.compare import Leaderboard, Score, Standing, leak, option_text
+from nmtr.compare import Leaderboard, Standing, leak, option_text
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.training.report import EpochReport
 
 PROMISE = "Here finished runs will stand beside each other, with intervals, and with what is more than chance."
-MORE = ("HR@10", "HR@50", "HR@100", "NDCG@100")  # in the table beside the metric that is asked about
-CHANCE = 0.05  # a corrected p from here on may be chance
 
 
 def page() -> None:
@@ -54,8 +52,8 @@ def _standings(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]
         for entry in board.entries
     ]
     figures.figure(
-        finding(board),
-        f"{_measured(board)}, {board.test_users:,} test shoppers, 95 % intervals",
+        leads(board),
+        f"{measured(board)}, {board.test_users:,} test shoppers, 95 % intervals",
         charts.intervals(rows, figures.theme()),
         "standings",
         choice.where,
@@ -64,36 +62,6 @@ def _standings(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]
         st.caption("Choose a second model above, or train one, to see how far they are apart.")
     else:
         st.caption(f"■ grey: {plain(board.reference)}, which the others are compared with.")
-
-
-def _measured(board: Leaderboard) -> str:
-    kind, cutoff = board.metric.split("@")
-    if kind == "HR":
-        return f"share of shoppers whose held-out {plain(board.target)} is among the first {cutoff} ({board.metric})"
-    return f"how far up the first {cutoff} the held-out {plain(board.target)} stands ({board.metric})"
-
-
-def finding(board: Leaderboard) -> str:
-    """Who leads, and how far it is from the reference; or from the next, where it is the reference."""
-    first, *others = board.entries
-    score = first.test[board.metric]
-    value = f"{board.metric} {metric(score.value, score.half_width)}"
-    if not others:
-        return f"{plain(first.name)} reaches {value}"
-    if score.difference is not None:
-        return f"{plain(first.name)} leads: {value}, {_apart(score, board.reference)}"
-    second = others[0].test[board.metric]
-    return f"{plain(first.name)} leads: {value}; {plain(others[0].name)} is {_apart(second, 'it')}"
-
-
-def _apart(score: Score, reference: str) -> str:
-    """``+.041 over BPR-MF (p < .001)``, or that this may be chance."""
-    assert score.difference is not None, "it is not the reference"
-    distance, p = score.difference.value, score.difference.p
-    said = f"{gap(distance)} {'over' if distance >= 0 else 'to'} {plain(reference)}"
-    if p is None:
-        return said
-    return f"{said} ({p_value(p)})" if p < CHANCE else f"{said}, which may be chance ({p_value(p)})"
 
 
 # What the leak does
@@ -141,8 +109,8 @@ def _one_part(board: Leaderboard, sentence: str) -> None:
 
 
 def _table(choice: Choice, board: Leaderboard) -> None:
-    printed = any(_printed(entry, board.metric) for entry in board.entries)
-    rows = [_row(entry, board, printed) for entry in board.entries]
+    with_paper = any(printed(entry, board.metric) for entry in board.entries)
+    rows = [standing_row(entry, board, with_paper) for entry in board.entries]
     numbers = {
         board.metric: "mean over seeds, ± half a 95 % interval over users",
         f"to {board.reference}": "difference over the same users, ± half its 95 % interval",
@@ -164,42 +132,13 @@ def _table(choice: Choice, board: Leaderboard) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         figures.export(board.rows(), f"compare-{board.data}-{board.protocol}.csv")
         st.caption("Every metric, part and test is in the CSV.")
-    if printed:
-        tables = sorted({entry.paper.table for entry in board.entries if _printed(entry, board.metric) and entry.paper})
+    if with_paper:
+        tables = sorted({entry.paper.table for entry in board.entries if printed(entry, board.metric) and entry.paper})
         sample = " Its Tmall is another sample than this one: context, no target." if board.data == "tmall" else ""
         st.caption(
             f"“paper”: Table {', '.join(tables)} of the NMTR paper, at its best test epoch; ours are chosen on "
             f"validation.{sample}"
         )
-
-
-def _printed(entry: Standing, name: str) -> float | None:
-    return entry.paper.figures.get(name) if entry.paper else None
-
-
-def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}".removeprefix("0")
-
-
-def _row(entry: Standing, board: Leaderboard, printed: bool) -> dict[str, Any]:
-    score = entry.test[board.metric]
-    other = score.difference
-    spread = "" if score.seed_spread is None else f", sd {metric(score.seed_spread)}"
-    row: dict[str, Any] = {
-        "model": entry.name,
-        board.metric: metric(score.value, score.half_width),
-        f"to {board.reference}": "–" if other is None else gap(other.value, other.half_width),
-        "p": p_value(other.p).removeprefix("p ").removeprefix("= ") if other else "–",
-        "seeds": f"{len(entry.seeds)}{spread}",
-    }
-    if any(other.best_test for other in board.entries):
-        row["best test epoch"] = _plain((entry.best_test or {}).get(board.metric))
-    if printed:
-        row["paper"] = _plain(_printed(entry, board.metric))
-    for name in MORE:
-        if name != board.metric:
-            row[name] = metric(entry.test[name].value)
-    return row
 
 
 # How they got there

@@ -25,6 +25,7 @@ PAGES = {
     "compare": "views/compare/compare.py",
     "sparsity": "views/compare/sparsity.py",
     "calibration": "views/compare/calibration.py",
+    "report": "views/compare/report.py",
     "data": "views/data/data.py",
 }
 #: What the address bar carries: a link with these reopens the view.
@@ -37,6 +38,7 @@ MORE = {
     "item": ("find", "category", "price", "order"),
     "compare": ("runs", "against", "metric"),
     "sparsity": ("runs", "against", "metric"),
+    "report": ("runs", "against", "metric", "shoppers", "sections"),
     "lab": ("study", "point"),
     "train": ("options",),
 }

@@ -92,6 +92,12 @@ page = st.navigation(
                 icon=":material/balance:",
                 help="How far the chances that a model gives agree with what shoppers went on to do.",
             ),
+            st.Page(
+                address.PAGES["report"],
+                title="Report",
+                icon=":material/description:",
+                help="One file of it all, for people who do not open this app.",
+            ),
         ],
         "Data": [
             st.Page(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.text import gap, metric, p_value, plain, thing
-from nmtr.compare import Leaderboard, Score, Standing
+from dashboard.charts import Parted
+from dashboard.text import gap, measure, metric, p_value, past, plain, thing
+from nmtr.compare import Leaderboard, Score, Sparsity, Standing
+from nmtr.explain import Explanation
 from nmtr.runs.store import Run
 
 MORE = ("HR@10", "HR@50", "HR@100", "NDCG@100")  # in a leaderboard beside the metric that is asked about
@@ -71,6 +73,45 @@ def standing_row(entry: Standing, board: Leaderboard, with_paper: bool) -> dict[
         if name != board.metric:
             row[name] = metric(entry.test[name].value)
     return row
+
+
+# Parts of the shoppers
+
+
+def visited_finding(best: Parted) -> str:
+    """How the best does with what shoppers had visited before, and with what they had not."""
+    return (
+        f"Had the shopper visited the item before, {plain(best.name)} reaches {metric(*best.visited)}; "
+        f"if not, {metric(*best.not_visited)}"
+    )
+
+
+def sparsity_finding(table: Sparsity) -> str:
+    """Who is best where least is known."""
+    best = max(table.entries, key=lambda entry: entry.groups[0].value)
+    score = best.groups[0]
+    who = f"Shoppers who {plain(past(table.target))} {plain(table.groups[0].name)}"
+    return f"{who}: {plain(best.name)} is best with {metric(score.value, score.half_width)}"
+
+
+# One score
+
+
+def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
+    """The sum as a table: what each stage inherits, adds and passes on."""
+    return [
+        {
+            "stage": stage.behavior,
+            "inherits": stage.inherited,
+            "own part": stage.own,
+            "item bias": stage.bias,
+            measure(explanation): stage.logit,
+            "chance": None if stage.chance is None else stage.chance.next,
+            "of those before": None if stage.chance is None else stage.chance.step,
+            "rank": None if stage.rank is None else stage.rank + 1,
+        }
+        for stage in explanation.stages
+    ]
 
 
 # How good a data set's model is

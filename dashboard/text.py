@@ -13,11 +13,17 @@ from nmtr.runs.waiting import Place
 STUDIES = "a study chooses on validation, and shows test figures of its finalized choice alone."
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
     """Text that came from outside, so that Streamlit's markdown shows it as it is."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def raw(text: str) -> str:
+    """What `plain` was given, out of what it made, for where no markdown is read."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 def unmarked(text: str) -> str:

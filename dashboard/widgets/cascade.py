@@ -36,23 +36,6 @@ def about_item(run: Run, explanation: Explanation) -> None:
         address.go("item", run=run.id, item=explanation.item)
 
 
-def stage_rows(explanation: Explanation) -> list[dict[str, object]]:
-    """The sum as a table: what each stage inherits, adds and passes on."""
-    return [
-        {
-            "stage": stage.behavior,
-            "inherits": stage.inherited,
-            "own part": stage.own,
-            "item bias": stage.bias,
-            measure(explanation): stage.logit,
-            "chance": None if stage.chance is None else stage.chance.next,
-            "of those before": None if stage.chance is None else stage.chance.step,
-            "rank": None if stage.rank is None else stage.rank + 1,
-        }
-        for stage in explanation.stages
-    ]
-
-
 def sum_finding(explanation: Explanation) -> str:
     """Which stage adds most to the target's score, of how much."""
     added = {stage.behavior: stage.own + stage.bias for stage in explanation.stages}

@@ -13,15 +13,20 @@ from nmtr.errors import ConfigError
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows as CSV (see `csv_text`); whole, or ConfigError and not at all."""
+    write_text(path, csv_text(rows), "--csv")
+
+
+def write_text(path: Path, text: str, option: str) -> None:
+    """Write a file that an option named; whole, or ConfigError and not at all."""
     # A device or a pipe, such as /dev/stdout, can only be written as it is.
     draft = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.tmp")
     try:
         with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(csv_text(rows))
+            file.write(text)
         if draft != path:
             os.replace(draft, path)
     except OSError as error:
-        raise ConfigError(f"--csv needs a file that can be written; {path} cannot ({error.strerror}).") from None
+        raise ConfigError(f"{option} needs a file that can be written; {path} cannot ({error.strerror}).") from None
     finally:
         if draft != path:
             draft.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from nmtr.cli import archives, chances, data, methods, queue, runs, services, su
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.cli.items import items
+from nmtr.cli.report import report
 from nmtr.cli.whatif import what_if
 from nmtr.errors import NmtrError
 
@@ -56,7 +57,7 @@ app.command("items")(items)
 app.command("calibration")(chances.calibration)
 app.command("whatif")(what_if)
 app.command("suite")(suites.suite)
-app.command("report")(suites.report)
+app.command("report")(report)
 app.command("sweep")(sweeps.sweep)
 app.command("studies")(sweeps.list_studies)
 app.command("study")(sweeps.show_study)

@@ -1,8 +1,7 @@
-"""nmtr suite | report"""
+"""nmtr suite"""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -17,7 +16,7 @@ from nmtr.suites.cells import SUITES
 from nmtr.suites.experiment import Order, carry_out
 from nmtr.suites.figures import rows
 from nmtr.suites.outcome import Outcome
-from nmtr.suites.tables import markdown, tables
+from nmtr.suites.tables import tables
 from nmtr.workspace import Workspace
 
 _STOPPED = (
@@ -135,18 +134,6 @@ def suite(
         note(sentence)
     if failed:
         raise typer.Exit(2)
-
-
-def report(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Results that `nmtr suite` kept.")],
-    as_json: Json = False,
-) -> None:
-    """Suites' results as Markdown, with the command under each.
-
-    The tables of `docs/results.md` are made by it.
-    """
-    texts = [markdown(Outcome.read(file)) for file in files]
-    show(texts, as_json, lambda: sys.stdout.write("\n".join(texts)))
 
 
 def _show(outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.findings import MORE, leads, measured, printed, standing_row
+from dashboard.findings import MORE, leads, measured, printed, standing_row, visited_finding
 from dashboard.text import and_list, metric, plain, share
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice, part
@@ -79,8 +79,7 @@ def _leak(choice: Choice, board: Leaderboard, looks: dict[str, charts.Look]) -> 
         return
     best = rows[0]
     figures.figure(
-        f"Had the shopper visited the item before, {plain(best.name)} reaches {metric(*best.visited)}; "
-        f"if not, {metric(*best.not_visited)}",
+        visited_finding(best),
         f"{board.metric} by whether the shopper had visited the held-out item",
         charts.parted(rows, looks, figures.theme()),
         "visited",

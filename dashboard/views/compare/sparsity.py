@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
+from dashboard.findings import sparsity_finding
 from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, p_value, past, plain, share
 from dashboard.views.compare import choosing
@@ -30,7 +31,7 @@ def page() -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         figures.figure(
-            finding(table),
+            sparsity_finding(table),
             f"{table.metric} by how many {plain(table.target)} pairs a shopper has in training, 95 % intervals",
             charts.by_group(groups, _values(table), looks, figures.theme()),
             "groups",
@@ -43,14 +44,6 @@ def page() -> None:
 
 def _values(table: Sparsity) -> dict[str, list[tuple[float, float | None]]]:
     return {entry.name: [part(score) for score in entry.groups] for entry in table.entries}
-
-
-def finding(table: Sparsity) -> str:
-    """Who is best where least is known."""
-    best = max(table.entries, key=lambda entry: entry.groups[0].value)
-    score = best.groups[0]
-    who = f"Shoppers who {plain(past(table.target))} {plain(table.groups[0].name)}"
-    return f"{who}: {plain(best.name)} is best with {metric(score.value, score.half_width)}"
 
 
 def falls(table: Sparsity) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import address, cache, charts, selection
 from dashboard.charts.behaviors import cues
+from dashboard.findings import stage_rows
 from dashboard.text import measure, plain
 from dashboard.widgets import cascade, chances, empty, figures, pickers
 from nmtr.data.library import DatasetInfo
@@ -52,7 +53,7 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             "“Own” is what this shopper and this item make of each other, “item” how often the item is chosen by all."
         )
         cascade.about_item(run, explanation)
-    rows = pd.DataFrame(cascade.stage_rows(explanation)).dropna(axis="columns", how="all")
+    rows = pd.DataFrame(stage_rows(explanation)).dropna(axis="columns", how="all")
     with right:
         figures.figure(
             plain(cascade.sum_finding(explanation)),

@@ -10,6 +10,7 @@ from dashboard.charts.items import Crowd, crowd, spread, steps
 from dashboard.charts.looks import Look, looks
 from dashboard.charts.makeup import Makeup, makeups
 from dashboard.charts.reliability import reliability
+from dashboard.charts.search import Try, history, importance, slices
 from dashboard.charts.spots import Spot, scale
 from dashboard.charts.stages import cascade, sketch, waterfall
 from dashboard.charts.triangles import triangle
@@ -26,6 +27,7 @@ __all__ = [
     "Parted",
     "Spot",
     "Theme",
+    "Try",
     "by_epoch",
     "by_group",
     "cascade",
@@ -35,6 +37,8 @@ __all__ = [
     "differences",
     "funnel",
     "histogram",
+    "history",
+    "importance",
     "intervals",
     "looks",
     "losses",
@@ -45,6 +49,7 @@ __all__ = [
     "scale",
     "shares",
     "sketch",
+    "slices",
     "spread",
     "steps",
     "triangle",

@@ -6,7 +6,7 @@ import time
 
 from nmtr.cli.console import say, table
 from nmtr.compare import Score, option_text
-from nmtr.sweeps import Point, Sensitivity, Study, TradeOff
+from nmtr.sweeps import Importance, Point, Sensitivity, Study, TradeOff
 
 
 def show_points(study: Study, test: dict[str, Score] | None) -> None:
@@ -60,6 +60,13 @@ def show_groups(study: Study, groups: tuple[Sensitivity, ...]) -> None:
     title = f"{study.data} · {study.protocol} · {study.metric}, validation, by training purchases (users)"
     table(["purchases", "best", study.metric, "95 %", best, "equally good"], rows, title=title)
     say("* more than chance (95 % interval of the paired difference, for all points and groups at once).")
+
+
+def show_importances(study: Study, found: tuple[Importance, ...]) -> None:
+    """How much of what the points differ in each option explains."""
+    rows = [[one.option, f"{100 * one.share:.0f} %"] for one in found]
+    table(["option", "share"], rows, title=f"{study.data} · {study.protocol} · {study.metric}, validation, by option")
+    say("the share of the variance over what was searched that each option explains alone (functional ANOVA).")
 
 
 def show_trade_off(study: Study, rows: tuple[TradeOff, ...]) -> None:

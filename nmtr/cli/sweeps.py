@@ -9,7 +9,7 @@ import typer
 from nmtr import sweeps
 from nmtr.cli.console import Json, note, show, suite_progress
 from nmtr.cli.options import count, names, number, parsed, takes_config, whole_number
-from nmtr.cli.studies import show_groups, show_list, show_points, show_trade_off, text
+from nmtr.cli.studies import show_groups, show_importances, show_list, show_points, show_trade_off, text
 from nmtr.compare import Score, leaderboard
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
@@ -20,7 +20,7 @@ from nmtr.sweeps import Point, Study
 from nmtr.sweeps.choosing import final_configs
 from nmtr.workspace import Workspace
 
-_PARTS = ("sparsity", "behavior")
+_PARTS = ("sparsity", "behavior", "option")
 
 
 @takes_config
@@ -140,7 +140,7 @@ def show_study(
         typer.Option(
             metavar="|".join(_PARTS),
             help="sparsity: which point is best for users by their training purchases. behavior: how each point ranks "
-            "each behavior as its own target, of a study with --hold-out-lower.",
+            "each behavior as its own target, of a study with --hold-out-lower. option: which option matters how much.",
             show_default=False,
         ),
     ] = None,
@@ -160,7 +160,7 @@ def show_study(
     Points are judged on validation. Test figures are those of the choice that was finalized, and of nothing else.
     """
     if by not in (None, *_PARTS):
-        raise ConfigError(f"--by must be {' or '.join(_PARTS)}; got {by}.")
+        raise ConfigError(f"--by must be {', '.join(_PARTS[:-1])} or {_PARTS[-1]}; got {by}.")
     workspace = Workspace()
     unfinished: list[Run] = []
     if stop:
@@ -177,6 +177,9 @@ def show_study(
     elif by == "sparsity":
         groups = sweeps.sensitivity(workspace, study)
         show([group.model_dump(mode="json") for group in groups], as_json, lambda: show_groups(study, groups))
+    elif by == "option":
+        found = sweeps.importances(workspace, study)
+        show([one.model_dump(mode="json") for one in found], as_json, lambda: show_importances(study, found))
     else:
         rows = sweeps.trade_off(workspace, study)
         show([row.model_dump(mode="json") for row in rows], as_json, lambda: show_trade_off(study, rows))

@@ -6,6 +6,7 @@ Everything is chosen on validation; a study says nothing of test purchases until
 from nmtr.sweeps.cautions import cautions, leaks
 from nmtr.sweeps.choosing import final_runs, finalize, keep
 from nmtr.sweeps.driver import drive, revive, start, stop
+from nmtr.sweeps.importance import Importance, importances
 from nmtr.sweeps.judging import Sensitivity, TradeOff, sensitivity, trade_off
 from nmtr.sweeps.plan import METRICS, SEARCHABLE, Plan, Sampler, simplex
 from nmtr.sweeps.record import Point, PointState, Study, StudyState
@@ -14,6 +15,7 @@ from nmtr.sweeps.study import create, curve, extend, read, studies
 __all__ = [
     "METRICS",
     "SEARCHABLE",
+    "Importance",
     "Plan",
     "Point",
     "PointState",
@@ -29,6 +31,7 @@ __all__ = [
     "extend",
     "final_runs",
     "finalize",
+    "importances",
     "keep",
     "leaks",
     "read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -221,6 +222,30 @@ def test_groups_of_shoppers_trade_off_and_units_have_their_views(open_page: Open
     other = studied(lab.workspace, CLEAN | {"unit": "mlp"})
     app.run()
     assert f"shop · clean · study {other.id}" in words(app) and "among the best of" in words(app)
+    assert not app.error and not app.exception
+
+
+def test_the_search_is_shown_as_it_went(open_page: Open, lab: Lab) -> None:
+    study = lab.read()
+    app = open_page("lab", study=study.id)
+    app.segmented_control(key="lab_view").set_value("The search").run()
+    at = [point.number for point in study.points].index(study.point(None).number) + 1
+    assert f"The best came as number {at} of 6" in words(app)
+    assert f"10 points must be done; study {study.id} has 6" in words(app)
+    app.selectbox(key="lab_slice_of").set_value("weight of cart").run()
+    best = study.point(None).lambdas
+    assert best is not None and f"The best has weight of cart {best[1]:.3g}" in words(app)
+    figure = json.loads(app.get("plotly_chart")[-1].proto.spec)
+    drawn = dict(zip([key for (key,) in figure["data"][0]["customdata"]], figure["data"][0]["x"], strict=True))
+    assert drawn == {str(point.number): (point.lambdas or ())[1] for point in study.points}
+    for lambdas in sweeps.simplex(3, 0.25):
+        lab.workspace.train(RunConfig.parse({**CLEAN, "lambdas": lambdas, "threads": 1}))
+    more = studied(lab.workspace, CLEAN, step=0.25)
+    app = open_page("lab", study=more.id)
+    app.segmented_control(key="lab_view").set_value("The search").run()
+    first = sweeps.importances(lab.workspace, more)[0]
+    behavior = first.option.removeprefix("lambda ")
+    assert f"weight of {behavior} matters most: {100 * first.share:.0f} % of what choices differ in" in words(app)
     assert not app.error and not app.exception
 
 

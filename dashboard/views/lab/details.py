@@ -11,13 +11,13 @@ from dashboard import cache, charts
 from dashboard.charts.behaviors import cues
 from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, plain
-from dashboard.views.lab import findings
+from dashboard.views.lab import findings, search
 from dashboard.widgets import figures
 from nmtr import sweeps
 from nmtr.data.library import DatasetInfo
 from nmtr.sweeps import Sensitivity, Study
 
-VIEWS = ("Table", "Shopper groups", "Trade-off", "Units side by side")
+VIEWS = ("Table", "Shopper groups", "Trade-off", "Units side by side", "The search")
 
 
 def more(study: Study, info: DatasetInfo, where: str) -> None:
@@ -30,6 +30,8 @@ def more(study: Study, info: DatasetInfo, where: str) -> None:
             _table(study, where)
         elif chosen == VIEWS[3]:
             _units(study, info)
+        elif chosen == VIEWS[4]:
+            search.show(study, where)
         elif "lambdas" not in study.plan.search:
             st.markdown(f"##### This study searches no loss weights, only {findings.searched(study)}")
             st.caption(

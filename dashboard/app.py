@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import address, cache, guard
+from dashboard.warming import warming
 from dashboard.widgets.theme import watch_theme
 from nmtr.shipped import ASSETS
 
@@ -125,3 +126,4 @@ with guard.guarded():
     page.run()
 address.write(page.url_path)
 st.set_page_config(page_title=address.title(page.url_path, page.title))
+warming.drawn()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -23,6 +22,7 @@ from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
 from nmtr.explain import Explanation, Fitted, Lift, Recommendations, explain, lifted, recommend
 from nmtr.items import Item, Items, all_items
+from nmtr.opening import TOP, Opening, order
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
@@ -115,7 +115,17 @@ def _worker() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "chances")
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _opening(home: str, run: str) -> Opening | None:
+    """What was kept for a first view, which needs no model then."""
+    at = _workspace(home)
+    return at.kept_opening(run, dataset(at.data.info(at.runs.get(run).config.data)))
+
+
 def recommendations(run: str, user: str, k: int) -> Recommendations:
+    kept = _opening(home(), run)
+    if kept is not None and kept.user == user and k <= TOP:
+        return replace(kept.top, items=kept.top.items[:k])
     return _recommendations(home(), run, user, k, told=chances(run) is not None)
 
 
@@ -126,20 +136,21 @@ def _recommendations(home: str, run: str, user: str, k: int, told: bool) -> Reco
 
 def places(run: str, user: str) -> dict[str, int]:
     """Where each item that the user has not bought stands in the run's list, from 0."""
+    kept = _opening(home(), run)
+    if kept is not None and kept.user == user:
+        return {label: place for place, label in enumerate(kept.order)}
     return _places(home(), run, user)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _places(home: str, run: str, user: str) -> dict[str, int]:
-    fitted = _fitted(home, run)
-    row = fitted.dataset.user_index(user)
-    order = np.argsort(-fitted.scorer.score(np.array([row]))[0], kind="stable")
-    known = fitted.split.known
-    order = order[~np.isin(order, known.indices[known.indptr[row] : known.indptr[row + 1]])]
-    return {label: place for place, label in enumerate(fitted.dataset.items[order].tolist())}
+    return {label: place for place, label in enumerate(order(_fitted(home, run), user))}
 
 
 def explanation(run: str, user: str, item: str) -> Explanation:
+    kept = _opening(home(), run)
+    if kept is not None and kept.why is not None and (kept.user, kept.why.item) == (user, item):
+        return kept.why
     return _explanation(home(), run, user, item, told=chances(run) is not None)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import numpy as np
 import streamlit as st
 
 from dashboard.address import selected
 from dashboard.cache import workspace
 from nmtr.config.methods import METHODS
-from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError, RunError
 from nmtr.runs.store import Run
@@ -72,12 +70,6 @@ def baselines(run: Run, info: DatasetInfo) -> list[Run]:
         other for other in finished_runs(info) if other.config.protocol == run.config.protocol and other.id != run.id
     ]
     return sorted(others, key=lambda other: order.index(other.config.method))
-
-
-def first_shopper(shop: Dataset) -> str:
-    """Somebody with enough behind them to look at, the same every time."""
-    touched = sum(np.diff(matrix.indptr) for matrix in shop.matrices)
-    return str(shop.users[int(np.argsort(touched, kind="stable")[int(0.8 * (shop.num_users - 1))])])
 
 
 def owner() -> str | None:

@@ -15,19 +15,16 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.warming import Warming
+from dashboard.warming import import_pages, warming
 
 #: Streamlit's frontend looks for its server below a page's path first (`/train/_stcore/…`), where it is not, unless it
 #: is told: it is where the frontend's own files are, whatever path a proxy has put before.
 _WHERE = "<script>window.__streamlit = { BACKEND_BASE_URL: new URL('.', window.location.href).href }</script>"
 _FRONTEND = Path(st.__file__).parent / "static" / "index.html"
 
-warming = Warming()
-
 
 class Pages:
-    """Answers the address of any page with Streamlit's frontend, told where its server is; a page's script runs when
-    what it draws with is imported."""
+    """Answers the address of any page with Streamlit's frontend, told where its server is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,8 +32,6 @@ class Pages:
         self.frontend = HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await asyncio.to_thread(warming.wait_for_imports)
         asked = scope["type"] == "http" and scope["method"] == "GET" and _is_page(scope["path"])
         await (self.frontend if asked else self.app)(scope, receive, send)
 
@@ -52,6 +47,7 @@ def _base() -> str:
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
+    await asyncio.to_thread(import_pages)
     warming.start()
     if not st.get_option("server.headless"):
         address = f"http://localhost:{st.get_option('server.port')}{_base()}"

@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import importlib
 import logging
-from threading import Thread
+from threading import Event, Thread
 
 from nmtr.errors import NmtrError
 
 log = logging.getLogger("nmtr.dashboard")
+#: Seconds that the first page has to be drawn, before what it does not wait for is imported: an import holds Python's
+#: lock, and would make the page wait after all.
+_PATIENCE = 4.0
+
+
+def import_pages() -> None:
+    """What pages draw with: before the server answers, so that no two threads import it at once, each in its own
+    order, where each can hold what the other needs."""
+    for module in ("plotly.graph_objects", "dashboard.selection", "dashboard.charts", "dashboard.widgets.cascade"):
+        importlib.import_module(module)
 
 
 class Warming:
-    """The work, in the background: nothing waits for it but what is asked to."""
+    """Prepares the first view's model in the background, once the first page is drawn or nobody has come."""
 
     def __init__(self) -> None:
-        self._pages = Thread(target=_import_pages, name="import what pages draw with", daemon=True)
         self._models = Thread(target=self._prepare, name="prepare models", daemon=True)
+        self._drawn = Event()
 
     def start(self) -> None:
-        self._pages.start()
         self._models.start()
 
-    def wait_for_imports(self) -> None:
-        """Until what pages draw with is imported.
-
-        Two threads that import the same packages at once, each in its own order, can hold what the other needs.
-        """
-        self._pages.join()
+    def drawn(self) -> None:
+        """A page is drawn: what it did not need may begin."""
+        self._drawn.set()
 
     def wait(self) -> None:
         """Until all is done."""
         self._models.join()
 
     def _prepare(self) -> None:
-        self.wait_for_imports()
+        self._drawn.wait(_PATIENCE)
         _prepare_models()
-
-
-def _import_pages() -> None:
-    for module in ("plotly.graph_objects", "dashboard.selection", "dashboard.charts", "dashboard.widgets.figures"):
-        importlib.import_module(module)
 
 
 def _prepare_models() -> None:
@@ -52,6 +53,9 @@ def _prepare_models() -> None:
         info = selection.opening_data()
         run = info and cache.workspace().model_of(info)
         if run:
-            cache.fitted(run.id)
+            cache.workspace().opening(run.id, cache.fitted(run.id))
     except NmtrError as error:  # a page says so itself, where it matters
         log.info("no model is prepared for the first view: %s", error)
+
+
+warming = Warming()

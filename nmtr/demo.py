@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from nmtr import opening
 from nmtr.chances import kept
 from nmtr.config import PROTOCOLS, RunConfig
 from nmtr.data.catalogue import add
@@ -65,6 +66,8 @@ def _install_run(workspace: Workspace, folder: Path, saved: dict[str, Any]) -> N
     if chances := kept.read(folder / kept.NAME, NAME):
         kept.write(workspace.runs.folder(run.id) / kept.NAME, chances.model_copy(update={"run": run.id}))
     workspace.runs.finish(run.id, Result.model_validate(saved["result"]))
+    if first := opening.read(folder / opening.NAME, NAME, workspace.data.load(NAME)):
+        opening.write(workspace.runs.folder(run.id) / opening.NAME, first.model_copy(update={"run": run.id}))
 
 
 def build(assets: Path = DEMO) -> None:
@@ -92,6 +95,7 @@ def _save_run(workspace: Workspace, run: Run, folder: Path) -> None:
         if (workspace.runs.folder(run.id) / name).exists():
             shutil.copyfile(workspace.runs.folder(run.id) / name, folder / name)
     kept.write(folder / kept.NAME, workspace.chances(run.id).model_copy(update={"run": NAME}))
+    opening.write(folder / opening.NAME, workspace.opening(run.id).model_copy(update={"run": NAME}))
 
 
 if __name__ == "__main__":

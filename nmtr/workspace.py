@@ -24,8 +24,10 @@ from nmtr.training.report import EpochReport
 
 if TYPE_CHECKING:
     from nmtr.chances import Chances
+    from nmtr.data.dataset import Dataset
     from nmtr.evaluation.result import Result
     from nmtr.explain import Fitted
+    from nmtr.opening import Opening
 
 
 def warm_up() -> None:
@@ -296,6 +298,36 @@ class Workspace:
         from nmtr.chances import kept
 
         return kept.read(self.runs.folder(run_id) / kept.NAME, run_id)
+
+    def opening(self, run_id: str, fitted: Fitted | None = None) -> Opening:
+        """What a first view of a finished run shows; RunError where it is not finished.
+
+        Worked out the first time, from `fitted` where that is at hand, and kept in the run's folder: from then on no
+        torch is imported.
+        """
+        from nmtr import opening
+
+        run = self._done(run_id)
+        if found := self.kept_opening(run_id):
+            return found
+        fitted = fitted or self.fitted(run_id)
+        dataset = self.data.load(run.config.data)
+        found = opening.make(fitted, dataset, self.chances(run_id, fitted))
+        opening.write(self.runs.folder(run_id) / opening.NAME, found)
+        return found
+
+    def kept_opening(self, run_id: str, dataset: Dataset | None = None) -> Opening | None:
+        """The opening of a run, where it was worked out before, on the data set that the run was trained on.
+
+        dataset: that one, where it is at hand.
+        """
+        from nmtr import opening
+
+        run = self.runs.get(run_id)
+        if self._trained_on(run) is None:
+            return None
+        dataset = dataset or self.data.load(run.config.data)
+        return opening.read(self.runs.folder(run_id) / opening.NAME, run_id, dataset)
 
     def export_run(self, run_id: str, file: BinaryIO) -> None:
         """Write a finished run as one archive (`nmtr.runs.archive`); RunError where it is not done or damaged."""

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"config", "evaluation", "native"},
     "chances": {"config", "data", "evaluation"},
     "explain": {"errors", "config", "data", "evaluation", "chances"},
+    "opening": {"data", "evaluation", "chances", "explain"},
     "items": {"errors", "config", "data", "evaluation", "chances", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
-        *("errors", "config", "data", "native", "evaluation", "chances", "explain", "estimate"),
+        *("errors", "config", "data", "native", "evaluation", "chances", "explain", "opening", "estimate"),
         *("training.report", "experiment", "runs", "probe"),
     },
     "paper": {"config"},
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": {
         *("errors", "config", "data", "evaluation", "training.report", "runs", "workspace", "compare", "suites"),
     },
-    "demo": {"shipped", "config", "data", "evaluation", "chances", "training.report", "runs", "workspace"},
+    "demo": {"shipped", "opening", "config", "data", "evaluation", "chances", "training.report", "runs", "workspace"},
     "dashboard": {
         *(
             "errors",
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "evaluation",
             "chances",
             "explain",
+            "opening",
             "items",
             "whatif",
             "estimate",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nmtr import demo
+from nmtr import demo, opening
 from nmtr.chances import fit
 from nmtr.config import RunConfig
 from nmtr.explain import recommend
@@ -90,3 +90,19 @@ def test_runs_of_other_data_are_not_taken_for_the_demos(tmp_path: Path) -> None:
     workspace.data.save(generate(seed=8))
     demo.install(workspace)
     assert workspace.runs.list() == ()
+
+
+def test_ready_made_openings_are_those_of_their_weights(workspace: Workspace) -> None:
+    dataset = workspace.data.load(demo.NAME)
+    for run in workspace.runs.list():
+        kept = workspace.kept_opening(run.id, dataset)
+        assert kept is not None, "the first view of the demo waits for no model"
+        fitted = workspace.fitted(run.id)
+        made = opening.make(fitted, dataset, workspace.chances(run.id, fitted))
+        assert [item.item for item in kept.top.items] == [item.item for item in made.top.items]
+        assert [item.logit for item in kept.top.items] == pytest.approx(
+            [item.logit for item in made.top.items], abs=1e-4
+        )
+        places = {item: place for place, item in enumerate(made.order)}
+        # Scores that are equal up to rounding may change places on another processor.
+        assert all(abs(place - places[item]) <= 2 for place, item in enumerate(kept.order))

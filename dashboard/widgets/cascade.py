@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import address, charts
 from dashboard.charts.behaviors import cues
 from dashboard.text import headline, item_name, measure, plain, signed
-from dashboard.widgets import chances
+from dashboard.widgets import chances, painted
 from dashboard.widgets.figures import source, theme
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
@@ -15,10 +15,13 @@ from nmtr.runs.store import Run
 from nmtr.whatif import NOBODY
 
 
-def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str, why: str = "") -> None:
+def cascade(
+    explanation: Explanation, info: DatasetInfo, run: Run, key: str, why: str = "", after_paint: bool = False
+) -> None:
     """The cascade in ten seconds: whose and which item, the finding, the picture.
 
-    why: why there is no chance, where that is not the run's doing.
+    why: why there is no chance, where that is not the run's doing. after_paint: whether the picture may wait until a
+    browser that was just opened has painted the rest of the page (`painted.ask`).
     """
     with st.container(gap=None):
         st.markdown(f"##### {plain(headline(explanation))}")
@@ -26,8 +29,11 @@ def cascade(explanation: Explanation, info: DatasetInfo, run: Run, key: str, why
         who = "a new shopper" if explanation.user == NOBODY else f"shopper {plain(explanation.user)}"
         st.caption(f"for {who} — {source(info, run)}")
         chances.sentence(explanation, run, why)
-    cue = cues(info.behaviors)
-    st.plotly_chart(charts.cascade(explanation, cue, theme()), key=key, config=charts.CONFIG, alt=headline(explanation))
+    drawing = charts.cascade(explanation, cues(info.behaviors), theme())
+    if after_paint and painted.waits():
+        st.skeleton(height=int(drawing.layout.height))
+    else:
+        st.plotly_chart(drawing, key=key, config=charts.CONFIG, alt=headline(explanation))
 
 
 def about_item(run: Run, explanation: Explanation) -> None:

@@ -15,6 +15,9 @@ from dashboard import server
 
 async def start():
     async with server._lifespan(server.app):
+        assert "dashboard.cache" in sys.modules, "pages find all that they draw with"
+        assert "torch" not in sys.modules, "the first page has the processor to itself"
+        server.warming.drawn()
         await asyncio.to_thread(server.warming.wait)
 
 assert not {"torch", "dashboard.cache"} & {*sys.modules}, "nothing heavy comes with the module"
@@ -26,6 +29,7 @@ from dashboard import cache, selection
 run = cache.workspace().model_of(selection.opening_data())
 type(cache.workspace()).fitted = None  # what is prepared is not asked for again
 print(cache.fitted(run.id).run)
+assert cache.workspace().kept_opening(run.id)
 """
 
 

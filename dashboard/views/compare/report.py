@@ -6,13 +6,14 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
-from dashboard import address, cache, guard, selection
+from dashboard import address, cache, guard
 from dashboard.report import SECTIONS, Request, write
 from dashboard.report.request import MOST_NOTE, MOST_SHOPPERS, MOST_TITLE
 from dashboard.text import plain
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice
 from nmtr.data.library import DatasetInfo
+from nmtr.opening import first_shopper
 
 PROMISE = "Here you will make one file of what your models found, for people who do not open this app."
 OFFERED = [name for name in SECTIONS if name != "suites"]  # whose results are files of whoever ran them
@@ -75,7 +76,7 @@ def _shoppers(info: DatasetInfo) -> tuple[str, ...]:
     """The shoppers whose lists are shown: of the address, else the one that pages open on."""
     asked = address.selected("shoppers")
     labels = cache.user_labels(info)
-    first = address.selected("user") or selection.first_shopper(cache.dataset(info))
+    first = address.selected("user") or first_shopper(cache.dataset(info))
     chosen = [first] if asked is None else [unquote(label) for label in asked.split(",") if label][:MOST_SHOPPERS]
     st.session_state["report_shoppers"] = chosen
 

@@ -12,6 +12,7 @@ from dashboard.text import measure, plain
 from dashboard.widgets import cascade, chances, empty, figures, pickers
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
+from nmtr.opening import first_shopper
 from nmtr.runs.store import Run
 
 
@@ -24,7 +25,7 @@ def page() -> None:
     if run is None:
         empty.no_run(info)
         return
-    user = address.selected("user") or selection.first_shopper(cache.dataset(info))
+    user = address.selected("user") or first_shopper(cache.dataset(info))
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         pickers.pick_data(info)
         pickers.pick_run(info, run)

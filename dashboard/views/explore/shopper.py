@@ -10,12 +10,13 @@ from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.glossary import help_for
 from dashboard.text import hits, item_name, plain, shift
-from dashboard.widgets import cascade, chances, empty, figures, pickers
+from dashboard.widgets import cascade, chances, empty, figures, painted, pickers
 from dashboard.widgets.history import history
 from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Recommendations
+from nmtr.opening import first_shopper
 from nmtr.runs.store import Run
 
 
@@ -26,7 +27,7 @@ def page() -> None:
         return
     shop = cache.dataset(info)
     run = selection.current_run(info)
-    user = address.selected("user") or selection.first_shopper(shop)
+    user = address.selected("user") or first_shopper(shop)
     row = shop.user_index(user)
     k, against = _controls(info, shop, run, user)
     with st.container(key="panes"):
@@ -51,6 +52,7 @@ def page() -> None:
         else:
             _why(info, run, user, item)
     chances.wait(run)
+    painted.ask()
 
 
 def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> tuple[int, Run | None]:
@@ -182,7 +184,7 @@ def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:
         empty.no_cascade(info, run)
         cascade.about_item(run, explanation)
         return
-    cascade.cascade(explanation, info, run, key="why")
+    cascade.cascade(explanation, info, run, key="why", after_paint=True)
     with st.container(horizontal=True):
         if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
             address.go("cascade", run=run.id, user=user, item=item)

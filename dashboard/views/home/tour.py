@@ -17,6 +17,7 @@ from nmtr import demo
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation, Lift
+from nmtr.opening import first_shopper
 from nmtr.runs.store import Run
 
 LISTED = 10  # items of the list
@@ -130,7 +131,7 @@ def _subject(info: DatasetInfo, run: Run) -> Subject:
     lift = None if hidden else cache.lift(run.id)
     if lift is not None:
         return Subject(info, shop, run, lift.user, lift.item, lift)
-    user = selection.first_shopper(shop)
+    user = first_shopper(shop)
     return Subject(info, shop, run, user, cache.recommendations(run.id, user, LISTED).items[0].item, None)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard.address import ADDRESSED, select
-from dashboard.text import plain
+from dashboard.text import told
 from nmtr.errors import NmtrError
 
 logger = logging.getLogger("nmtr.dashboard")
@@ -54,7 +54,7 @@ def show_refusal() -> None:
 def _sentence(error: Exception) -> str:
     """What the visitor reads; whatever is not their mistake goes to the log, under a reference."""
     if isinstance(error, NmtrError):
-        return plain(str(error))
+        return told(error)
     reference = secrets.token_hex(3)
     logger.error("reference %s", reference, exc_info=error)
     return (

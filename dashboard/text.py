@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from nmtr.chances import Chance, about
+from nmtr.errors import NmtrError
 from nmtr.explain import Explanation, Stage
 from nmtr.runs.waiting import Place
 
@@ -19,6 +20,23 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 def plain(text: str) -> str:
     """Text that came from outside, so that Streamlit's markdown shows it as it is."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+#: What pages call the options that messages name.
+OPTIONS = {
+    "columns": "the choice of columns",
+    "behaviors": "the choice of behaviors",
+    "dates": "the form of dates",
+    "skip-bad": "“Leave out rows that cannot be read”",
+    "cut-later": "“Leave out what came later”",
+    "hold-out": "the choice of the test purchase",
+    "from": "a file of yours",
+}
+
+
+def told(error: NmtrError) -> str:
+    """What an error says, in the words of pages, as markdown that shows it as it is."""
+    return plain(error.told(OPTIONS))
 
 
 def raw(text: str) -> str:

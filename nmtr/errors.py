@@ -11,9 +11,40 @@ Each message is one sentence that says what was required, what was given and wha
 as it is; any other exception is a defect and goes to the log.
 """
 
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
 
 class NmtrError(Exception):
-    """A mistake that its user can mend; the message is one sentence fit to be shown."""
+    """A mistake that its user can mend; the message is one sentence fit to be shown.
+
+    As text it names options as a command writes them; `told` puts other words in their place.
+    """
+
+    def __str__(self) -> str:
+        return self._with(lambda name, value: f"--{name} {value}".rstrip())
+
+    def told(self, words: Mapping[str, str]) -> str:
+        """The message with these words for the options that it names, for who sees a form and no flags."""
+        return self._with(lambda name, value: words[name])
+
+    @property
+    def message(self) -> str:
+        """The message as it was given, for another error to pass on."""
+        return str(self.args[0]) if self.args else ""
+
+    def _with(self, written: Callable[[str, str], str]) -> str:
+        return _OPTION.sub(lambda found: written(found[1], found[2]), self.message)
+
+
+def option(name: str, value: str = "") -> str:
+    """An option, with its value, as a part of a message."""
+    return f"\x02{name} {value}\x03"
+
+
+_OPTION = re.compile("\x02(\\S+) (.*?)\x03")
 
 
 class ConfigError(NmtrError):

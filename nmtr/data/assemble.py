@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nmtr.data.dataset import Dataset, IntArray, Origin, matrix_of
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 TRAIN, VALID, TEST = 0, 1, 2
 _NONE = -1
@@ -98,7 +98,7 @@ def assemble(
         if rows.time is None or by_part:
             raise DataError(
                 f"leaving out what came later needs times by which a {target} is held out, but {source} has none, or a "
-                "split of its own that decides: leave --cut-later out."
+                f"split of its own that decides: leave {option('cut-later')} out."
             )
         later = rows.time >= _times_of(test, rows)[rows.user]
         later[test] = False
@@ -129,7 +129,7 @@ def assemble(
         if not len(chosen):
             raise DataError(
                 f"every behavior needs rows to learn from, of users who have a {target}; {source} holds none of "
-                f"{behavior}: leave it out with --behaviors."
+                f"{behavior}: leave it out with {option('behaviors')}."
             )
         pairs = user_number[rows.user[chosen]], item_number[rows.item[chosen]]
         matrices.append(matrix_of(*pairs, (len(users), len(items))))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 #: The file beside a data set with the rows that were left out of it.
 SKIPPED = "skipped.csv"
@@ -49,7 +49,7 @@ class BadRows:
         ).fetchone()
         if found and found[2]:
             first = "" if found[2] == 1 else f", the first of {found[2]:,},"
-            way_out = "" if always else ": correct such rows, or leave them out with --skip-bad"
+            way_out = "" if always else f": correct such rows, or leave them out with {option('skip-bad')}"
             shown = what.format(str(found[1])[:40])
             raise DataError(f"{rule}; event {found[0]:,} of {self.source}{first} {shown}{way_out}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 MAX_BEHAVIORS = 8
 
@@ -51,7 +51,7 @@ def order_behaviors(found: Collection[str], given: Sequence[str] | None, source:
     if not chosen:
         raise DataError(
             f"the order of the behaviors must be given where their names do not tell it; {source} holds {listed}: "
-            "name those to use with --behaviors, lowest first and the one to recommend for last."
+            f"name those to use with {option('behaviors')}, lowest first and the one to recommend for last."
         )
     if len(chosen) > MAX_BEHAVIORS:
         raise DataError(f"a data set can have up to {MAX_BEHAVIORS} behaviors; got {len(chosen)}: {listed}.")

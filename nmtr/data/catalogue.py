@@ -13,7 +13,7 @@ from nmtr.data.download import Progress, download
 from nmtr.data.library import Library, check_name
 from nmtr.data.published import Entry, Published, blob_id, check_content
 from nmtr.data.reading import Order, memory_for, read_apart
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 __all__ = ["CATALOGUE", "Entry", "Published", "add", "blob_id"]
 
@@ -154,13 +154,16 @@ def _check_options(
         if source is None:
             raise DataError(
                 f"a data set without a source must be one of the catalogue's ({', '.join(CATALOGUE)}); got "
-                f"{name}: say where it comes from with --from, or upload it."
+                f"{name}: say where it comes from with {option('from')}, or upload it."
             )
         return
     if columns:
-        raise DataError(f"--columns is for events, but {name} has a layout of its own; leave it out.")
+        raise DataError(f"{option('columns')} is for events, but {name} has a layout of its own; leave it out.")
     if for_events:
-        raise DataError(f"--dates, --skip-bad and --cut-later are for events, but {name} has none; leave them out.")
+        raise DataError(
+            f"{option('dates')}, {option('skip-bad')} and {option('cut-later')} are for events, but {name} has "
+            "none; leave them out."
+        )
     if behaviors:
         check_behaviors(behaviors, entry.behaviors, name)
 
@@ -169,7 +172,9 @@ def _fetched(entry: Entry, behaviors: Sequence[str] | None, place: Path, tell: P
     """A folder of the entry's files of these behaviors, fetched and checked."""
     if entry.repository is None:
         names = ", ".join(file.path for file in entry.files)
-        raise DataError(f"{entry.name} can only be added from a local folder with {names}; name it with --from.")
+        raise DataError(
+            f"{entry.name} can only be added from a local folder with {names}; name it with {option('from')}."
+        )
     folder = place / ".fetched"
     folder.mkdir()
     wanted = [f for f in entry.files if behaviors is None or f.behavior in behaviors]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from nmtr.data.behaviors import is_step
 from nmtr.data.tables import Table
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 REQUIRED = ("user", "item", "behavior")
 ATTRIBUTES = ("title", "category", "price", "image")
@@ -54,7 +54,7 @@ def find_columns(table: Table, columns: Mapping[str, str], name: str) -> dict[st
     """
     for key in columns:
         if key not in NAMES:
-            raise DataError(f"--columns can name {', '.join(NAMES)}; got {key}.")
+            raise DataError(f"{option('columns')} can name {', '.join(NAMES)}; got {key}.")
     found: dict[str, int] = {}
     missing = {}
     for role in NAMES:
@@ -121,7 +121,7 @@ def _only(places: Sequence[int], table: Table, role: str, name: str) -> int:
         article = "an" if role[0] in "aeio" else "a"
         raise DataError(
             f"one column of {name} must be {article} {role}; {' and '.join(there)} may both be: say which one it is "
-            f"with --columns {role}=NAME."
+            f"with {option('columns', f'{role}=NAME')}."
         )
     return places[0]
 
@@ -147,15 +147,19 @@ def _missing(table: Table, missing: Mapping[str, str], name: str) -> str:
         return (
             f"{name} must begin with a header line such as user,item,behavior, but its first line is a row as the "
             f"others are ({', '.join(table.sample[0])[:100]}): add one, or name its columns by their place with "
-            "--columns user=1,item=2,behavior=3 and so on."
+            f"{option('columns', 'user=1,item=2,behavior=3')} and so on."
         )
     several = "columns" if len(roles) > 1 else "a column"
     given = ",".join(f"{role}=NAME" for role in roles)
-    constant = ", or --columns behavior==buy if all its rows are of one behavior" if "behavior" in missing else ""
+    constant = (
+        f", or {option('columns', 'behavior==buy')} if all its rows are of one behavior"
+        if "behavior" in missing
+        else ""
+    )
     there = ", ".join(filter(None, table.names))[:300]
     return (
         f"{name} must have {several} {_listed(list(missing.values()))}; it has {there}: "
-        f"say which {'ones they are' if len(roles) > 1 else 'one it is'} with --columns {given}{constant}."
+        f"say which {'ones they are' if len(roles) > 1 else 'one it is'} with {option('columns', given)}{constant}."
     )
 
 
@@ -185,5 +189,6 @@ def _check_time(table: Table, columns: Mapping[str, str], found: Mapping[str, in
             shown = there if table.header else str(place + 1)
             raise DataError(
                 f"{name} must say which column is the time, since it decides which purchase is tested; {shown} looks "
-                f"like it: take it with --columns time={shown}, or none with --columns time=."
+                f"like it: take it with {option('columns', f'time={shown}')}, or none with "
+                f"{option('columns', 'time=')}."
             )

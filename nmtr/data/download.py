@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from nmtr.data.staging import FULL
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 #: (what is being done, share done from 0 to 1)
 Progress = Callable[[str, float], None]
@@ -48,5 +48,5 @@ def download(address: str, path: Path, tell: Progress) -> None:
 def _unfetched(address: str, reason: str) -> DataError:
     return DataError(
         f"{address} must be reachable to be fetched, but is not ({reason}): check the connection, or name a local "
-        "copy with --from."
+        f"copy with {option('from')}."
     )

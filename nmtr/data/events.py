@@ -21,7 +21,7 @@ from nmtr.data.labels import clean_labels
 from nmtr.data.tables import shortage_reported
 from nmtr.data.times import Times, read_times
 from nmtr.data.unpack import File
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 __all__ = ["NAMES", "read_events"]
 
@@ -103,7 +103,7 @@ def _check_whole(bad: BadRows, columns: Sequence[str]) -> None:
             first = _one(database, f"SELECT min(rowid) + 1 FROM events WHERE {column} IS NULL")
             raise DataError(
                 f"every event needs {_a(column)}; {missing:,} of the {total:,} in {source} have none, the first is "
-                f"event {first:,}: fill them in, or leave them out (--skip-bad)."
+                f"event {first:,}: fill them in, or leave them out ({option('skip-bad')})."
             )
 
 

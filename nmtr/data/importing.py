@@ -15,7 +15,7 @@ from nmtr.data.library import check_name
 from nmtr.data.lines import is_lines, read_lines
 from nmtr.data.staging import refused
 from nmtr.data.unpack import unpacked
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 
 def read(
@@ -73,7 +73,10 @@ def _rows(
         raise DataError(f"{empty[0].name} must hold events or interactions; it is empty.")
     if not columns and any(is_lines(file) for file in files):
         if dates or skip_to:
-            raise DataError(f"--dates and --skip-bad are for events, but {source} has a line a user; leave them out.")
+            raise DataError(
+                f"{option('dates')} and {option('skip-bad')} are for events, but {source} has a line a user; leave "
+                "them out."
+            )
         rows = read_lines(files, behaviors, source)
     else:
         rows = read_events(

@@ -150,7 +150,7 @@ def main() -> None:
         if (Path(order.place) / SKIPPED).exists():
             (Path(order.place) / SKIPPED).rename(folder / SKIPPED)
     except NmtrError as error:
-        _say(error=str(error))
+        _say(error=error.message)
     except MemoryError:
         _say(error=_too_much(order, "memory ran out"))
     except OSError as error:

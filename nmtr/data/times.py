@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from nmtr.data.bad import BadRows
-from nmtr.errors import DataError
+from nmtr.errors import DataError, option
 
 _YEAR_1990, _DAY = 631_152_000, 86_400
 _UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
@@ -43,7 +43,7 @@ def read_times(bad: BadRows, dates: str | None = None) -> Times | None:
     """
     database = bad.database
     if dates is not None and dates not in FORMS:
-        raise DataError(f"--dates must be {', '.join(FORMS)}; got {dates}.")
+        raise DataError(f"{option('dates')} must be {', '.join(FORMS)}; got {dates}.")
     if not _one(database, "SELECT count(time) FROM events"):
         return None
     bad.refuse("time IS NULL", "every event needs a time", "has none")
@@ -111,7 +111,10 @@ def _dates_in_digits(bad: BadRows) -> str | None:
             return f"times read as days, {first} to {last}"
     day_first = "regexp_full_match(time, '\\d{4}(19|20)\\d{2}') AND try_strptime(time, '%d%m%Y') IS NOT NULL"
     if _one(database, f"SELECT count(*) FROM events WHERE {day_first}") == total:
-        rule, way_out = "times of eight digits must be YYYYMMDD", "if they are days, say so with --dates day-first"
+        rule, way_out = (
+            "times of eight digits must be YYYYMMDD",
+            f"if they are days, say so with {option('dates', 'day-first')}",
+        )
         bad.refuse("true", rule, f"has {{}}, which looks like DDMMYYYY: {way_out}", always=True)
     return None
 
@@ -151,7 +154,7 @@ def _dates(bad: BadRows) -> Times:
     return _whole(bad, ("c", "a", "b"), "month first")
 
 
-_SAY = "say it with --dates day-first, month-first or year-first"
+_SAY = f"say it with {option('dates', 'day-first, month-first or year-first')}"
 _STRUCT = ", ".join(f"{part} VARCHAR" for part in re.findall(r"\w+", _PARTS))
 
 

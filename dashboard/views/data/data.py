@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import and_list, past, plain, share
+from dashboard.text import and_list, past, plain, share, told
 from dashboard.views.data import uploading
 from dashboard.widgets import figures, pickers
 from nmtr.data.catalogue import CATALOGUE, Entry
@@ -159,7 +159,7 @@ def _damaged() -> None:
             library.info(name)
         except NmtrError as error:
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
-                st.markdown(f":material/warning: {plain(str(error))}", width="stretch")
+                st.markdown(f":material/warning: {told(error)}", width="stretch")
                 if st.button("Remove", key=f"remove_{name}", icon=":material/delete:"):
                     _confirm(name)
 

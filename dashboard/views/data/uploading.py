@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache
-from dashboard.text import plain
+from dashboard.text import plain, told
 from nmtr.data.catalogue import add
 from nmtr.data.events import NAMES
 from nmtr.errors import NmtrError
@@ -95,7 +95,7 @@ def add_and_tell(
         add(cache.workspace().data, name, source, behaviors, columns, tell, label=label)
     except NmtrError as error:
         shown.empty()
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(told(error), icon=":material/error:")
         return
     st.session_state["just_added"] = name
     address.select(data=name)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import count, item_name, plain, shift
+from dashboard.text import count, item_name, plain, shift, told
 from dashboard.views.explore import editing
 from dashboard.views.explore.changes import Changes
 from dashboard.widgets import cascade, chances, empty, figures, pickers
@@ -101,7 +101,7 @@ def _refused(info: DatasetInfo, run: Run, user: str | None) -> None:
         try:
             cache.whatif(run.id, user)
         except RunError as error:
-            st.markdown(plain(str(error)))
+            st.markdown(told(error))
     others = [other for other in selection.finished_runs(info) if takes_one_more(other.config)]
     if others:
         st.button(
@@ -119,7 +119,7 @@ def _asked(run: Run, user: str | None) -> WhatIf | None:
     try:
         return cache.whatif(run.id, user, *Changes.selected().pairs)
     except NmtrError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(told(error), icon=":material/error:")
         st.button(
             "Take all changes back", key="whatif_forget", icon=":material/undo:", on_click=guard.callback(_forget)
         )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import address, cache, charts, guard
 from dashboard.charts.behaviors import cues
-from dashboard.text import and_list, duration, plain, size
+from dashboard.text import and_list, duration, plain, size, told
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
 from dashboard.widgets.option_field import field, protocol_note
@@ -76,7 +76,7 @@ def form(info: DatasetInfo) -> None:
             planned = plan(options, info)
         except NmtrError as error:
             planned = None
-            st.warning(plain(str(error)))
+            st.warning(told(error))
         _start(planned)
     with right, st.container(border=True, height="stretch"):
         _preview(planned, info)

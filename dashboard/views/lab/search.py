@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import address, cache, charts, guard
-from dashboard.text import metric, plain, share
+from dashboard.text import metric, plain, share, told
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
 from nmtr import sweeps
@@ -66,7 +66,7 @@ def _importance(study: Study, where: str) -> None:
         found = _importances(cache.home(), study.id, done)
     except RunError as error:
         st.markdown("##### Which option matters is not known")
-        st.markdown(plain(str(error)))
+        st.markdown(told(error))
         return
     shares = {_name(one.option): one.share for one in found}
     first = next(iter(shares))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
-from dashboard.text import duration, plain, size
+from dashboard.text import duration, plain, size, told
 from dashboard.views.train import presets
 from dashboard.widgets import empty, figures, lambda_control, live_run, pickers
 from dashboard.widgets.option_field import ADVANCED, field, help_of, protocol_note
@@ -157,7 +157,7 @@ def _start(options: dict[str, Any], info: DatasetInfo) -> None:
             estimate = cache.workspace().estimate(config)
         except NmtrError as error:
             st.button("Start", type="primary", icon=":material/play_arrow:", disabled=True, key="start")
-            st.warning(plain(str(error)))
+            st.warning(told(error))
             return
         st.button(
             "Start",

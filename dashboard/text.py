@@ -30,6 +30,10 @@ OPTIONS = {
     "skip-bad": "“Leave out rows that cannot be read”",
     "cut-later": "“Leave out what came later”",
     "hold-out": "the choice of the test purchase",
+    "merged": "the choice of behaviors",
+    "implied": "“Add the steps that a purchase implies”",
+    "least-of-user": "the least number of a shopper",
+    "least-of-item": "the least number of an item",
     "from": "a file of yours",
 }
 

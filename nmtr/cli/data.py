@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from nmtr.cli.console import Json, loading_progress, say, show, table
-from nmtr.cli.options import names, pairs
-from nmtr.data.catalogue import CATALOGUE
+from nmtr.cli.options import names, pairs, whole_number
+from nmtr.data.catalogue import CATALOGUE, rebuild
 from nmtr.data.catalogue import add as add_to_library
 from nmtr.data.library import Library
+from nmtr.data.recipe import Recipe
 from nmtr.data.summary import describe
 from nmtr.errors import DataError
 from nmtr.runs import process
@@ -75,39 +76,82 @@ def add_data(
             "or its place from 1. time= takes none, behavior==buy makes all rows buys, and a split named here decides.",
         ),
     ] = None,
+    merged: Annotated[
+        str | None,
+        typer.Option(metavar="VALUE=B,…", help="Take behaviors for others: BUY=buy,fav=cart."),
+    ] = None,
     dates: Annotated[
         str | None, typer.Option(metavar="FORM", help="How dates are written: day-first, month-first or year-first.")
     ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows that cannot be read, and keep them in skipped.csv.")
     ] = False,
+    implied: Annotated[
+        bool, typer.Option("--implied", help="Add the lower steps that a step implies: who bought has viewed.")
+    ] = False,
+    least_of_user: Annotated[
+        int, typer.Option(parser=whole_number("--least-of-user", 0, 10**6), metavar="N", help="Pairs a user needs.")
+    ] = 0,
+    least_of_item: Annotated[
+        int, typer.Option(parser=whole_number("--least-of-item", 0, 10**6), metavar="N", help="Pairs an item needs.")
+    ] = 0,
+    hold_out: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|last|source|random",
+            help="Which target pair to test on. auto: the last by time, else what the source says, else at random.",
+        ),
+    ] = "auto",
     cut_later: Annotated[
         bool,
         typer.Option("--cut-later", help="Leave out what each user did at or after the purchase that is held out."),
     ] = False,
+    seed: Annotated[int, typer.Option(parser=whole_number("--seed", 0, 2**32 - 1), metavar="N", help="Of draws.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Add a data set by name, or from files of your own.
 
     By name: demo, beibei, tmall. From files: events (CSV, TSV, Parquet) or a line a user, as a file, folder, zip or gz.
     """
-    chosen = None if behaviors is None else names(behaviors, "--behaviors")
-    mapping = None if columns is None else pairs(columns, "--columns", empty=True)
+    recipe = Recipe.parse(
+        {
+            "behaviors": None if behaviors is None else names(behaviors, "--behaviors"),
+            "columns": {} if columns is None else pairs(columns, "--columns", empty=True),
+            "merged": {} if merged is None else pairs(merged, "--merged"),
+            "dates": dates,
+            "skip_bad": skip_bad,
+            "implied": implied,
+            "least_of_user": least_of_user,
+            "least_of_item": least_of_item,
+            "hold_out": hold_out,
+            "cut_later": cut_later,
+            "seed": seed,
+        }
+    )
     library = Workspace().data
     process.exit_on_sigterm()
     with loading_progress() as progress:
-        added = add_to_library(
-            library,
-            name,
-            source,
-            chosen,
-            mapping,
-            progress,
-            dates=dates,
-            skip_bad=skip_bad,
-            cut_later=cut_later,
-        )
+        added = add_to_library(library, name, source, progress=progress, recipe=recipe)
     show(describe(added).to_json(), as_json, lambda: say(f"added {added.name}: {added.origin.made}"))
+
+
+@commands.command("rebuild")
+def rebuild_data(
+    name: Name,
+    source: Annotated[str, typer.Option("--from", metavar="PATH|URL", help="The file, folder or address to read.")],
+    new: Annotated[str, typer.Option("--as", metavar="NEW", help="What to call the data set that is made.")],
+    as_json: Json = False,
+) -> None:
+    """Make a data set anew, by the recipe of another.
+
+    The recipe is kept with each data set that was read from files. It says whether both hold the same.
+    """
+    process.exit_on_sigterm()
+    with loading_progress() as progress:
+        made, same = rebuild(Workspace().data, name, source, new, progress)
+    said = f"the same as {name}" if same else f"not the same as {name}: the source has changed since"
+    value = {"name": new, "fingerprint": made.fingerprint, "same": same}
+    show(value, as_json, lambda: say(f"added {new}, {said} (fingerprint {made.fingerprint})"))
 
 
 @commands.command("remove")

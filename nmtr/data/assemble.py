@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from nmtr.data.cleaning import at_least, implied
 from nmtr.data.dataset import Dataset, IntArray, Origin, matrix_of
+from nmtr.data.recipe import Recipe
+from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.errors import DataError, option
 
-TRAIN, VALID, TEST = 0, 1, 2
 _NONE = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """What a source says, read but not yet judged: n rows in the source's order, duplicates included."""
-
-    user: IntArray  # (n,) index into users
-    item: IntArray  # (n,) index into items
-    behavior: NDArray[np.int8]  # (n,) index into behaviors
-    users: NDArray[np.str_]  # labels
-    items: NDArray[np.str_]  # labels
-    behaviors: tuple[str, ...]  # lowest first, the target last
-    time: NDArray[np.float64] | None = None  # (n,) in any unit
-    part: NDArray[np.int8] | None = None  # (n,) TRAIN, VALID or TEST, where the source says so
-    duplicates: int = 0  # rows that were merged into others already, to the earliest
-    split_first: bool = False  # the parts decide even where there are times
-    attributes: pd.DataFrame | None = None  # a row for each of items
-    catalogue: bool = False  # the items are the source's whole catalogue: keep those that nobody touched
-    notes: tuple[str, ...] = ()  # what was read, how, and what was left out; the number of rows, if there is none
-
-    def take(self, rows: NDArray[Any]) -> Rows:
-        """Some of the rows."""
-        return replace(
-            self,
-            user=self.user[rows],
-            item=self.item[rows],
-            behavior=self.behavior[rows],
-            time=None if self.time is None else self.time[rows],
-            part=None if self.part is None else self.part[rows],
-        )
 
 
 def assemble(
@@ -51,11 +22,10 @@ def assemble(
     *,
     name: str,
     source: str,
-    seed: int = 0,
+    recipe: Recipe | None = None,
     licence: str = "not stated",
     synthetic: bool = False,
     remark: str = "",
-    cut_later: bool = False,
 ) -> Dataset:
     """Make a data set of rows.
 
@@ -70,7 +40,11 @@ def assemble(
     target = rows.behaviors[-1]
     last = len(rows.behaviors) - 1
     done = list(rows.notes) or [f"{_count(len(rows.user), 'row')} read"]
-    by_part = rows.part is not None and bool((rows.part == TEST).any()) and (rows.time is None or rows.split_first)
+    given, recipe = recipe, recipe or Recipe()
+    by_part = _by_part(rows, recipe, source)
+    if recipe.hold_out == "random" and rows.part is not None:
+        done.append("the source's split not used, as asked for")
+        rows = replace(rows, part=None)
     if by_part and rows.part is not None:
         unused = (rows.part != TRAIN) & (rows.behavior < last)
         done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
@@ -81,8 +55,8 @@ def assemble(
     merged = _merged(rows)
     duplicates = rows.duplicates + len(rows.user) - len(merged.user)
     done.append(f"{_count(duplicates, 'duplicate')} merged to the earliest")
-    rows = merged
-
+    rows, cleaned = _cleaned(merged, recipe)
+    done += cleaned
     is_target = rows.behavior == last
     purchases = np.bincount(rows.user[is_target], minlength=len(rows.users))
     if not purchases.any():
@@ -93,9 +67,9 @@ def assemble(
     done.append(f"{_count((purchases == 0).sum(), 'user')} without a {target} dropped")
     rows = rows.take(np.flatnonzero((purchases > 0)[rows.user]))
 
-    test, valid, how = _held_out(rows, purchases, seed, by_part)
-    if cut_later:
-        if rows.time is None or by_part:
+    test, valid, how = _held_out(rows, purchases, recipe, by_part)
+    if recipe.cut_later:
+        if rows.time is None or by_part or recipe.hold_out == "random":
             raise DataError(
                 f"leaving out what came later needs times by which a {target} is held out, but {source} has none, or a "
                 f"split of its own that decides: leave {option('cut-later')} out."
@@ -146,7 +120,8 @@ def assemble(
         if after:
             done.append(f"{_count(after, 'pair')} of lower behaviors that came after the held-out {target} kept")
     # "no duplicates merged" is not worth saying.
-    made = f"{remark}{', '.join(step for step in done if not step.startswith('no '))}."
+    steps = tuple(step for step in done if not step.startswith("no "))
+    made = f"{remark}{', '.join(steps)}."
     attributes = rows.attributes
     return Dataset(
         name=name,
@@ -156,9 +131,42 @@ def assemble(
         given_valid_item=items_of(valid),
         users=rows.users[users],
         items=rows.items[items],
-        origin=Origin(source, licence, made, synthetic),
+        origin=Origin(source, licence, made, synthetic, steps, given),
         attributes=None if attributes is None else attributes.iloc[items].reset_index(drop=True),
     )
+
+
+def _by_part(rows: Rows, recipe: Recipe, source: str) -> bool:
+    """Whether the source's own split says what is held out; DataError where what the recipe asks for is not there."""
+    target = rows.behaviors[-1]
+    named = rows.part is not None and bool((rows.part == TEST).any())
+    missing = {"source": not named, "last": rows.time is None}.get(recipe.hold_out, False)
+    if missing:
+        what = "a split of its own with test rows" if recipe.hold_out == "source" else "times"
+        raise DataError(
+            f"to hold out the {target} that was asked for, {source} must have {what}, and has none: choose otherwise "
+            f"with {option('hold-out')}."
+        )
+    if recipe.hold_out != "auto":
+        return recipe.hold_out == "source"
+    return named and (rows.time is None or rows.split_first)
+
+
+def _cleaned(rows: Rows, recipe: Recipe) -> tuple[Rows, list[str]]:
+    """The merged rows as the recipe wants them, and what was done."""
+    done = []
+    if recipe.implied:
+        rows, added = implied(rows)
+        done.append(f"{_count(added, 'pair')} of lower behaviors added that later ones imply")
+    if recipe.least_of_user or recipe.least_of_item:
+        before = len(rows.user)
+        rows, users, items = at_least(rows, recipe.least_of_user, recipe.least_of_item)
+        if len(rows.user) < before:
+            done.append(
+                f"{_count(users, 'user')} with fewer than {recipe.least_of_user} pairs and {_count(items, 'item')} "
+                f"with fewer than {recipe.least_of_item} left out, {_count(before - len(rows.user), 'pair')} with them"
+            )
+    return rows, done
 
 
 def _times_of(test: NDArray[np.intp], rows: Rows) -> NDArray[np.float64]:
@@ -187,15 +195,15 @@ def _merged(rows: Rows) -> Rows:
 
 
 def _held_out(
-    rows: Rows, purchases: NDArray[np.intp], seed: int, by_part: bool
+    rows: Rows, purchases: NDArray[np.intp], recipe: Recipe, by_part: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], str]:
     """The rows held out for testing and those that the source names for validation; and how, in words."""
-    target = rows.behaviors[-1]
+    target, seed = rows.behaviors[-1], recipe.seed
     eligible = (rows.behavior == len(rows.behaviors) - 1) & (purchases[rows.user] >= 2)
     # Drawn for every row, in the rows' sorted order, so that the draw does not depend on the source's order.
     chance = np.random.default_rng(seed).random(len(rows.user))
     nothing = np.empty(0, np.intp)
-    if rows.time is not None and not by_part:
+    if rows.time is not None and not by_part and recipe.hold_out != "random":
         test = _last_of_each(rows.user, rows.time, chance, eligible)
         latest = np.full(len(rows.users), np.nan)
         latest[rows.user[test]] = rows.time[test]

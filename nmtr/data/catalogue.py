@@ -10,9 +10,11 @@ from nmtr.config.resolving import check_behaviors
 from nmtr.data.dataset import Dataset
 from nmtr.data.demo import generate
 from nmtr.data.download import Progress, download
+from nmtr.data.importing import chosen
 from nmtr.data.library import Library, check_name
 from nmtr.data.published import Entry, Published, blob_id, check_content
 from nmtr.data.reading import Order, memory_for, read_apart
+from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError, option
 
 __all__ = ["CATALOGUE", "Entry", "Published", "add", "blob_id"]
@@ -82,6 +84,9 @@ _ENTRIES = (
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 
+_FOR_EVENTS = ("merged", "dates", "skip_bad", "implied", "least_of_user", "least_of_item", "hold_out", "cut_later")
+
+
 def add(
     library: Library,
     name: str,
@@ -91,25 +96,25 @@ def add(
     progress: Progress | None = None,
     *,
     label: str | None = None,
-    seed: int = 0,
-    dates: str | None = None,
-    skip_bad: bool = False,
-    cut_later: bool = False,
+    recipe: Recipe | None = None,
 ) -> Dataset:
     """Add a data set to the library, whole or not at all.
 
     Without a source, it is the catalogue's of that name: generated, or fetched and checked against git's blob ids.
     With one (a file, folder or http address), it is read from there (see `importing.read`), in a process of its own; a
     name of the catalogue needs the catalogue's own files there. `label` is what to call the source: an upload's name,
-    say. `dates`, `skip_bad` (which writes what it leaves out to `skipped.csv` beside the data set) and `cut_later` are
-    as `importing.read` has them. `progress` is called with what is done and its share, several times a second; if it
-    raises, what was begun is ended and removed. DataError where the name is taken, the source is missing, malformed or
-    not what it should be, it takes too much memory, or the disk is full.
+    say. `recipe` says all that is to be chosen; `behaviors` and `columns`, where given, are in place of its own. What
+    it leaves out since it cannot be read is in `skipped.csv` beside the data set. `progress` is called with what is
+    done and its share, several times a second; if it raises, what was begun is ended and removed. DataError where the
+    name is taken, the source is missing, malformed or not what it should be, it takes too much memory, or the disk is
+    full.
     """
     check_name(name)
     library.check_free(name)
     entry = CATALOGUE.get(name)
-    _check_options(entry, name, source, behaviors, columns, bool(dates or skip_bad or cut_later))
+    recipe = chosen(recipe, behaviors, columns)
+    behaviors = recipe.behaviors
+    _check_options(entry, name, source, recipe)
     tell = progress or (lambda what, share: None)
     with library.staging() as place:
         if entry and not entry.files:
@@ -128,12 +133,7 @@ def add(
             source=label or (name if source is None else _shown(source)),
             place=str(place),
             entry=entry,
-            behaviors=behaviors,
-            columns=columns,
-            seed=seed,
-            dates=dates,
-            skip_bad=skip_bad,
-            cut_later=cut_later,
+            recipe=recipe,
             memory=memory_for(path),
         )
         read_apart(order, tell)
@@ -141,14 +141,7 @@ def add(
     return library.load(name)
 
 
-def _check_options(
-    entry: Entry | None,
-    name: str,
-    source: str | Path | None,
-    behaviors: Sequence[str] | None,
-    columns: Mapping[str, str] | None,
-    for_events: bool,
-) -> None:
+def _check_options(entry: Entry | None, name: str, source: str | Path | None, recipe: Recipe) -> None:
     """DataError where what is asked for cannot be, whatever the source holds."""
     if entry is None:
         if source is None:
@@ -157,15 +150,12 @@ def _check_options(
                 f"{name}: say where it comes from with {option('from')}, or upload it."
             )
         return
-    if columns:
+    if recipe.columns:
         raise DataError(f"{option('columns')} is for events, but {name} has a layout of its own; leave it out.")
-    if for_events:
-        raise DataError(
-            f"{option('dates')}, {option('skip-bad')} and {option('cut-later')} are for events, but {name} has "
-            "none; leave them out."
-        )
-    if behaviors:
-        check_behaviors(behaviors, entry.behaviors, name)
+    if asked := [field for field in _FOR_EVENTS if getattr(recipe, field) != getattr(Recipe(), field)]:
+        raise DataError(f"{option(asked[0].replace('_', '-'))} is for events, but {name} has none; leave it out.")
+    if recipe.behaviors:
+        check_behaviors(recipe.behaviors, entry.behaviors, name)
 
 
 def _fetched(entry: Entry, behaviors: Sequence[str] | None, place: Path, tell: Progress) -> Path:
@@ -215,3 +205,17 @@ def _local(source: str | Path, place: Path, tell: Progress) -> Path:
             "name another."
         ) from None
     return path
+
+
+def rebuild(
+    library: Library, name: str, source: str | Path, new: str, progress: Progress | None = None
+) -> tuple[Dataset, bool]:
+    """Add a data set `new`, made of a source by the recipe of another; and whether both hold the same.
+
+    DataError where an older version made that one, which kept no recipe, or as `add` has it.
+    """
+    known = library.info(name)
+    if known.recipe is None:
+        raise DataError(f"a data set is rebuilt by its recipe, but that of {name} was not kept; add it anew.")
+    made = add(library, new, source, progress=progress, recipe=known.recipe)
+    return made, made.fingerprint == known.fingerprint

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nmtr.config.resolving import check_behaviors
+from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError
 
 IntArray = NDArray[np.int32]
@@ -26,6 +27,8 @@ class Origin:
     licence: str = "not stated"
     made: str = ""  # one sentence: merged, dropped, how the held-out pairs were chosen
     synthetic: bool = False
+    steps: tuple[str, ...] = ()  # the same, a step each; empty of what an older version made
+    recipe: Recipe | None = None  # what was asked for; None of what an older version made
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from nmtr.data.assemble import Rows, assemble
+from nmtr.data.assemble import assemble
 from nmtr.data.dataset import Dataset
+from nmtr.data.rows import Rows
 
 NAME = "demo"
 NUM_USERS, NUM_ITEMS, NUM_STYLES = 2_000, 800, 6

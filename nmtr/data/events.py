@@ -12,12 +12,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.bad import SKIPPED, BadRows
 from nmtr.data.behaviors import order_behaviors
 from nmtr.data.columns import ATTRIBUTES, NAMES, REQUIRED
 from nmtr.data.gather import gather
 from nmtr.data.labels import clean_labels
+from nmtr.data.recipe import Recipe
+from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.data.tables import shortage_reported
 from nmtr.data.times import Times, read_times
 from nmtr.data.unpack import File
@@ -34,26 +35,23 @@ _SPLITS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALI
 
 def read_events(
     files: Sequence[File],
-    behaviors: Sequence[str] | None,
-    columns: Mapping[str, str] | None,
+    recipe: Recipe,
     source: str,
     scratch: Path,
     *,
-    dates: str | None = None,
-    skip_bad: bool = False,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Rows:
     """The rows of event files, taken together, of those behaviors.
 
-    `columns` maps user, item, behavior, time, split, title, category, price or image to a column's name, to its place
-    from 1, or to nothing where it is not to be taken; `{"behavior": "=buy"}` says that all rows are of one behavior. A
-    split that is named so decides before times do. Labels are text: a whole number is its digits. An item's attributes
-    are those of its first row that has them. `dates` says in which form dates are (see `read_times`). With `skip_bad`,
+    The recipe's `columns` map user, item, behavior, time, split, title, category, price or image to a column's name, to
+    its place from 1, or to nothing where it is not to be taken; `{"behavior": "=buy"}` says that all rows are of one
+    behavior. A split that is named so decides before times do. Labels are text: a whole number is its digits. An item's
+    attributes are those of its first row that has them. With `skip_bad`,
     rows without what an event needs are left out and written to the folder `scratch`, to which also goes what does not
     fit into memory. `tell` is called with the share that is done. DataError where a file is malformed; MemoryError,
     OSError where memory or that folder's disk is too small.
     """
-    columns = dict(columns or {})
+    columns = dict(recipe.columns)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "temp_directory": str(scratch / "spilled"),
@@ -67,13 +65,14 @@ def read_events(
         given, said = gather(database, files, columns, scratch, lambda share: tell(_READING * share))
         tell(_READING)
         read = _check_size(database, source)
-        bad = BadRows(database, source, skip_bad)
-        order, notes = _choose(bad, behaviors)
-        notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *notes]
+        bad = BadRows(database, source, recipe.skip_bad)
+        merged = _merge(bad, recipe.merged)
+        order, notes = _choose(bad, recipe.behaviors)
+        notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *merged, *notes]
         _check_whole(bad, ("user", "item"))
         notes += clean_labels(database, source)
         _check_length(database, source)
-        times = read_times(bad, dates)
+        times = read_times(bad, recipe.dates)
         notes += [times.note] if times else []
         notes += bad.notes()
         bad.write(scratch / SKIPPED)
@@ -113,6 +112,22 @@ def _check_length(database: duckdb.DuckDBPyConnection, source: str) -> None:
         longest = _one(database, f"SELECT max(length({column})) FROM events")
         if longest > MAX_LABEL:
             raise DataError(f"{_a(column)} can have up to {MAX_LABEL} characters; {source} has one of {longest:,}.")
+
+
+def _merge(bad: BadRows, merged: Mapping[str, str]) -> list[str]:
+    """Take behaviors for others, as a source's `BUY` for buy; DataError where it has no such behavior."""
+    notes = []
+    for value, behavior in merged.items():
+        there = "trim(behavior) = ?"
+        found = bad.database.execute(f"SELECT count(*) FROM events WHERE {there}", [value]).fetchone()
+        if not found or not found[0]:
+            raise DataError(
+                f"a behavior that is taken for another must be one of {bad.source}; there is no {value[:40]}: leave it "
+                f"out with {option('behaviors')}."
+            )
+        bad.database.execute(f"UPDATE events SET behavior = ? WHERE {there}", [behavior, value])
+        notes.append(f"{_rows_of(found[0])} of {value[:40]} taken as {behavior}")
+    return notes
 
 
 def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nmtr.data.assemble import Rows, assemble
+from nmtr.data.assemble import assemble
 from nmtr.data.bad import SKIPPED
 from nmtr.data.dataset import Dataset
 from nmtr.data.events import read_events
 from nmtr.data.library import check_name
 from nmtr.data.lines import is_lines, read_lines
+from nmtr.data.recipe import Recipe
+from nmtr.data.rows import Rows
 from nmtr.data.staging import refused
 from nmtr.data.unpack import unpacked
 from nmtr.errors import DataError, option
@@ -24,45 +26,45 @@ def read(
     name: str,
     behaviors: Sequence[str] | None = None,
     columns: Mapping[str, str] | None = None,
-    seed: int = 0,
+    recipe: Recipe | None = None,
     label: str | None = None,
     scratch: Path | None = None,
-    dates: str | None = None,
     skip_to: Path | None = None,
-    cut_later: bool = False,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
-    Either events `user, item, behavior[, timestamp][, split]` (CSV, TSV, Parquet; see `read_events`) or a line
-    `user item item …` for each user (see `read_lines`); see `assemble` for what becomes of them. `behaviors` are
-    those to use, lowest first and the target last; left out, they are all that there are, if their names tell
-    the order. `seed` draws the held-out pairs where the source does not tell them. `label` is what to call the
-    source, where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder
-    `scratch`, else to a temporary one. `dates` is the form of dates, where they do not tell it: day-first, month-first
-    or year-first. Rows that cannot be taken are refused, or left out and written to the file `skip_to`. With
-    `cut_later` everything of a user at or after the held-out purchase is left out. `tell` is called with the share that
-    is done. DataError where a file is missing or
-    malformed, with one sentence to mend it by, or where that folder's disk is full. `catalogue.add` does this in a
-    process of its own, with a limit of memory.
+    Either events `user, item, behavior[, timestamp][, split]` (CSV, TSV, Parquet; see `read_events`) or a line `user
+    item item …` for each user (see `read_lines`); see `assemble` for what becomes of them. `recipe` says all that is to
+    be chosen; `behaviors` and `columns`, where given, are in place of its own. `label` is what to call the source,
+    where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder `scratch`,
+    else to a temporary one; rows that the recipe leaves out since they cannot be read, to the file `skip_to`. `tell` is
+    called with the share that is done. DataError where a file is missing or malformed, with one sentence to mend it by,
+    or where that folder's disk is full. `catalogue.add` does this in a process of its own, with a limit of memory.
     """
     check_name(name)
+    recipe = chosen(recipe, behaviors, columns)
     source = label or path.absolute().name
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
-            rows = _rows(path, behaviors, columns, source, Path(folder), dates, skip_to, tell)
+            rows = _rows(path, recipe, source, Path(folder), skip_to, tell)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
-    return assemble(rows, name=name, source=source, seed=seed, cut_later=cut_later)
+    return assemble(rows, name=name, source=source, recipe=recipe)
+
+
+def chosen(recipe: Recipe | None, behaviors: Sequence[str] | None, columns: Mapping[str, str] | None) -> Recipe:
+    """The recipe with these behaviors and columns in place of its own, where they are given."""
+    given: dict[str, object] = {} if behaviors is None else {"behaviors": tuple(behaviors)}
+    given |= {"columns": dict(columns)} if columns else {}
+    return (recipe or Recipe()).model_copy(update=given)
 
 
 def _rows(
     path: Path,
-    behaviors: Sequence[str] | None,
-    columns: Mapping[str, str] | None,
+    recipe: Recipe,
     source: str,
     scratch: Path,
-    dates: str | None,
     skip_to: Path | None,
     tell: Callable[[float], None],
 ) -> Rows:
@@ -71,17 +73,15 @@ def _rows(
     files, empty = [f for f in files if f.path.stat().st_size], [f for f in files if not f.path.stat().st_size]
     if not files:
         raise DataError(f"{empty[0].name} must hold events or interactions; it is empty.")
-    if not columns and any(is_lines(file) for file in files):
-        if dates or skip_to:
+    if not recipe.columns and any(is_lines(file) for file in files):
+        if recipe.dates or recipe.skip_bad:
             raise DataError(
                 f"{option('dates')} and {option('skip-bad')} are for events, but {source} has a line a user; leave "
                 "them out."
             )
-        rows = read_lines(files, behaviors, source)
+        rows = read_lines(files, recipe.behaviors, source)
     else:
-        rows = read_events(
-            files, behaviors, columns, source, scratch, dates=dates, skip_bad=skip_to is not None, tell=tell
-        )
+        rows = read_events(files, recipe, source, scratch, tell=tell)
         if skip_to and (scratch / SKIPPED).exists():
             (scratch / SKIPPED).rename(skip_to)
     if empty:

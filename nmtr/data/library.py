@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.sparse import csr_array
 
 from nmtr.data.dataset import Dataset, Origin, matrix_of, pairs_of
+from nmtr.data.recipe import Recipe
 from nmtr.data.staging import doomed, staging, sweep
 from nmtr.errors import DataError
 
@@ -42,6 +43,8 @@ class DatasetInfo(BaseModel):
     made: str
     synthetic: bool
     created: datetime
+    steps: tuple[str, ...] = ()  # those of `Origin`; older versions kept neither
+    recipe: Recipe | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, created: datetime | None = None) -> DatasetInfo:
@@ -59,6 +62,8 @@ class DatasetInfo(BaseModel):
             made=dataset.origin.made,
             synthetic=dataset.origin.synthetic,
             created=created or datetime.now(UTC),
+            steps=dataset.origin.steps,
+            recipe=dataset.origin.recipe,
         )
 
 
@@ -118,7 +123,7 @@ class Library:
                 given_valid_item=users["valid_item"].to_numpy().astype(np.int32),
                 users=np.array(users["label"].to_pylist(), dtype=np.str_),
                 items=np.array(items["label"].to_pylist(), dtype=np.str_),
-                origin=Origin(info.source, info.licence, info.made, info.synthetic),
+                origin=Origin(info.source, info.licence, info.made, info.synthetic, info.steps, info.recipe),
                 attributes=attributes if len(attributes.columns) else None,
             )
             if dataset.fingerprint != info.fingerprint:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nmtr.data.assemble import TEST, TRAIN, VALID, Rows
 from nmtr.data.behaviors import is_step, order_behaviors
+from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from nmtr.data.download import Progress
 from nmtr.data.importing import read
 from nmtr.data.library import write
 from nmtr.data.published import Entry, own_files, read_published
+from nmtr.data.recipe import Recipe
 from nmtr.data.staging import refused
 from nmtr.data.unpack import unpacked
 from nmtr.errors import DataError, NmtrError
@@ -51,12 +52,7 @@ class Order:
     source: str  # what to call it
     place: str  # a folder to work in; the data set becomes place/name
     entry: Entry | None = None  # whose own files these are
-    behaviors: Sequence[str] | None = None
-    columns: Mapping[str, str] | None = None
-    seed: int = 0
-    dates: str | None = None
-    skip_bad: bool = False
-    cut_later: bool = False
+    recipe: Recipe = Recipe()
     memory: int = MEMORY  # bytes
 
 
@@ -163,19 +159,15 @@ def _read(order: Order) -> Dataset:
     if order.entry:
         files = unpacked(path, order.source, scratch)
         return read_published(
-            order.entry, own_files(order.entry, files, order.source, order.behaviors), order.behaviors
+            order.entry, own_files(order.entry, files, order.source, order.recipe.behaviors), order.recipe.behaviors
         )
     return read(
         path,
         name=order.name,
-        behaviors=order.behaviors,
-        columns=order.columns,
-        seed=order.seed,
+        recipe=order.recipe,
         label=order.source,
         scratch=scratch,
-        dates=order.dates,
-        skip_to=Path(order.place) / SKIPPED if order.skip_bad else None,
-        cut_later=order.cut_later,
+        skip_to=Path(order.place) / SKIPPED,
         tell=lambda share: _say(what=f"reading {order.source}", share=share),
     )
 

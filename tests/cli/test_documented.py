@@ -30,7 +30,7 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def test_commands_are_those_that_were_promised() -> None:
-    data = {("data", name) for name in ("list", "show", "add", "remove")}
+    data = {("data", name) for name in ("list", "show", "add", "rebuild", "remove")}
     queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
     runs = ("runs", "show", "cancel", "resume", "delete", "pin", "evaluate", "compare", "recommend", "explain")
     what = ("items", "calibration", "whatif")

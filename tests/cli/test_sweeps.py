@@ -177,7 +177,7 @@ def test_study_is_taken_apart_by_users_and_by_behavior(nmtr: Nmtr, study: str) -
     assert "by training purchases (users)" in nmtr("study", study, "--by", "sparsity").out
     assert nmtr("study", study, "--by", "behavior", "--json").json == []
     assert "--hold-out-lower" in nmtr("study", study, "--by", "behavior").out
-    assert nmtr("study", study, "--by", "unit").err == "--by must be sparsity or behavior; got unit.\n"
+    assert nmtr("study", study, "--by", "unit").err == "--by must be sparsity, behavior or option; got unit.\n"
 
 
 def test_background_study_is_started_and_stopped(nmtr: Nmtr, monkeypatch: pytest.MonkeyPatch, trained: Path) -> None:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -63,6 +64,12 @@ class Read(HTMLParser):
         kind, _, encoded = self.files[file].partition(",")
         assert kind == "data:text/csv;base64"
         return [*csv.DictReader(io.StringIO(base64.b64decode(encoded).decode(), newline=""))]
+
+
+@pytest.fixture(scope="module")
+def home(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the home, which has one more run."""
+    return shutil.copytree(home, tmp_path_factory.mktemp("reports") / "home")
 
 
 @pytest.fixture(scope="module")

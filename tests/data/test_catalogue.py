@@ -14,6 +14,7 @@ import pytest
 from nmtr.data import download
 from nmtr.data.catalogue import CATALOGUE, Entry, Published, add, blob_id
 from nmtr.data.library import Library
+from nmtr.data.recipe import Recipe
 from nmtr.errors import ConfigError, DataError
 from tests.conftest import FULL
 
@@ -192,12 +193,12 @@ def test_add_says_that_the_disk_is_full_and_not_that_the_address_is_gone(server:
 
 def test_add_keeps_the_rows_that_it_left_out_beside_the_data_set(library: Library, tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text("user,item,behavior\n1,1,buy\n1,2,buy\n,3,buy\n")
-    assert add(library, "mine", tmp_path / "e.csv", skip_bad=True).num_items == 2
+    assert add(library, "mine", tmp_path / "e.csv", recipe=Recipe(skip_bad=True)).num_items == 2
     assert (library.root / "mine" / "skipped.csv").read_text() == (
         "event,why,user,item,behavior,time\n3,has no user,,3,buy,\n"
     )
-    with pytest.raises(DataError, match="are for events, but demo has none"):
-        add(library, "demo", cut_later=True)
+    with pytest.raises(DataError, match="--cut-later is for events, but demo has none"):
+        add(library, "demo", recipe=Recipe(cut_later=True))
 
 
 def test_add_takes_an_upload_under_its_label(library: Library, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from nmtr.data import assemble as assembling
 from nmtr.data import lines, unpack
-from nmtr.data.assemble import Rows, assemble
+from nmtr.data.assemble import assemble
 from nmtr.data.dataset import Dataset
 from nmtr.data.importing import read
+from nmtr.data.rows import Rows
 from nmtr.data.split import split, stands_in, without
 from nmtr.data.unpack import File
 from nmtr.errors import DataError

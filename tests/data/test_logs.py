@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from nmtr.data.dataset import Dataset
 from nmtr.data.importing import read
+from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError
 
 Make = Callable[[str | dict[str, str]], Path]
@@ -125,10 +126,10 @@ def test_times_that_can_be_mistaken_are_refused_with_the_way_out(make: Make, tim
     ],
 )
 def test_form_of_dates_that_is_named_settles_it(make: Make, form: str, times: list[str], last: str) -> None:
-    dataset = read(make(log(times)), name="shop", dates=form)
+    dataset = read(make(log(times)), name="shop", recipe=Recipe(dates=form))
     assert held_out(dataset) == {"u": last} and f"times read as dates, {form.replace('-', ' ')}" in dataset.origin.made
     with pytest.raises(DataError, match="--dates must be day-first, month-first, year-first; got backwards"):
-        read(make(log(times)), name="shop", dates="backwards")
+        read(make(log(times)), name="shop", recipe=Recipe(dates="backwards"))
 
 
 def test_bad_rows_are_left_out_where_that_is_asked_for_and_kept(make: Make, tmp_path: Path) -> None:
@@ -136,14 +137,14 @@ def test_bad_rows_are_left_out_where_that_is_asked_for_and_kept(make: Make, tmp_
     path = make(HEADER + rows + "u,c,buy,9999999999\nu,d,buy,soon\nu,,buy,1572566400\n")
     with pytest.raises(DataError, match=r"every event needs a user; 1 of the 6 .* leave them out \(--skip-bad\)"):
         read(path, name="shop")
-    dataset = read(path, name="shop", skip_to=tmp_path / "skipped.csv")
+    dataset = read(path, name="shop", recipe=Recipe(skip_bad=True), skip_to=tmp_path / "skipped.csv")
     assert held_out(dataset) == {"u": "b"} and dataset.items.tolist() == ["a", "b"]
     assert "6 rows read" in dataset.origin.made and "4 bad rows left out, kept in skipped.csv" in dataset.origin.made
     kept = pd.read_csv(tmp_path / "skipped.csv")
     assert kept["event"].tolist() == [3, 4, 5, 6]
     assert kept["why"].str[:12].tolist() == ["has no user", "times in sec", "every time m", "has no item"]
     with pytest.raises(DataError, match="needs events"):
-        read(make(HEADER + "u,,buy,1\n"), name="shop", skip_to=tmp_path / "skipped.csv")
+        read(make(HEADER + "u,,buy,1\n"), name="shop", recipe=Recipe(skip_bad=True), skip_to=tmp_path / "skipped.csv")
 
 
 def test_what_came_at_or_after_the_held_out_purchase_is_left_out_where_that_is_asked_for(make: Make) -> None:
@@ -151,7 +152,7 @@ def test_what_came_at_or_after_the_held_out_purchase_is_left_out_where_that_is_a
         "u,A,buy,1\nu,B,buy,5\nu,E,buy,5\nu,C,view,9\nu,D,view,2\nu,B,view,4\nu,A,view,5\n"  # B and E tie
         "v,C,buy,3\nv,D,buy,2\nv,D,view,1\nw,A,buy,1\nw,C,view,7\n"
     )
-    dataset = read(make(HEADER + rows), name="shop", cut_later=True)
+    dataset = read(make(HEADER + rows), name="shop", recipe=Recipe(cut_later=True))
     tested = held_out(dataset)
     assert tested["v"] == "C" and tested["u"] in "BE"
     view, buy = (dataset.matrix(b).toarray() for b in ("view", "buy"))
@@ -161,7 +162,7 @@ def test_what_came_at_or_after_the_held_out_purchase_is_left_out_where_that_is_a
     assert view[dataset.users.tolist().index("w")].sum() == 1  # nothing is held out of w
     assert "3 pairs at or after the held-out buy left out" in dataset.origin.made
     with pytest.raises(DataError, match="needs times by which a buy is held out"):
-        read(make("user,item,behavior\nu,a,buy\nu,b,buy\n"), name="shop", cut_later=True)
+        read(make("user,item,behavior\nu,a,buy\nu,b,buy\n"), name="shop", recipe=Recipe(cut_later=True))
 
 
 PUBLIC = {

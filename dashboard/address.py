@@ -27,6 +27,7 @@ PAGES = {
     "calibration": "views/compare/calibration.py",
     "report": "views/compare/report.py",
     "data": "views/data/data.py",
+    "add": "views/data/add.py",
 }
 #: What the address bar carries: a link with these reopens the view.
 PARAMETERS = ("data", "run", "user", "item")
@@ -43,7 +44,7 @@ MORE = {
     "train": ("options",),
 }
 #: What these pages carry, and nothing else: the first page, at "/", is about a data set; the tour chooses its shopper.
-ALONE: dict[str, tuple[str, ...]] = {"": ("data",), "tour": ("data", "run", "step"), "glossary": ()}
+ALONE: dict[str, tuple[str, ...]] = {"": ("data",), "tour": ("data", "run", "step"), "glossary": (), "add": ()}
 ADDRESSED = tuple(
     dict.fromkeys([*PARAMETERS, *(name for names in [*MORE.values(), *ALONE.values()] for name in names)])
 )

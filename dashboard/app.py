@@ -105,7 +105,13 @@ page = st.navigation(
                 address.PAGES["data"],
                 title="Data",
                 icon=":material/database:",
-                help="What is in a data set; add one from the catalogue or a file.",
+                help="What is in a data set, and what its protocol gives away.",
+            ),
+            st.Page(
+                address.PAGES["add"],
+                title="Add data",
+                icon=":material/upload_file:",
+                help="From a file of your own to a data set, or one of the catalogue.",
             ),
             st.Page(
                 address.PAGES["glossary"],

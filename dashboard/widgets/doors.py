@@ -15,10 +15,10 @@ def doors(info: DatasetInfo) -> None:
             "Explore a shopper", "What they did, what they would buy next, and why.", "Show a shopper", "shopper", info
         )
         _door("Explore an item", "Who may buy it next, and where it gets stuck.", "Show an item", "item", info)
-        _door("Bring your data", "A file of who did what with which item is enough.", "Add your data", "data", info)
+        _door("Bring your data", "A file of who did what with which item is enough.", "Add your data", "add", info)
 
 
-_ICONS = {"shopper": "person_search", "item": "category", "data": "upload_file"}
+_ICONS = {"shopper": "person_search", "item": "category", "add": "upload_file"}
 
 
 def _door(title: str, text: str, button: str, page: str, info: DatasetInfo) -> None:

@@ -27,7 +27,7 @@ def no_data(promise: str) -> None:
         "No data set yet",
         promise,
         "Add a data set",
-        "data",
+        "add",
         ":material/add:",
     )
 

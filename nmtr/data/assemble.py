@@ -161,11 +161,10 @@ def _cleaned(rows: Rows, recipe: Recipe) -> tuple[Rows, list[str]]:
     if recipe.least_of_user or recipe.least_of_item:
         before = len(rows.user)
         rows, users, items = at_least(rows, recipe.least_of_user, recipe.least_of_item)
-        if len(rows.user) < before:
-            done.append(
-                f"{_count(users, 'user')} with fewer than {recipe.least_of_user} pairs and {_count(items, 'item')} "
-                f"with fewer than {recipe.least_of_item} left out, {_count(before - len(rows.user), 'pair')} with them"
-            )
+        gone = (("user", users, recipe.least_of_user), ("item", items, recipe.least_of_item))
+        said = [f"{_count(number, kind)} with fewer than {least} pairs" for kind, number, least in gone if number]
+        if said:
+            done.append(f"{' and '.join(said)} left out, {_count(before - len(rows.user), 'pair')} with them")
     return rows, done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from nmtr.errors import DataError, option
 
@@ -30,6 +30,14 @@ _STEPS = (
 )
 # Behaviors are listed with commas and set with "=", in commands and in addresses.
 _NAME = re.compile(r"[^\s,=&?/#]{1,32}")
+
+
+class UnknownOrder(DataError):
+    """The order of a source's behaviors must be told; `counts` says which there are, and how many rows of each."""
+
+    def __init__(self, message: str, counts: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.counts = dict(counts)
 
 
 def order_behaviors(found: Collection[str], given: Sequence[str] | None, source: str) -> tuple[str, ...]:
@@ -62,6 +70,21 @@ def order_behaviors(found: Collection[str], given: Sequence[str] | None, source:
                 f"got {behavior[:40]!r}: rename it in {source}."
             )
     return chosen
+
+
+def propose(counts: Mapping[str, int]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """An order of a source's behaviors for somebody to confirm, and which would be taken for others.
+
+    By known words for the steps of the funnel; of several words for one step, that with most rows names it, and the
+    others are taken for it. What is no known word is left out.
+    """
+    order: list[str] = []
+    merged: dict[str, str] = {}
+    for words in _STEPS:
+        alike = sorted((name for name in counts if name.lower() in words), key=lambda name: (-counts[name], name))
+        order += alike[:1]
+        merged |= dict.fromkeys(alike[1:], alike[0] if alike else "")
+    return tuple(order), merged
 
 
 def is_step(name: str) -> bool:

@@ -12,8 +12,9 @@ from nmtr.data.demo import generate
 from nmtr.data.download import Progress, download
 from nmtr.data.importing import chosen
 from nmtr.data.library import Library, check_name
+from nmtr.data.preview import Preview
 from nmtr.data.published import Entry, Published, blob_id, check_content
-from nmtr.data.reading import Order, memory_for, read_apart
+from nmtr.data.reading import PREVIEW, Order, memory_for, read_apart
 from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError, option
 
@@ -205,6 +206,35 @@ def _local(source: str | Path, place: Path, tell: Progress) -> Path:
             "name another."
         ) from None
     return path
+
+
+def preview(
+    library: Library,
+    source: str | Path,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+    *,
+    label: str | None = None,
+) -> Preview:
+    """What `add` would make of a source, with nothing added; read in a process of its own, as there.
+
+    What is wrong with the source is in the preview; DataError where it is missing, takes too much memory, or the disk
+    is full.
+    """
+    tell = progress or (lambda what, share: None)
+    with library.staging() as place:
+        path = _local(source, place, tell)
+        order = Order(
+            name="preview",
+            path=str(path),
+            source=label or _shown(source),
+            place=str(place),
+            recipe=recipe or Recipe(),
+            memory=memory_for(path),
+            preview=True,
+        )
+        read_apart(order, tell)
+        return Preview.model_validate_json((place / PREVIEW).read_bytes())
 
 
 def rebuild(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from nmtr.data.behaviors import is_step
 from nmtr.data.tables import Table
@@ -15,7 +16,7 @@ ATTRIBUTES = ("title", "category", "price", "image")
 NAMES: dict[str, tuple[str, ...]] = {
     "user": (
         *("user", "user_id", "userid", "uid", "visitorid", "visitor_id", "customer_id", "customerid", "customer"),
-        *("client_id", "member_id", "session", "session_id", "sessionid"),
+        *("client_id", "member_id", "user_pseudo_id", "session", "session_id", "sessionid"),
     ),
     "item": (
         *("item", "item_id", "itemid", "iid", "product_id", "productid", "product", "sku_id", "sku"),
@@ -30,12 +31,22 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("created_at", "order_date", "date", "when"),
     ),
     "split": ("split",),
-    **{name: (name,) for name in ATTRIBUTES},
+    "title": ("title", "item_title", "product_title", "product_name", "item_name"),
+    "category": ("category", "category_code", "category_id", "cat_id", "item_category"),
+    "price": ("price", "unit_price", "item_price"),
+    "image": ("image",),
 }
 #: What stands in for a column where every row has the same value: `behavior==buy`.
 CONSTANT = "="
 #: Google's export has both; only the first is filled in for whoever did not log in.
 _INSTEAD = {"user_id": "user_pseudo_id"}
+#: What a column's name may hold that is not known as a whole.
+_WORDS = {
+    "user": ("user", "shopper", "customer", "visitor", "session"),
+    "item": ("item", "product", "article", "sku", "asin"),
+    "behavior": ("behavior", "behaviour", "event", "action", "type"),
+    "time": ("timestamp", "time", "date"),
+}
 _RECBOLE = re.compile(r":(token|float|token_seq|float_seq)$")
 _TIME_NAME = re.compile(r"time|date|stamp|when|_at$|^day$|^ts$")
 _TIME_VALUE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?([T ].*)?|\d\d?[-/.]\d\d?[-/.](\d{4}|\d\d)([T ].*)?")
@@ -72,6 +83,33 @@ def find_columns(table: Table, columns: Mapping[str, str], name: str) -> dict[st
     _check_once(table, found, name)
     _check_time(table, columns, found, name)
     return found
+
+
+def proposed(table: Table, columns: Mapping[str, str]) -> dict[str, int]:
+    """What each column may be, for somebody to say: named ones, those of known names, those whose names hold a word.
+
+    None is taken for two things, and nothing is refused: see `find_columns` for what is read without being asked.
+    """
+    found: dict[str, int] = {}
+    for role in NAMES:
+        wanted = columns.get(role)
+        if wanted is not None and (not wanted or wanted.startswith(CONSTANT)):
+            continue
+        with suppress(DataError):
+            place = _place(table, role, wanted, "")
+            if place is not None and place not in found.values():
+                found[role] = place
+    for role, words in _WORDS.items():
+        if role not in found and role not in columns:
+            names = enumerate(table.names if table.header else ())
+            free = (place for place, name in names if place not in found.values() and _holds(name, words))
+            if (place := next(free, None)) is not None:
+                found[role] = place
+    return found
+
+
+def _holds(name: str, words: Sequence[str]) -> bool:
+    return any(word in name.lower() for word in words)
 
 
 def has_header(first: Sequence[str], second: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from nmtr.data.bad import SKIPPED, BadRows
-from nmtr.data.behaviors import order_behaviors
+from nmtr.data.behaviors import UnknownOrder, order_behaviors
 from nmtr.data.columns import ATTRIBUTES, NAMES, REQUIRED
 from nmtr.data.gather import gather
 from nmtr.data.labels import clean_labels
@@ -67,7 +68,7 @@ def read_events(
         read = _check_size(database, source)
         bad = BadRows(database, source, recipe.skip_bad)
         merged = _merge(bad, recipe.merged)
-        order, notes = _choose(bad, recipe.behaviors)
+        order, notes, counts = _choose(bad, recipe.behaviors)
         notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *merged, *notes]
         _check_whole(bad, ("user", "item"))
         notes += clean_labels(database, source)
@@ -77,7 +78,8 @@ def read_events(
         notes += bad.notes()
         bad.write(scratch / SKIPPED)
         _check_size(database, source)
-        return _rows(database, order, given, times, "split" in columns, notes, source)
+        rows = _rows(database, order, given, times, "split" in columns, notes, source)
+        return replace(rows, counts=counts)
 
 
 def _check_size(database: duckdb.DuckDBPyConnection, source: str) -> int:
@@ -130,8 +132,10 @@ def _merge(bad: BadRows, merged: Mapping[str, str]) -> list[str]:
     return notes
 
 
-def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:
-    """The behaviors to use, lowest first, and what is left out; rows of others are removed."""
+def _choose(
+    bad: BadRows, behaviors: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[str], tuple[tuple[str, int], ...]]:
+    """The behaviors to use, lowest first, what is left out, and how many rows each has; rows of others are removed."""
     database, source = bad.database, bad.source
     _check_whole(bad, ("behavior",))
     notes = []
@@ -142,7 +146,10 @@ def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, .
         counts = dict(database.execute(counted).fetchall())
         notes.append(f"blanks in the behavior of {_rows_of(spaced)} became _")
     wanted = None if behaviors is None else [re.sub(r"\s+", "_", behavior.strip()) for behavior in behaviors]
-    order = order_behaviors(list(counts), wanted, source)
+    try:
+        order = order_behaviors(list(counts), wanted, source)
+    except DataError as error:
+        raise UnknownOrder(error.message, counts) from None
     others = {behavior: count for behavior, count in counts.items() if behavior not in order}
     if others:
         listed = ", ".join(f"{behavior[:40]} {count:,}" for behavior, count in list(others.items())[:10])
@@ -150,7 +157,7 @@ def _choose(bad: BadRows, behaviors: Sequence[str] | None) -> tuple[tuple[str, .
         notes.append(f"{_rows_of(sum(others.values()))} of other behaviors left out ({listed}{more})")
         marks = ", ".join("?" for _ in order)
         database.execute(f"DELETE FROM events WHERE behavior NOT IN ({marks})", list(order))
-    return order, notes
+    return order, notes, tuple(counts.items())
 
 
 def _rows(

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from nmtr.data.assemble import assemble
 from nmtr.data.bad import SKIPPED
@@ -16,7 +17,7 @@ from nmtr.data.lines import is_lines, read_lines
 from nmtr.data.recipe import Recipe
 from nmtr.data.rows import Rows
 from nmtr.data.staging import refused
-from nmtr.data.unpack import unpacked
+from nmtr.data.unpack import File, unpacked
 from nmtr.errors import DataError, option
 
 
@@ -47,7 +48,8 @@ def read(
     source = label or path.absolute().name
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
-            rows = _rows(path, recipe, source, Path(folder), skip_to, tell)
+            files = unpacked(path, source, Path(folder))
+            rows = rows_of(files, recipe, source, Path(folder), skip_to, tell)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
     return assemble(rows, name=name, source=source, recipe=recipe)
@@ -60,28 +62,34 @@ def chosen(recipe: Recipe | None, behaviors: Sequence[str] | None, columns: Mapp
     return (recipe or Recipe()).model_copy(update=given)
 
 
-def _rows(
-    path: Path,
+def layout_of(files: Sequence[File], recipe: Recipe) -> Literal["events", "lines"]:
+    """Which of the two layouts files have; those whose columns are named are events."""
+    full = [file for file in files if file.path.stat().st_size]
+    return "lines" if not recipe.columns and any(is_lines(file) for file in full) else "events"
+
+
+def rows_of(
+    files: Sequence[File],
     recipe: Recipe,
     source: str,
     scratch: Path,
     skip_to: Path | None,
     tell: Callable[[float], None],
 ) -> Rows:
-    """The rows of a source, whichever layout it has."""
-    files = unpacked(path, source, scratch)
-    files, empty = [f for f in files if f.path.stat().st_size], [f for f in files if not f.path.stat().st_size]
-    if not files:
+    """The rows of a source's files, whichever layout they have."""
+    empty = [file for file in files if not file.path.stat().st_size]
+    full = [file for file in files if file not in empty]
+    if not full:
         raise DataError(f"{empty[0].name} must hold events or interactions; it is empty.")
-    if not recipe.columns and any(is_lines(file) for file in files):
+    if layout_of(full, recipe) == "lines":
         if recipe.dates or recipe.skip_bad:
             raise DataError(
                 f"{option('dates')} and {option('skip-bad')} are for events, but {source} has a line a user; leave "
                 "them out."
             )
-        rows = read_lines(files, recipe.behaviors, source)
+        rows = read_lines(full, recipe.behaviors, source)
     else:
-        rows = read_events(files, recipe, source, scratch, tell=tell)
+        rows = read_events(full, recipe, source, scratch, tell=tell)
         if skip_to and (scratch / SKIPPED).exists():
             (scratch / SKIPPED).rename(skip_to)
     if empty:

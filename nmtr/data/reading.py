@@ -29,6 +29,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.download import Progress
 from nmtr.data.importing import read
 from nmtr.data.library import write
+from nmtr.data.preview import Preview, preview
 from nmtr.data.published import Entry, own_files, read_published
 from nmtr.data.recipe import Recipe
 from nmtr.data.staging import refused
@@ -37,6 +38,7 @@ from nmtr.errors import DataError, NmtrError
 
 #: Bytes beyond the idle process's own that reading may take: so many, or so many times the source's size.
 MEMORY, MEMORY_SHARE = 900 << 20, 3
+PREVIEW = ".preview.json"
 _PACKAGES = Path(__file__).parents[2]
 _HEARTBEAT = 0.2  # seconds: how often the parent says what it waits for, and so hears that nobody does any more
 #: One thread's worth of what libraries set aside for each, so that the limit is spent on data.
@@ -54,6 +56,7 @@ class Order:
     entry: Entry | None = None  # whose own files these are
     recipe: Recipe = Recipe()
     memory: int = MEMORY  # bytes
+    preview: bool = False  # whether to say what would become of it instead, in the file PREVIEW of the place
 
 
 _ORDER = TypeAdapter(Order)
@@ -139,6 +142,9 @@ def main() -> None:
     Thread(target=_end_with_parent, args=(order.place,), daemon=True).start()
     _limit_memory(order.memory)
     try:
+        if order.preview:
+            (Path(order.place) / PREVIEW).write_text(_preview(order).model_dump_json(), encoding="utf-8")
+            return
         made = _read(order)
         _say(what="saving", share=1.0)
         folder = Path(order.place) / order.name
@@ -168,6 +174,18 @@ def _read(order: Order) -> Dataset:
         label=order.source,
         scratch=scratch,
         skip_to=Path(order.place) / SKIPPED,
+        tell=lambda share: _say(what=f"reading {order.source}", share=share),
+    )
+
+
+def _preview(order: Order) -> Preview:
+    scratch = Path(order.place) / ".scratch"
+    scratch.mkdir()
+    return preview(
+        Path(order.path),
+        order.recipe,
+        source=order.source,
+        scratch=scratch,
         tell=lambda share: _say(what=f"reading {order.source}", share=share),
     )
 

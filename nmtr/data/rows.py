@@ -30,6 +30,7 @@ class Rows:
     split_first: bool = False  # the parts decide even where there are times
     attributes: pd.DataFrame | None = None  # a row for each of items
     catalogue: bool = False  # the items are the source's whole catalogue: keep those that nobody touched
+    counts: tuple[tuple[str, int], ...] = ()  # each behavior that the source has, used or not, and its rows
     notes: tuple[str, ...] = ()  # what was read, how, and what was left out; the number of rows, if there is none
 
     def take(self, rows: NDArray[Any]) -> Rows:

@@ -25,8 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_from_an_upload_over_a_training_watched_live_to_a_cascade(visit: Visit, tmp_path: Path) -> None:
     path = tmp_path / "Little shop.csv"
     events(("view", "cart", "buy"), users=300, items=120).to_csv(path, index=False)
-    page = visit("/data")
-    page.get_by_role("tab", name="Upload a file").click()
+    page = visit("/add")
     page.locator('input[type="file"]').first.set_input_files(path)
     page.locator(".st-key-upload_add button").click()
     expect(page.get_by_text("of what was viewed was bought too")).to_be_visible()

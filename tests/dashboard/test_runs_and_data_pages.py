@@ -21,7 +21,7 @@ from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
-from tests.dashboard.conftest import Open, Runs, address, events, words
+from tests.dashboard.conftest import Open, Runs, events, words
 
 
 def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
@@ -212,35 +212,15 @@ def test_data_says_whether_items_are_numbered_by_time(open_page: Open, home: Pat
     assert "numbered by time" not in words(open_page("data", data="shop"))
 
 
-def test_upload_with_a_missing_column_gives_a_sentence_and_leaves_nothing(open_page: Open, home: Path) -> None:
-    app = open_page("data", data="shop")
-    before = Workspace(home).data.names()
-    app.file_uploader(key="upload").upload("../bad.csv", b"user,thing,when\n1,2,3\n").run()
-    app.button(key="upload_add").click().run()
-    assert "item" in app.error[0].value
-    assert Workspace(home).data.names() == before
-
-
 def test_adding_on_a_full_disk_is_a_sentence_and_leaves_nothing(
     open_page: Open, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NMTR_HOME", str(small_disk))
-    app = open_page("data")
+    app = open_page("add")
     (small_disk / "other").write_bytes(bytes(shutil.disk_usage(small_disk).free))
     app.button(key="add_demo").click().run()
     assert re.match(FULL, app.error[0].value.replace("\\", ""))
     assert list((small_disk / "data").iterdir()) == []
-
-
-def test_upload_adds_a_data_set_and_selects_it(open_page: Open, home: Path) -> None:
-    app = open_page("data", data="shop")
-    rows = "".join(f"{u},{i},{b}\n" for u in range(9) for i in range(4) for b in ("view", "buy"))
-    app.file_uploader(key="upload").upload("My Shop.csv", f"visitor,product,action\n{rows}".encode()).run()
-    app.button(key="upload_add").click().run()
-    assert not app.error
-    assert address(app)["data"] == "my-shop"
-    assert Workspace(home).data.info("my-shop").behaviors == ("view", "buy")
-    Workspace(home).data.remove("my-shop")
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_users_and_items_with_few_pairs_fall_away_until_none_is_left(tmp_path: P
     text = "".join(f"{user},{item},buy,{n}\n" for n, (user, item) in enumerate("ua ub va vb wa wc wd".split()))
     dataset = made(tmp_path, text, Recipe(least_of_user=2, least_of_item=2))
     assert dataset.users.tolist() == ["u", "v"] and dataset.items.tolist() == ["a", "b"]
-    said = "1 user with fewer than 2 pairs and 2 items with fewer than 2 left out, 3 pairs with them"
+    said = "1 user with fewer than 2 pairs and 2 items with fewer than 2 pairs left out, 3 pairs with them"
     assert said in dataset.origin.steps
 
 

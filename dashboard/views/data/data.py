@@ -7,14 +7,11 @@ import streamlit as st
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, past, plain, share, told
-from dashboard.views.data import uploading
 from dashboard.widgets import figures, pickers
-from nmtr.data.catalogue import CATALOGUE, Entry
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary
 from nmtr.errors import NmtrError
 
-UPLOAD_TAB, CATALOGUE_TAB = "Upload a file", "From the catalogue"
 _FAR_FROM_CHANCE = 2  # times what chance gives; Beibei has 7, Tmall 1
 
 
@@ -26,13 +23,12 @@ def page() -> None:
     if info is None:
         st.subheader("Add a first data set", anchor=False)
         st.markdown("The demo shop is there at once; the others are fetched, and your own files are read.")
-        _adding(CATALOGUE_TAB)
+        _add()
         return
     address.show(data=info.name)
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         pickers.pick_data(info)
-        with st.popover("Add a data set", icon=":material/add:", key="adding", on_change="rerun"):
-            _adding()
+        _add()
         if st.button("Train on it", key="train_on_it", type="primary", icon=":material/play_arrow:"):
             st.session_state.pop("watching", None)
             address.go("train", data=info.name, run=None)
@@ -40,6 +36,11 @@ def page() -> None:
             _confirm(info.name)
     with st.skeleton(height=420):
         _show(info, cache.summary(info))
+
+
+def _add() -> None:
+    if st.button("Add a data set", key="adding", icon=":material/add:"):
+        address.go("add")
 
 
 # What is in it
@@ -76,9 +77,10 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
     if far_from_chance and 2 * facts.valid_named < facts.test_users:  # else there is little to choose
         with right, st.container(border=True):
             _numbered_by_time(facts)
-    st.caption(
-        f"Source: {plain(facts.origin.source)}. Licence: {plain(facts.origin.licence)}. {plain(facts.origin.made)}"
-    )
+    st.caption(f"Source: {plain(facts.origin.source)}. Licence: {plain(facts.origin.licence)}.")
+    with st.expander("How it was made", icon=":material/list:"):
+        made = facts.origin.steps or (facts.origin.made,)
+        st.markdown("\n".join(f"- {plain(step[:1].upper() + step[1:])}" for step in made))
 
 
 def _funnel_finding(facts: Summary) -> str:
@@ -184,34 +186,6 @@ def _remove(name: str) -> None:
     cache.workspace().remove_data(name)
     if address.selected("data") in (None, name):
         address.select(data=None)
-
-
-# Adding one
-
-
-def _adding(first: str = UPLOAD_TAB) -> None:
-    upload, catalogue = st.tabs([UPLOAD_TAB, CATALOGUE_TAB], default=first)
-    with upload:
-        uploading.upload()
-    with catalogue:
-        there = cache.workspace().data.names()
-        with st.grid(2, min_column_width=320):
-            for entry in CATALOGUE.values():
-                _entry(entry, entry.name in there)
-
-
-def _entry(entry: Entry, there: bool) -> None:
-    shape = f"{entry.users:,} shoppers · {entry.items:,} items · {', '.join(entry.behaviors)}"
-    with st.container(border=True, gap="xsmall", height="stretch"):
-        st.markdown(f"**{entry.title}** · {shape}")
-        st.caption(plain(entry.description))
-        if entry.files and entry.repository is None:
-            # A folder of the server is named on the server, never from a browser.
-            st.code(f"nmtr data add {entry.name} --from FOLDER", language=None)
-            return
-        label = "Added" if there else "Fetch" if entry.files else "Add"
-        if st.button(label, key=f"add_{entry.name}", icon=":material/download:", disabled=there):
-            uploading.add_and_tell(entry.name, None)
 
 
 page()

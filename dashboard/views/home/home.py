@@ -121,7 +121,7 @@ def _nothing_yet() -> None:
             st.markdown("##### Bring your data")
             st.markdown("A file of who did what with which item is enough: CSV, Parquet, or a log of events.")
             if st.button("Add a data set", key="empty_go", icon=":material/upload_file:"):
-                address.go("data")
+                address.go("add")
 
 
 page()

@@ -36,6 +36,7 @@ PARAMETERS = ("data", "run", "user", "item")
 #: are listed.
 MORE = {
     "whatif": ("add", "remove", "without"),
+    "data": ("beside",),
     "item": ("find", "category", "price", "order"),
     "compare": ("runs", "against", "metric"),
     "sparsity": ("runs", "against", "metric"),

@@ -15,6 +15,7 @@ import nmtr.items
 import nmtr.whatif
 from dashboard.text import item_name
 from nmtr import compare
+from nmtr.audit import Audit, audit
 from nmtr.chances import Chances
 from nmtr.compare import Leaderboard
 from nmtr.data.dataset import Dataset
@@ -68,6 +69,15 @@ def summary(info: DatasetInfo) -> Summary:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _summary(home: str, name: str, version: str) -> Summary:
     return describe(_dataset(home, name, version))
+
+
+def audited(info: DatasetInfo) -> Audit:
+    return _audited(home(), info.name, version(info))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _audited(home: str, name: str, version: str) -> Audit:
+    return audit(_dataset(home, name, version))
 
 
 def fitted(run: str) -> Fitted:

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
     "chances": {"config", "data", "evaluation"},
+    "audit": {"data", "evaluation", "chances"},
     "explain": {"errors", "config", "data", "evaluation", "chances"},
     "opening": {"data", "evaluation", "chances", "explain"},
     "items": {"errors", "config", "data", "evaluation", "chances", "explain"},
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "chances",
             "explain",
             "opening",
+            "audit",
             "items",
             "whatif",
             "estimate",
@@ -65,7 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
     },
     "cli": {
-        *("errors", "csv_text", "config", "data", "evaluation", "chances", "explain", "items", "whatif", "estimate"),
+        *("errors", "csv_text", "config", "data", "evaluation", "chances", "audit", "explain", "items", "whatif"),
+        *("estimate",),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
         "dashboard",  # its reports, which know no Streamlit
     },

@@ -14,6 +14,7 @@ from dashboard.report.blocks import Block, Code, Figure, Section, Table, Words
 from dashboard.report.request import SECTIONS, Request
 from dashboard.report.shoppers import shoppers
 from dashboard.text import and_list, metric, past, raw, share
+from nmtr.audit import audit
 from nmtr.compare import Interval, Leaderboard, Sparsity, against_best, leaderboard, leak, option_text, sparsity
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
@@ -157,7 +158,9 @@ def _data(subject: Subject) -> Iterator[Block]:
             [{"behavior": name, "share of held-out pairs": value} for name, value in facts.leak.items()],
             code,
         )
-    yield Words("Where the data is from", (facts.origin.source, facts.origin.made), where)
+    judged = audit(subject.workspace.data.load(subject.info.name)).verdict
+    yield Words("What its test can be trusted for", judged, where)
+    yield Words("Where the data is from", (facts.origin.source, *(facts.origin.steps or (facts.origin.made,))), where)
 
 
 def _models(subject: Subject) -> Iterator[Block]:

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from nmtr.audit import Audit, audit, beside
 from nmtr.cli.console import Json, loading_progress, say, show, table
 from nmtr.cli.options import names, pairs, whole_number
 from nmtr.data.catalogue import CATALOGUE, rebuild
 from nmtr.data.catalogue import add as add_to_library
 from nmtr.data.library import Library
 from nmtr.data.recipe import Recipe
-from nmtr.data.summary import describe
+from nmtr.data.summary import Summary, describe
 from nmtr.errors import DataError
 from nmtr.runs import process
 from nmtr.workspace import Workspace
@@ -42,20 +43,63 @@ def list_data(as_json: Json = False) -> None:
 
 
 @commands.command("show")
-def show_data(name: Name, as_json: Json = False) -> None:
-    """What is in a data set.
+def show_data(
+    found_names: Annotated[list[str], typer.Argument(metavar="NAME…", help="A data set; of several, side by side.")],
+    as_json: Json = False,
+) -> None:
+    """What is in a data set, and what its test can be trusted for.
 
-    Its sizes and behaviors, a few labels, the leak: how many of the held-out purchases stand in a lower behavior; and
-    how many are of an item that stands behind all else that the user bought: whether items are numbered by time. Also
-    how many users' validation purchases the source names.
+    Its sizes and behaviors, a few labels, what its test gives away: how many held-out purchases stand in a lower
+    behavior, overall and by how many purchases users have; whether items are numbered by time; how many users'
+    validation purchases the source names; and what to do.
     """
-    summary = describe(Workspace().data.load(name))
+    library = Workspace().data
+    described = [(describe(dataset), audit(dataset)) for dataset in map(library.load, found_names)]
+    values = [_value(summary, found) for summary, found in described]
+    if len(values) == 1:
+        show(values[0], as_json, lambda: _show_one(*described[0]))
+    else:
+        show(values, as_json, lambda: _show_beside(described))
+
+
+def _value(summary: Summary, found: Audit) -> dict[str, Any]:
+    return {**summary.to_json(), "audit": found.model_dump(mode="json")}
+
+
+def _show_one(summary: Summary, found: Audit) -> None:
+    for sentence in found.verdict:
+        say(sentence)
     value = summary.to_json()
     rows = [[key.replace("_", " "), _shown(content)] for key, content in value.items() if key != "sample"]
     rows += [[f"some {kind}", _shown(labels)] for kind, labels in value["sample"].items()]
     rows.append(["from", f"{summary.origin.source} (licence {summary.origin.licence})"])
-    rows.append(["made", summary.origin.made])
-    show(value, as_json, lambda: table(["", ""], rows))
+    rows += [["made" if not n else "", step] for n, step in enumerate(summary.origin.steps or [summary.origin.made])]
+    table(["", ""], rows)
+    leaks = [(leak.name, leak) for leak in found.behaviors]
+    leaks += [(f"any, of users with {leak.name} {summary.behaviors[-1]}", leak) for leak in found.groups]
+    if found.behaviors:
+        rows = [
+            [
+                name,
+                f"{leak.given_away:,}",
+                f"{leak.held_out:,}",
+                f"{leak.share:.1%}",
+                f"{leak.low:.1%} – {leak.high:.1%}",
+            ]
+            for name, leak in leaks
+        ]
+        table(["in", "of the test", "held out", "share", "95 %"], rows, title="what standard gives away of the test")
+    rows = [[tail.behavior, f"{tail.top_tenth:.0%}", f"{tail.gini:.2f}"] for tail in found.tails]
+    table(["behavior", "of the top tenth of items", "Gini"], rows, title="how far pairs gather at few items")
+    for gap in found.gaps:
+        say(f"{gap.missing:,} of {gap.pairs:,} {gap.behavior} pairs are without a {gap.below}.")
+
+
+def _show_beside(described: list[tuple[Summary, Audit]]) -> None:
+    """Data sets side by side, a fact a row."""
+    facts = [beside(summary, found) for summary, found in described]
+    rows = [[name, *(fact.get(name, "–") for fact in facts)] for name in dict.fromkeys(n for f in facts for n in f)]
+    table(["", *(summary.name for summary, _ in described)], rows)
 
 
 @commands.command("add")
@@ -132,7 +176,8 @@ def add_data(
     process.exit_on_sigterm()
     with loading_progress() as progress:
         added = add_to_library(library, name, source, progress=progress, recipe=recipe)
-    show(describe(added).to_json(), as_json, lambda: say(f"added {added.name}: {added.origin.made}"))
+    value = _value(describe(added), audit(added))
+    show(value, as_json, lambda: say(f"added {added.name}: {added.origin.made}"))
 
 
 @commands.command("rebuild")

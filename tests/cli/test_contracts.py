@@ -30,7 +30,7 @@ def test_data_show_keeps_its_contract(nmtr: Nmtr, home: Path) -> None:
     value = nmtr("data", "show", "shop", "--json").json
     assert set(value) == {
         *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
-        *("held_out_newest", "valid_named"),
+        *("held_out_newest", "valid_named", "audit"),
     }
     assert (value["name"], value["users"], value["items"]) == ("shop", 12, 9)
     assert value["behaviors"] == BEHAVIORS
@@ -44,6 +44,16 @@ def test_data_show_tells_people_the_same(nmtr: Nmtr, home: Path) -> None:
     shown = nmtr("data", "show", "shop").out
     assert "view 100.0%, cart 100.0%" in shown
     assert "shop.csv (licence not stated)" in shown
+
+
+def test_data_sets_are_shown_side_by_side_and_judged(nmtr: Nmtr, home: Path) -> None:
+    value = nmtr("data", "show", "shop", "spare", "--json").json
+    assert [one["name"] for one in value] == ["shop", "spare"]
+    assert value[0] == nmtr("data", "show", "shop", "--json").json
+    shown = nmtr("data", "show", "shop", "spare").out
+    assert shown.splitlines()[0].split() == ["shop", "spare"] and "test pairs in cart" in shown
+    first = nmtr("data", "show", "shop").out.splitlines()[0]
+    assert first == value[0]["audit"]["verdict"][0] and first.startswith("Judge by clean: 100% of the held-out buy")
 
 
 def test_data_add_and_remove_change_the_library(nmtr: Nmtr, own_home: Path, shop_csv: Path) -> None:

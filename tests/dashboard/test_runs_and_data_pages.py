@@ -17,11 +17,12 @@ import pytest
 from scipy.sparse import csr_array
 from streamlit.testing.v1 import AppTest
 
+from nmtr.audit import audit
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
-from tests.dashboard.conftest import Open, Runs, events, words
+from tests.dashboard.conftest import Open, Runs, address, events, words
 
 
 def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
@@ -210,6 +211,26 @@ def test_data_says_whether_items_are_numbered_by_time(open_page: Open, home: Pat
         library.remove("timed")
         library.remove("named")
     assert "numbered by time" not in words(open_page("data", data="shop"))
+
+
+def test_data_page_says_what_its_test_can_be_trusted_for(open_page: Open, home: Path) -> None:
+    library = Workspace(home).data
+    found = audit(library.load("shop"))
+    app = open_page("data", data="shop")
+    assert found.verdict[0] in words(app)
+    few = found.groups[0]
+    assert f"Of shoppers who bought {few.name}, {100 * few.share:.0f} % of the answers leak" in words(app)
+    drawn = [json.loads(chart.proto.spec)["data"][0] for chart in app.get("plotly_chart")]
+    assert [trace["y"] for trace in drawn if trace.get("name") == "in a lower behavior"] == [
+        pytest.approx([group.share for group in found.groups])
+    ]
+    gap = found.gaps[-1]
+    assert f"({gap.missing:,}) are without a {gap.below}" in words(app)
+    app.selectbox(key="beside").set_value("five").run()
+    assert address(app)["beside"] == "five" and not app.error
+    facts = app.dataframe[-1].value.set_index("")
+    assert facts.loc["users", "shop"] == f"{library.info('shop').users:,}"
+    assert facts.loc["fingerprint", "five"] == library.info("five").fingerprint
 
 
 def test_adding_on_a_full_disk_is_a_sentence_and_leaves_nothing(

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, past, plain, share, told
+from dashboard.views.data import trust
 from dashboard.widgets import figures, pickers
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary
@@ -54,6 +55,8 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         st.metric("Items", f"{facts.items:,}", border=True)
         st.metric("Interactions", f"{sum(facts.interactions.values()):,}", border=True)
         st.metric("Tested on", f"{facts.test_users:,}", border=True, help="shoppers with a held-out pair")
+    found = cache.audited(info)
+    trust.verdict(found)
     where = figures.source(info)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True):
@@ -71,6 +74,11 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
             )
     with right, st.container(border=True):
         _leak(info, facts)
+    if len(found.groups) > 1 and found.behaviors:
+        with right, st.container(border=True):
+            trust.by_group(info, found)
+    with left, st.container(border=True):
+        trust.gathered(info, found)
     with right, st.container(border=True):
         _per_user(facts, where)
     far_from_chance = facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]
@@ -78,6 +86,7 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         with right, st.container(border=True):
             _numbered_by_time(facts)
     st.caption(f"Source: {plain(facts.origin.source)}. Licence: {plain(facts.origin.licence)}.")
+    trust.side_by_side(info, found)
     with st.expander("How it was made", icon=":material/list:"):
         made = facts.origin.steps or (facts.origin.made,)
         st.markdown("\n".join(f"- {plain(step[:1].upper() + step[1:])}" for step in made))

@@ -226,7 +226,7 @@ MISTAKES = [
     (f"{ADD}/views.csv --behaviors view,view", "behaviors must be named once each; got view, view."),
     ("data show nowhere", NO_DATA.format("nowhere")),
     ("data show ../shop", NO_DATA.format("../shop")),
-    ("data show", "Missing argument 'NAME'; see nmtr data show --help."),
+    ("data show", "Missing argument 'NAME…'; see nmtr data show --help."),
     ("data remove nowhere", NO_DATA.format("nowhere")),
     ("data remove shop", "data set shop is needed by run {queued}: cancel that first."),
     ("data", "Missing command; see nmtr data --help."),

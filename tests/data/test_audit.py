@@ -85,12 +85,19 @@ def test_validation_that_is_the_test_is_found(tmp_path: Path) -> None:
 EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from(["view", "cart", "buy"])), min_size=9)
 
 
-@given(EVENTS)
-@settings(max_examples=60, deadline=None)
-def test_it_agrees_with_pandas(tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, int, str]]) -> None:
+def test_it_agrees_with_pandas(tmp_path_factory: pytest.TempPathFactory) -> None:
+    @given(EVENTS)
+    @settings(max_examples=60)
+    def agrees(events: list[tuple[int, int, str]]) -> None:
+        agrees_with_pandas(tmp_path_factory.mktemp("audit"), events)
+
+    agrees()
+
+
+def agrees_with_pandas(folder: Path, events: list[tuple[int, int, str]]) -> None:
     events = [*events, *((u, i, b) for u in range(2) for i in range(2) for b in ("view", "cart", "buy"))]
     text = "".join(f"{u},{i},{b},{n}\n" for n, (u, i, b) in enumerate(events))
-    dataset = made(tmp_path_factory.mktemp("audit"), text, Recipe(behaviors=("view", "cart", "buy")))
+    dataset = made(folder, text, Recipe(behaviors=("view", "cart", "buy")))
     found = audit(dataset)
     frame = pd.DataFrame(events, columns=["user", "item", "behavior"]).drop_duplicates()
     pairs = {behavior: {*zip(own["user"], own["item"], strict=True)} for behavior, own in frame.groupby("behavior")}

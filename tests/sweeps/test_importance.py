@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from scipy.stats import qmc
 
 from nmtr.errors import RunError
 from nmtr.sweeps import Plan, Study, create, importances, storage
@@ -19,12 +20,13 @@ BOTH = ("lambdas", "dropout")
 
 
 def tried(workspace: Workspace, value: Value, count: int = 40, search: tuple[str, ...] = BOTH) -> Study:
-    """A study whose points are done, each with the value of its parameters."""
+    """A study whose points are done, spread evenly over what is searched, each with the value of its parameters."""
     config = {"data": "quick", "loss": "sampled"}
     plan = Plan.parse({"config": config, "sampler": "tpe", "trials": count, "search": search})
     study = create(workspace, plan)
     kept = storage.load(workspace, study.id)
-    for _ in range(count):
+    for at in qmc.Halton(2, seed=0).random(count):
+        kept.enqueue_trial({"lambda view": float(at[0]), "dropout": float(at[1])})
         trial = kept.ask()
         options = draw(trial, plan, study.behaviors, lambda config: workspace.prepare(config)[0])
         trial.set_user_attr(OPTIONS, options)

@@ -191,7 +191,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       return row;
     }));
     state.content = content;
-    if (within && body.rows.length) focus(data.selected);
+    if (within && body.rows.length) focus(data.selected < 0 ? state.focused : data.selected);
   }
   if (changed || data.selected !== state.selected) {
     mark(data.selected);

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from nmtr.data.sheets import is_spreadsheet, write_csv
 from nmtr.data.staging import FULL
 from nmtr.errors import DataError
 
 MAX_BYTES = 4 << 30  # of all files together, unpacked
 MAX_FILES = 100
-_ZIP, _GZIP, _PARQUET, _PICKLE = b"PK", b"\x1f\x8b", b"PAR1", b"\x80"
+_ZIP, _GZIP, _PARQUET, _PICKLE, _OLE = b"PK", b"\x1f\x8b", b"PAR1", b"\x80", b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class _Unpacker:
             return self._listed(path)
         if not path.is_file():
             raise DataError(f"a data set's source must be a file or folder; {path} is neither.")
-        if _head(path).startswith(_ZIP):
+        if _head(path).startswith(_ZIP) and not _is_sheet(path):
             return self._unzipped(path)
         return [self._plain(self._source, path)]
 
@@ -93,6 +94,8 @@ class _Unpacker:
     def _plain(self, name: str, path: Path) -> File:
         """The file itself, or what it holds if it is gzipped."""
         head = _head(path)
+        if head.startswith(_OLE) or (head.startswith(_ZIP) and _is_sheet(path)):
+            return self._sheet(name, path)
         if head.startswith(_ZIP):
             with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
                 _check_kind(archive.namelist(), name)
@@ -109,6 +112,12 @@ class _Unpacker:
                 return File(name.removesuffix(".gz"), self._written(stream))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _damaged(name, "gzip", error) from None
+
+    def _sheet(self, name: str, path: Path) -> File:
+        target = self._scratch / uuid.uuid4().hex
+        sheet = write_csv(path, name, target)
+        self._count(size=target.stat().st_size)
+        return File(f"{name} ({sheet})", target)
 
     def _written(self, stream: IO[bytes] | gzip.GzipFile) -> Path:
         path = self._scratch / uuid.uuid4().hex
@@ -135,9 +144,15 @@ def _head(path: Path) -> bytes:
         return file.read(4)
 
 
+def _is_sheet(path: Path) -> bool:
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return is_spreadsheet(archive)
+    return False
+
+
 def _check_kind(members: list[str], name: str) -> None:
     """DataError where a zip is no archive of files but a document of another program, by what it holds."""
-    if "[Content_Types].xml" in members:
+    if {"[Content_Types].xml", "META-INF/manifest.xml", "content.xml"} & {*members}:
         raise DataError(f"{name} is an office document; save the table as CSV and add that.")
     if members and all(member.endswith(".npy") for member in members):
         raise DataError(

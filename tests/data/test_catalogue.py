@@ -60,6 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.start()
         monkeypatch.setenv("NMTR_MIRROR", server.address)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(download, "_WAITS", (0.01,))
         yield server
         server.shutdown()
         thread.join()

@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/nmtr dashboard
 
 test: $(VENV)/.installed-dev lint
-	sh tests/browser/install.sh $(BIN)/python
+	sh tests/install.sh $(BIN)/python
 	$(BIN)/python -m pytest --ignore=tests/browser -n logical --maxprocesses=8 --dist=worksteal
 	$(BIN)/python -m pytest tests/browser -n 2 --dist=loadfile
 

@@ -35,6 +35,7 @@ OPTIONS = {
     "least-of-user": "the least number of a shopper",
     "least-of-item": "the least number of an item",
     "from": "a file of yours",
+    "query": "a query",
 }
 
 

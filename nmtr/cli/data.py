@@ -107,7 +107,13 @@ def add_data(
     name: Name,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="PATH|URL", help="A file, folder or address; the catalogue's own if left out."),
+        typer.Option(
+            "--from", metavar="PATH|URL", help="A file, folder, address or database; the catalogue's own if left out."
+        ),
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(metavar="SELECT", help="What to ask the database at --from for: user, item, behavior, time."),
     ] = None,
     behaviors: Annotated[
         str | None, typer.Option(metavar="B,B,…", help="The behaviors to take, lowest first, the target last.")
@@ -155,10 +161,12 @@ def add_data(
 ) -> None:
     """Add a data set by name, or from files of your own.
 
-    By name: demo, beibei, tmall. From files: events (CSV, TSV, Parquet) or a line a user, as a file, folder, zip or gz.
+    By name: demo, beibei, tmall. From files: events (CSV, TSV, JSON lines, Parquet, a spreadsheet) or a line a user, as
+    a file, folder, zip or gz. From a database: --from postgresql://USER@HOST/NAME --query "SELECT …".
     """
     recipe = Recipe.parse(
         {
+            "query": query,
             "behaviors": None if behaviors is None else names(behaviors, "--behaviors"),
             "columns": {} if columns is None else pairs(columns, "--columns", empty=True),
             "merged": {} if merged is None else pairs(merged, "--merged"),

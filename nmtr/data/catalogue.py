@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nmtr.config.resolving import check_behaviors
+from nmtr.data.database import fetch_rows, is_database
+from nmtr.data.database import shown as database_shown
 from nmtr.data.dataset import Dataset
 from nmtr.data.demo import generate
 from nmtr.data.download import Progress, download
@@ -85,7 +87,17 @@ _ENTRIES = (
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 
-_FOR_EVENTS = ("merged", "dates", "skip_bad", "implied", "least_of_user", "least_of_item", "hold_out", "cut_later")
+_FOR_EVENTS = (
+    "query",
+    "merged",
+    "dates",
+    "skip_bad",
+    "implied",
+    "least_of_user",
+    "least_of_item",
+    "hold_out",
+    "cut_later",
+)
 
 
 def add(
@@ -102,9 +114,10 @@ def add(
     """Add a data set to the library, whole or not at all.
 
     Without a source, it is the catalogue's of that name: generated, or fetched and checked against git's blob ids.
-    With one (a file, folder or http address), it is read from there (see `importing.read`), in a process of its own; a
-    name of the catalogue needs the catalogue's own files there. `label` is what to call the source: an upload's name,
-    say. `recipe` says all that is to be chosen; `behaviors` and `columns`, where given, are in place of its own. What
+    With one (a file, folder, http address, or a database's, which the recipe's query is asked of), it is read from
+    there (see `importing.read`), in a process of its own; a name of the catalogue needs the catalogue's own files
+    there. `label` is what to call the source: an upload's name, say. `recipe` says all that is to be chosen;
+    `behaviors` and `columns`, where given, are in place of its own. What
     it leaves out since it cannot be read is in `skipped.csv` beside the data set. `progress` is called with what is
     done and its share, several times a second; if it raises, what was begun is ended and removed. DataError where the
     name is taken, the source is missing, malformed or not what it should be, it takes too much memory, or the disk is
@@ -127,7 +140,7 @@ def add(
         if source is None and entry:
             path = _fetched(entry, behaviors, place, tell)
         else:
-            path = _local(source or "", place, tell)
+            path = _local(source or "", recipe.query, place, tell)
         order = Order(
             name=name,
             path=str(path),
@@ -185,14 +198,26 @@ def _is_address(source: str | Path | None) -> bool:
 
 def _shown(source: str | Path | None) -> str:
     """What to call a source: a file's name, or an address without what may be secret in it."""
+    if is_database(source):
+        return database_shown(str(source))
     if _is_address(source):
         address = urlsplit(str(source))
         return f"{address.scheme}://{address.hostname}{address.path}"
     return Path(source or "").expanduser().absolute().name
 
 
-def _local(source: str | Path, place: Path, tell: Progress) -> Path:
+def _local(source: str | Path, query: str | None, place: Path, tell: Progress) -> Path:
     """The source as a path that is there: itself, or fetched."""
+    if is_database(source) and query is None:
+        raise DataError(
+            f"a database is read by a query, but none was given for {_shown(source)}: write it with {option('query')}."
+        )
+    if query is not None and not is_database(source):
+        raise DataError(f"a query is for a database, but {_shown(source)} is none: leave {option('query')} out.")
+    if query is not None:
+        path = place / ".source.csv"
+        fetch_rows(str(source), query, path, tell)
+        return path
     if _is_address(source):
         path = place / ".source"
         download(str(source), path, tell)
@@ -223,7 +248,7 @@ def preview(
     """
     tell = progress or (lambda what, share: None)
     with library.staging() as place:
-        path = _local(source, place, tell)
+        path = _local(source, (recipe or Recipe()).query, place, tell)
         order = Order(
             name="preview",
             path=str(path),

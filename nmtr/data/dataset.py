@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nmtr.config.resolving import check_behaviors
 from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = NDArray[np.int32]
 
@@ -114,23 +117,29 @@ class Dataset:
 
     @cached_property
     def _user_rows(self) -> pd.Index[str]:
-        return pd.Index(self.users)
+        return _index(self.users)
 
     @cached_property
     def _item_columns(self) -> pd.Index[str]:
-        return pd.Index(self.items)
+        return _index(self.items)
 
     def _absent(self, kind: str) -> str:
         return f" (users without a {self.target} are not in it)" if kind == "user" else ""
 
     def _find(self, index: pd.Index[str], label: str, kind: str, labels: NDArray[np.str_]) -> int:
-        position = index.get_indexer(pd.Index([label], dtype=index.dtype))[0]
+        position = index.get_indexer(_index(np.array([label])))[0]
         if position < 0:
             raise DataError(
                 f"{kind} must be one of the {len(labels):,} {kind}s of data set {self.name}, "
                 f"such as {labels[0]}; got {label}{self._absent(kind)}."
             )
         return int(position)
+
+
+def _index(labels: NDArray[np.str_]) -> pd.Index[str]:
+    import pandas as pd  # which takes longer to import than most sources to read
+
+    return pd.Index(labels)
 
 
 def matrix_of(users: IntArray, items: IntArray, shape: tuple[int, int]) -> csr_array:

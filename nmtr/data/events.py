@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from nmtr.data.bad import SKIPPED, BadRows
 from nmtr.data.behaviors import UnknownOrder, order_behaviors
@@ -24,6 +24,9 @@ from nmtr.data.tables import shortage_reported
 from nmtr.data.times import Times, read_times
 from nmtr.data.unpack import File
 from nmtr.errors import DataError, option
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["NAMES", "read_events"]
 
@@ -191,17 +194,13 @@ def _rows(
         "JOIN users ON users.label = events.user JOIN items ON items.label = events.item "
         f"JOIN orders ON orders.label = events.behavior {grouped}"
     ).fetchnumpy()
-    labels = {
-        kind: np.array(database.execute(f"SELECT label FROM {kind}s ORDER BY code").df()["label"], dtype=np.str_)
-        for kind in ("user", "item")
-    }
     attributes, said = _attributes(database, given)
     return Rows(
         user=pairs["user"],
         item=pairs["item"],
         behavior=pairs["behavior"],
-        users=labels["user"],
-        items=labels["item"],
+        users=_labels(database, "user"),
+        items=_labels(database, "item"),
         behaviors=order,
         time=pairs["time"] if times else None,
         part=pairs.get("part"),
@@ -209,6 +208,15 @@ def _rows(
         split_first=split_first,
         attributes=attributes,
         notes=(*notes, *said),
+    )
+
+
+def _labels(database: duckdb.DuckDBPyConnection, kind: str) -> NDArray[np.str_]:
+    """The labels of users or items by their numbers."""
+    # Not as a column, for which DuckDB would import pandas: that takes longer than most sources do.
+    found = database.execute(f"SELECT label FROM {kind}s ORDER BY code")
+    return np.concatenate(
+        [np.array([label for (label,) in rows]) for rows in iter(lambda: found.fetchmany(100_000), [])]
     )
 
 

@@ -18,6 +18,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    query: str | None = None  # what to ask a database for, where the source is one
     behaviors: tuple[str, ...] | None = None  # those to use, lowest first, the target last; all there are if None
     columns: dict[str, str] = {}  # what a column is (`columns.NAMES`) -> its name or its place from 1
     merged: dict[str, str] = {}  # a behavior as the source has it -> the one that it is taken for

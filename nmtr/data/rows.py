@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nmtr.data.dataset import IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAIN, VALID, TEST = 0, 1, 2
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+from nmtr.data.cells import as_text
 from nmtr.errors import DataError
 
 #: From here on a spreadsheet no longer keeps every digit of a whole number.
@@ -27,7 +27,7 @@ def is_spreadsheet(archive: ZipFile) -> bool:
 def write_csv(path: Path, name: str, target: Path) -> str:
     """Write the rows of a spreadsheet's one sheet that has any; returns the sheet's name.
 
-    A whole number is its digits, a date ISO 8601, an empty cell nothing. DataError where the file is damaged or locked,
+    DataError where the file is damaged or locked,
     several sheets have rows, or a number has more digits than a spreadsheet keeps.
     """
     from python_calamine import CalamineError, load_workbook
@@ -66,15 +66,9 @@ def _rows(rows: Iterator[list[Any]], name: str) -> Iterator[list[str]]:
 
 
 def _text(cell: Any, name: str, row: int) -> str:
-    if isinstance(cell, bool):
-        return str(int(cell))
-    if isinstance(cell, int | float):
-        if abs(cell) >= _EXACT:
-            raise DataError(
-                f"every number of {name} must have all its digits; row {row} has {cell:g}, which a spreadsheet has "
-                "rounded: export the column as text."
-            )
-        return f"{cell:.0f}" if cell == int(cell) else repr(cell)
-    if isinstance(cell, datetime):
-        return cell.isoformat(" ")
-    return cell.isoformat() if isinstance(cell, date | time) else "" if cell is None else str(cell)
+    if isinstance(cell, int | float) and abs(cell) >= _EXACT:
+        raise DataError(
+            f"every number of {name} must have all its digits; row {row} has {cell:g}, which a spreadsheet has "
+            "rounded: export the column as text."
+        )
+    return as_text(cell)

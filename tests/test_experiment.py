@@ -37,7 +37,7 @@ DATASET = random_dataset()
 KINDS: dict[str, dict[str, Any]] = {
     "exact": {"unit": "gmf"},
     "squared": {"loss": "squared", "unobserved_weight": 0.3, "batch_size": 16},
-    "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 64, "seed": 2},
+    "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 192, "seed": 2},
     "adam": {"unit": {"view": "gmf", "cart": "mlp", "buy": "neumf"}, "optimizer": "adam", "learning_rate": 0.02},
     "bpr": {"method": "bpr", "dropout": 0.2, "batch_size": 32},
 }
@@ -255,7 +255,8 @@ def test_experiment_resumed_between_two_rankings_ends_the_same_to_the_bit(kind: 
     config = of_kind(kind, epochs=11, patience=3, rank_every=4, refit=True)
     reports, checkpoints, expected = uninterrupted(config)
     assert {report.valid is None for report in reports if report.phase == "select"} == {True, False}
-    for at, saved in enumerate(checkpoints, start=1):
+    # Of every fourth epoch, which is ranked, and every third, which is resumed, each distance comes up.
+    for at, saved in [*enumerate(checkpoints, start=1)][::3]:
         resumed = Experiment(config, DATASET)
         resumed.restore(torch.load(io.BytesIO(saved), weights_only=True))
         rest = [report.model_dump(exclude={"seconds"}) for report in resumed.epochs()]

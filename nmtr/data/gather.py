@@ -37,7 +37,7 @@ def gather(
         flags = flags_of(tables[0][1])
         told = {} if flags else _behaviors_told(files)
     given: set[str] = set()
-    others = []
+    others, headers = [], 0
     sizes = [file.path.stat().st_size for file in files]
     for number, (file, table) in enumerate(tables):
         share_told = partial(_tell_share, tell, sum(sizes[:number]) / sum(sizes), sizes[number] / sum(sizes))
@@ -49,16 +49,29 @@ def gather(
                 its_columns = columns if behavior is None else {**columns, "behavior": CONSTANT + behavior}
                 with watched(database, share_told):
                     given |= _insert(database, file, table, its_columns, flag)
+                headers += _without_headers(database, file, table, its_columns)
         except OtherTable as other:
             others.append((file, other))
     if len(others) == len(tables):
         raise others[0][1]
     notes = ["behaviors told by the files' names"] if told else []
     notes += [f"behaviors told by the columns {', '.join(flags)}"] if flags else []
+    if headers:
+        notes.append(f"{headers:,} further header line{'s' * (headers > 1)} left out")
     if others:
         listed = ", ".join(file.name for file, _ in others)[:300]
         notes.append(f"{len(others)} table{'s' * (len(others) > 1)} of something else left out ({listed})")
     return given, notes
+
+
+def _without_headers(database: duckdb.DuckDBPyConnection, file: File, table: Table, columns: Mapping[str, str]) -> int:
+    """Leave out rows that are the header again, as of files that were put one after the other; how many."""
+    if not table.header or any(kind != "VARCHAR" for kind in table.types):
+        return 0
+    named = {role: table.names[place] for role, place in find_columns(table, columns, file.name).items()}
+    same = " AND ".join(f"{role} = ?" for role in named)
+    gone = database.execute(f"DELETE FROM events WHERE {same}", [*named.values()]).fetchone()
+    return int(gone[0]) if gone else 0
 
 
 def _tell_share(tell: Callable[[float], None], before: float, size: float, share: float) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import uuid
 import zipfile
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
+from nmtr.data.kinds import DAMAGE, OLE, PARQUET, UTF16, ZIP, check_kind, check_members, head_of, packing
 from nmtr.data.sheets import is_spreadsheet, write_csv
 from nmtr.data.staging import FULL
 from nmtr.errors import DataError
 
 MAX_BYTES = 4 << 30  # of all files together, unpacked
 MAX_FILES = 100
-_ZIP, _GZIP, _PARQUET, _PICKLE, _OLE = b"PK", b"\x1f\x8b", b"PAR1", b"\x80", b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class File:
 
     @property
     def is_parquet(self) -> bool:
-        return _head(self.path).startswith(_PARQUET)
+        return head_of(self.path).startswith(PARQUET)
 
 
 def unpacked(path: Path, source: str, scratch: Path) -> list[File]:
@@ -63,7 +63,7 @@ class _Unpacker:
             return self._listed(path)
         if not path.is_file():
             raise DataError(f"a data set's source must be a file or folder; {path} is neither.")
-        if _head(path).startswith(_ZIP) and not _is_sheet(path):
+        if head_of(path).startswith(ZIP) and not _is_sheet(path):
             return self._unzipped(path)
         return [self._plain(self._source, path)]
 
@@ -80,7 +80,7 @@ class _Unpacker:
         files = []
         try:
             with zipfile.ZipFile(path) as archive:
-                _check_kind(archive.namelist(), self._source)
+                check_members(archive.namelist(), self._source)
                 for member in archive.infolist():
                     if not member.is_dir() and _wanted(member.filename):
                         self._count(files=1)
@@ -92,26 +92,45 @@ class _Unpacker:
         return files
 
     def _plain(self, name: str, path: Path) -> File:
-        """The file itself, or what it holds if it is gzipped."""
-        head = _head(path)
-        if head.startswith(_OLE) or (head.startswith(_ZIP) and _is_sheet(path)):
+        """The file itself, or what it holds if it is packed, written anew where it is a spreadsheet or in UTF-16."""
+        head = head_of(path)
+        if head.startswith(OLE) or (head.startswith(ZIP) and _is_sheet(path)):
             return self._sheet(name, path)
-        if head.startswith(_ZIP):
+        if head.startswith(ZIP):
             with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-                _check_kind(archive.namelist(), name)
+                check_members(archive.namelist(), name)
             raise DataError(f"{name} must be unpacked first: an archive inside {self._source} is not read.")
-        if head.startswith(_PICKLE) and name.lower().endswith((".pkl", ".pickle")):
-            raise DataError(
-                f"{name} must be a table; it is a Python pickle, which is never read, since it could run anything: "
-                "save its pairs as CSV or Parquet with the columns user,item,behavior."
-            )
-        if not head.startswith(_GZIP):
+        if head.startswith(UTF16):
+            return self._transcoded(name, path)
+        check_kind(head, name)
+        packed = packing(head)
+        if packed is None:
             return File(name, path)
+        kind, suffix, opened = packed
         try:
-            with gzip.open(path) as stream:
-                return File(name.removesuffix(".gz"), self._written(stream))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _damaged(name, "gzip", error) from None
+            with opened(path) as stream:
+                return File(name.removesuffix(suffix), self._written(stream))
+        except OSError as error:
+            if error.errno is not None:  # not of the packing, but of the disk
+                raise
+            raise _damaged(name, kind, error) from None
+        except DAMAGE as error:
+            raise _damaged(name, kind, error) from None
+
+    def _transcoded(self, name: str, path: Path) -> File:
+        """A text in UTF-16, as spreadsheets save "Unicode text", in UTF-8."""
+        target = self._scratch / uuid.uuid4().hex
+        try:
+            with (
+                path.open(encoding="utf-16", newline="") as text,
+                target.open("w", encoding="utf-8", newline="") as copy,
+            ):
+                while chunk := text.read(1 << 20):
+                    self._count(size=len(chunk))
+                    copy.write(chunk)
+        except UnicodeDecodeError:
+            raise DataError(f"{name} must be text in UTF-8; it is damaged UTF-16: save it as UTF-8.") from None
+        return File(name, target)
 
     def _sheet(self, name: str, path: Path) -> File:
         target = self._scratch / uuid.uuid4().hex
@@ -119,7 +138,7 @@ class _Unpacker:
         self._count(size=target.stat().st_size)
         return File(f"{name} ({sheet})", target)
 
-    def _written(self, stream: IO[bytes] | gzip.GzipFile) -> Path:
+    def _written(self, stream: IO[bytes] | BufferedIOBase) -> Path:
         path = self._scratch / uuid.uuid4().hex
         with path.open("wb") as file:
             while chunk := stream.read(1 << 20):
@@ -139,26 +158,10 @@ class _Unpacker:
             )
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
-
-
 def _is_sheet(path: Path) -> bool:
     with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
         return is_spreadsheet(archive)
     return False
-
-
-def _check_kind(members: list[str], name: str) -> None:
-    """DataError where a zip is no archive of files but a document of another program, by what it holds."""
-    if {"[Content_Types].xml", "META-INF/manifest.xml", "content.xml"} & {*members}:
-        raise DataError(f"{name} is an office document; save the table as CSV and add that.")
-    if members and all(member.endswith(".npy") for member in members):
-        raise DataError(
-            f"{name} must be a table; it holds NumPy arrays, which do not say what they are: save its pairs as CSV or "
-            "Parquet with the columns user,item,behavior."
-        )
 
 
 def _wanted(name: str) -> bool:

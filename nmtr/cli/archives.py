@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nmtr.cli.console import Json, note, say, show
+from nmtr.cli.files import whole
 from nmtr.cli.runs import RunId
 from nmtr.cli.training import described
 from nmtr.errors import ConfigError
@@ -31,15 +32,8 @@ def export_run(
     path = file or Path(f"nmtr-{run_id}.zip")
     if path.exists():
         raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
-    draft = path.with_name(f".{path.name}.tmp")
-    try:
-        with draft.open("wb") as target:
-            workspace.export_run(run_id, target)
-        os.replace(draft, path)
-    except OSError as error:
-        raise ConfigError(f"an export needs a file that can be written; {path} cannot ({error.strerror}).") from None
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole(path, "an export") as target:
+        workspace.export_run(run_id, target)
     size = path.stat().st_size
     result = {"run": run_id, "file": str(path), "bytes": size}
     show(result, as_json, lambda: say(f"run {run_id} is in {path} ({size / 2**20:.1f} MiB)"))

@@ -1,20 +1,23 @@
-"""nmtr data list | show | add | remove"""
+"""nmtr data list | show | add | rebuild | export | remove"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from nmtr.audit import Audit, audit, beside
 from nmtr.cli.console import Json, loading_progress, say, show, table
+from nmtr.cli.files import whole
 from nmtr.cli.options import names, pairs, whole_number
 from nmtr.data.catalogue import CATALOGUE, rebuild
 from nmtr.data.catalogue import add as add_to_library
+from nmtr.data.export import write_events
 from nmtr.data.library import Library
 from nmtr.data.recipe import Recipe
 from nmtr.data.summary import Summary, describe
-from nmtr.errors import DataError
+from nmtr.errors import ConfigError, DataError
 from nmtr.runs import process
 from nmtr.workspace import Workspace
 
@@ -205,6 +208,29 @@ def rebuild_data(
     said = f"the same as {name}" if same else f"not the same as {name}: the source has changed since"
     value = {"name": new, "fingerprint": made.fingerprint, "same": same}
     show(value, as_json, lambda: say(f"added {new}, {said} (fingerprint {made.fingerprint})"))
+
+
+@commands.command("export")
+def export_data(
+    name: Name,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; NAME.parquet if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a data set as events, in Parquet.
+
+    A pair a row: user, item, behavior, split (train, valid or test) and what is known of the item. Adding it with the
+    same behaviors gives the same data set.
+    """
+    dataset = Workspace().data.load(name)
+    path = file or Path(f"{name}.parquet")
+    if path.exists():
+        raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
+    with whole(path, "an export") as target:
+        untouched = write_events(dataset, target)
+    said = f"{name} is in {path} ({path.stat().st_size / 2**20:.1f} MiB)"
+    said += f", without {untouched:,} items that nobody touched" if untouched else ""
+    value = {"name": name, "file": str(path), "bytes": path.stat().st_size, "items_left_out": untouched}
+    show(value, as_json, lambda: say(said))
 
 
 @commands.command("remove")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nmtr.csv_text import csv_text
 from nmtr.errors import ConfigError
@@ -18,15 +19,22 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def write_text(path: Path, text: str, option: str) -> None:
     """Write a file that an option named; whole, or ConfigError and not at all."""
+    with whole(path, option) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def whole(path: Path, what: str) -> Iterator[BinaryIO]:
+    """A file to be written by `what`, which appears once it is; ConfigError where it cannot be, and nothing is left."""
     # A device or a pipe, such as /dev/stdout, can only be written as it is.
     draft = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.tmp")
     try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with draft.open("wb") as file:
+            yield file
         if draft != path:
             os.replace(draft, path)
     except OSError as error:
-        raise ConfigError(f"{option} needs a file that can be written; {path} cannot ({error.strerror}).") from None
+        raise ConfigError(f"{what} needs a file that can be written; {path} cannot ({error.strerror}).") from None
     finally:
         if draft != path:
             draft.unlink(missing_ok=True)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from benchmarks import dashboard, first_view, growth, items, levels, polling, ranking, service, sweeps, training
+from benchmarks import (
+    dashboard,
+    first_view,
+    growth,
+    importing,
+    items,
+    levels,
+    polling,
+    ranking,
+    service,
+    sweeps,
+    training,
+)
 from benchmarks.core import Case
 
 CASES: tuple[Case, ...] = (
@@ -15,5 +27,6 @@ CASES: tuple[Case, ...] = (
     *growth.CASES,
     *dashboard.CASES,
     *first_view.CASES,
+    *importing.CASES,
     *polling.CASES,
 )

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
 
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import events
 
@@ -138,7 +138,7 @@ def shop(home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("shop") / "events.csv"
     events(("view", "cart", "buy")).to_csv(path, index=False)
     workspace = Workspace(home)
-    add(workspace.data, "shop", path)
+    workspace.data.save(read(path, name="shop"))
     config = RunConfig.parse({"data": "shop", "epochs": 2, "embedding_size": 8, "threads": 1})
     return workspace.train(config, lambda report: None).id
 

@@ -83,20 +83,24 @@ class Watched:
         self.page.goto(f"{self.address}/{self.path}")
         settled(self.page)
 
-    def visible(self) -> set[str]:
-        """The names of all that can be clicked at this moment."""
-        shown = f"places => places.filter(e => e.checkVisibility()).map({NAME})"
-        return {*self.page.locator(CLICKABLE).evaluate_all(shown)}
+    def visible(self) -> dict[int, str]:
+        """The place and name of all that can be clicked: of what is in an open dialog or popover only, which covers
+        the others."""
+        over = "e.closest('[data-testid=stDialog], [data-testid=stPopoverBody]') !== null"
+        shown = f"places => places.map(e => [e.checkVisibility() ? ({NAME})(e) : '', {over}])"
+        found = [(name, inside) for name, inside in self.page.locator(CLICKABLE).evaluate_all(shown)]
+        covered = any(inside for _, inside in found)
+        return {place: name for place, (name, inside) in enumerate(found) if name and (inside or not covered)}
 
     def next(self, clicked: Counter[str]) -> str | None:
         """Click the first thing that was not clicked yet; its name, None where all were."""
-        self.seen |= self.visible()
-        for place in self.page.locator(CLICKABLE).all():
+        shown = self.visible()
+        self.seen |= {*shown.values()}
+        for number, name in shown.items():
+            if clicked[name]:
+                continue
             try:
-                name = str(place.evaluate(NAME, timeout=5_000))
-                if clicked[name] or not place.is_visible():
-                    continue
-                place.click(timeout=5_000)
+                self.page.locator(CLICKABLE).nth(number).click(timeout=5_000)
             except Error as error:  # it went away while the page was drawn anew, or something else covers it
                 self.missed += 1
                 if self.missed > 20:
@@ -117,7 +121,7 @@ class Watched:
                     continue
                 self.page.mouse.click(box["x"] + 22, box["y"] + ROW * (row + 1.5))
                 settled(self.page)
-                if not self.visible() - {*clicked}:
+                if not {*self.visible().values()} - {*clicked}:
                     clicked[name] += 1
                 return name
         return None

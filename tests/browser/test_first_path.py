@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE, Visit, serving, start
+from tests.browser.conftest import PATIENCE, Visit, serving, settled, start
 from tests.dashboard.conftest import events
 
 expect.set_options(timeout=PATIENCE)
@@ -48,3 +48,36 @@ def test_from_an_upload_over_a_training_watched_live_to_a_cascade(visit: Visit, 
     other = visit(f"{address.path}?{address.query}")
     expect(other.locator(".st-key-cascade .bars").first).to_be_visible()
     expect(other.locator("h5").first).to_have_text(finding)
+
+
+def reach(page: Page, what: Locator) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(80):
+        if what.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"80 times Tab do not lead to {what}")
+
+
+def test_a_log_is_added_by_keys_alone(visit: Visit, tmp_path: Path) -> None:
+    path = tmp_path / "Keys.csv"
+    table = events(("view", "cart", "buy"), users=40, items=30)
+    table = table[(table["behavior"] != "view") | (table.index % 3 > 0)]  # who carted has viewed, though it is not said
+    table.to_csv(path, index=False)
+    page = visit("/add")
+    settled(page)
+    with page.expect_file_chooser() as asked:
+        reach(page, page.locator('[data-testid="stFileUploader"] button').first)
+        page.keyboard.press("Enter")
+    asked.value.set_files(path)
+    add = page.locator(".st-key-upload_add button")
+    expect(add).to_be_enabled()
+    settled(page)
+    reach(page, page.get_by_role("checkbox", name="Add the steps that a purchase implies"))
+    page.keyboard.press("Space")
+    expect(page.get_by_text("pairs of lower behaviors added that later ones imply")).to_be_visible()
+    settled(page)
+    reach(page, add)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("of what was viewed was bought too")).to_be_visible()
+    assert urlsplit(page.url).path == "/data" and "data=keys" in page.url

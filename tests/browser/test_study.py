@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from dashboard.views.lab import findings
 from nmtr import sweeps
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.sweeps import Study
 from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
@@ -27,7 +27,7 @@ def study(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     path = tmp_path_factory.mktemp("weighed") / "events.csv"
     events(("view", "cart", "buy")).to_csv(path, index=False)
     workspace = Workspace(home)
-    add(workspace.data, "weighed", path)
+    workspace.data.save(read(path, name="weighed"))
     return studied(workspace, {"data": "weighed", "embedding_size": 8})
 
 

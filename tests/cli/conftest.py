@@ -14,7 +14,7 @@ import pytest
 
 from nmtr.cli import main
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.workspace import Workspace
 
 SMALL = {"epochs": 2, "embedding_size": 4, "threads": 1}
@@ -59,8 +59,8 @@ def shop_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> tuple[Path, dict[str, str]]:
     """A home with the data set shop, and the id of a run of each kind by its kind."""
     workspace = Workspace(tmp_path_factory.mktemp("home"))
-    add(workspace.data, "shop", shop_csv)
-    add(workspace.data, "spare", shop_csv)
+    workspace.data.save(read(shop_csv, name="shop"))
+    workspace.data.save(read(shop_csv, name="spare"))
     cascade = {"data": "shop", **SMALL}
     trained = {
         "done": workspace.train(RunConfig.parse(cascade)),

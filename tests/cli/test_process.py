@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
 from tests.runs.fakes import eventually
@@ -28,7 +28,7 @@ def workspace(own_home: Path, shop_csv: Path, monkeypatch: pytest.MonkeyPatch) -
     """A home with the data set shop; processes import nmtr from the working folder."""
     monkeypatch.chdir(ROOT)
     workspace = Workspace()
-    add(workspace.data, "shop", shop_csv)
+    workspace.data.save(read(shop_csv, name="shop"))
     yield workspace
     workspace.runs.close()
 

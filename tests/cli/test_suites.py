@@ -13,7 +13,7 @@ from rich.console import Console
 
 from nmtr.cli import console
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.suites.queue import Progress
 from nmtr.workspace import Workspace
 from tests.cli.conftest import Nmtr
@@ -25,7 +25,7 @@ METHODS = ("--methods", "nmtr-gmf,popularity", "--epochs", 2, "--seeds", 1)
 def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     """A home with the shop and the runs that the suite asks for."""
     workspace = Workspace(tmp_path_factory.mktemp("suites"))
-    add(workspace.data, "shop", shop_csv)
+    workspace.data.save(read(shop_csv, name="shop"))
     nmtr = {"method": "nmtr", "unit": "gmf", "epochs": 2, "watch_test": True}
     for options in (nmtr, nmtr | {"rank_every": 9}, {"method": "popularity"}):
         workspace.train(RunConfig.parse({"data": "shop", "protocol": "standard", "threads": 1, **options}))

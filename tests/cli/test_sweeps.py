@@ -9,7 +9,7 @@ import pytest
 
 from nmtr import sweeps
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.runs.store import Run, RunStore
 from nmtr.sweeps import storage
 from nmtr.sweeps.study import LEFT
@@ -25,7 +25,7 @@ SWEEP = ("sweep", "--data", "shop", "--behaviors", "view,buy", "--epochs", 2, "-
 def trained(tmp_path_factory: pytest.TempPathFactory, shop_csv: Path) -> Path:
     """A home with the shop, and the runs that the study and its choice ask for."""
     workspace = Workspace(tmp_path_factory.mktemp("sweeps"))
-    add(workspace.data, "shop", shop_csv)
+    workspace.data.save(read(shop_csv, name="shop"))
     for lambdas in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0)):
         for seed in range(3):
             workspace.train(RunConfig.parse({**SHOP, "lambdas": lambdas, "seed": seed}))

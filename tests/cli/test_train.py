@@ -19,7 +19,7 @@ from nmtr.cli import console
 from nmtr.cli.training import train
 from nmtr.config import UNITS, RunConfig
 from nmtr.config.methods import METHODS
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.estimate import Pace
 from nmtr.runs import job
 from nmtr.workspace import Workspace
@@ -39,7 +39,7 @@ UNITS_AND_LOSSES = [
 def shop(own_home: Path, shop_csv: Path) -> Path:
     """A home with the data set shop and no runs."""
     workspace = Workspace()
-    add(workspace.data, "shop", shop_csv)
+    workspace.data.save(read(shop_csv, name="shop"))
     workspace.runs.close()
     return own_home
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.address import PAGES, query_names
 from nmtr import sweeps
 from nmtr.config import RunConfig
-from nmtr.data.catalogue import add
+from nmtr.data.importing import read
 from nmtr.sweeps import Plan, Study
 from nmtr.workspace import Workspace
 
@@ -44,7 +44,7 @@ def shops(root: Path) -> Workspace:
     for name, behaviors in (("shop", ("view", "cart", "buy")), ("one", ("buy",)), ("five", five)):
         path = root / "events.csv"
         events(behaviors).to_csv(path, index=False)
-        add(workspace.data, name, path, behaviors)
+        workspace.data.save(read(path, name=name, behaviors=behaviors))
     path.unlink()
     return workspace
 

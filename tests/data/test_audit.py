@@ -87,7 +87,7 @@ EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_fro
 
 def test_it_agrees_with_pandas(tmp_path_factory: pytest.TempPathFactory) -> None:
     @given(EVENTS)
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     def agrees(events: list[tuple[int, int, str]]) -> None:
         agrees_with_pandas(tmp_path_factory.mktemp("audit"), events)
 

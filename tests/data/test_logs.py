@@ -512,7 +512,7 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 @example(["0", "0\r0"])
 @example(["a\r\nb", "a\nb", '"\r\n'])
 @given(st.lists(TEXTS, min_size=2, max_size=6, unique=True) | st.lists(INTEGERS, min_size=2, max_size=6, unique=True))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_labels_are_never_changed(labels: list[str] | list[int]) -> None:
     frame = pd.DataFrame({"user": "u", "item": labels, "behavior": "buy"})
     with tempfile.TemporaryDirectory() as folder:
@@ -545,7 +545,7 @@ FORMS: list[Callable[[int], str]] = [
 
 
 @given(logs(), st.sampled_from(range(len(FORMS))))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_held_out_purchase_is_that_of_a_plain_reading(frame: pd.DataFrame, form: int) -> None:
     moments = frame.assign(time=0 if form == len(FORMS) - 1 else frame["time"])
     bought = moments[moments["behavior"] == "buy"].groupby(["user", "item"])["time"].min().reset_index()

@@ -33,7 +33,7 @@ def page() -> None:
 def _upload() -> None:
     st.markdown("##### From a log to recommendations")
     file = st.file_uploader(
-        "A log of who did what with which item: CSV, TSV, JSON lines or Parquet, zipped or not",
+        "A log of who did what with which item: CSV, TSV, JSON lines, Parquet or a spreadsheet, zipped or not",
         type=TYPES,
         key="upload",
     )

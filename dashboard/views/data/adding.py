@@ -16,7 +16,7 @@ from nmtr.data.catalogue import add
 from nmtr.data.recipe import Recipe
 from nmtr.errors import NmtrError
 
-TYPES = ["csv", "tsv", "txt", "json", "jsonl", "parquet", "xlsx", "xls", "ods", "zip", "gz"]
+TYPES = ["csv", "tsv", "txt", "json", "jsonl", "parquet", "xlsx", "xls", "ods", "zip", "gz", "bz2", "xz"]
 
 
 @contextmanager

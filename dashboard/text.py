@@ -36,6 +36,7 @@ OPTIONS = {
     "least-of-item": "the least number of an item",
     "from": "a file of yours",
     "query": "a query",
+    "delimiter": "the separator",
 }
 
 

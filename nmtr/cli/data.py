@@ -133,6 +133,10 @@ def add_data(
         str | None,
         typer.Option(metavar="VALUE=B,…", help="Take behaviors for others: BUY=buy,fav=cart."),
     ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What stands between values, where the first line does not tell: ~ or ||."),
+    ] = None,
     dates: Annotated[
         str | None, typer.Option(metavar="FORM", help="How dates are written: day-first, month-first or year-first.")
     ] = None,
@@ -173,6 +177,7 @@ def add_data(
             "behaviors": None if behaviors is None else names(behaviors, "--behaviors"),
             "columns": {} if columns is None else pairs(columns, "--columns", empty=True),
             "merged": {} if merged is None else pairs(merged, "--merged"),
+            "delimiter": delimiter,
             "dates": dates,
             "skip_bad": skip_bad,
             "implied": implied,

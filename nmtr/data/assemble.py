@@ -182,15 +182,15 @@ def _merged(rows: Rows) -> Rows:
     for numbers, size in ((rows.user, len(rows.users)), (rows.item, len(rows.items))):
         key *= size
         key += numbers
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
-    if rows.time is not None and len(first) < len(key):
-        order = np.lexsort((rows.time, key))
     merged = rows.take(order[first])
-    if rows.part is None or len(first) == len(key):
+    if len(first) == len(key):
         return merged
+    if rows.time is not None:
+        merged = replace(merged, time=np.minimum.reduceat(rows.time[order], first))
     # A pair for training and for testing would be learned from and tested on: it is for testing.
-    return replace(merged, part=np.maximum.reduceat(rows.part[order], first))
+    return merged if rows.part is None else replace(merged, part=np.maximum.reduceat(rows.part[order], first))
 
 
 def _held_out(

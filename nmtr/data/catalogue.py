@@ -89,6 +89,7 @@ CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 _FOR_EVENTS = (
     "query",
+    "delimiter",
     "merged",
     "dates",
     "skip_bad",

@@ -112,11 +112,17 @@ def _holds(name: str, words: Sequence[str]) -> bool:
     return any(word in name.lower() for word in words)
 
 
-def has_header(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether a table's first line names its columns, rather than being an event as the second is."""
+def has_header(columns: Mapping[str, str], first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether a table's first line names its columns, rather than being an event as the second is.
+
+    Where neither tells, columns that are chosen by place do: whoever has names chooses by those.
+    """
     known = {name for names in NAMES.values() for name in names}
     if any(_plain(name) in known for name in first) or list(first) == [str(n) for n in range(len(first))]:
         return True
+    chosen = [value for value in columns.values() if value and not value.startswith(CONSTANT)]
+    if chosen and all(value.isdecimal() for value in chosen):
+        return False
     alike = len(first) == len(second) and all(_kind(a) == _kind(b) or not a for a, b in zip(first, second, strict=True))
     return not (any(_kind(value) for value in first) and (alike or not second))
 

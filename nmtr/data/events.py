@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from nmtr.data.bad import SKIPPED, BadRows
 from nmtr.data.behaviors import UnknownOrder, order_behaviors
-from nmtr.data.columns import ATTRIBUTES, NAMES, REQUIRED
+from nmtr.data.columns import ATTRIBUTES, NAMES
 from nmtr.data.gather import gather
-from nmtr.data.labels import clean_labels
+from nmtr.data.labels import clean_labels, list_labels
 from nmtr.data.recipe import Recipe
 from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.data.tables import shortage_reported
@@ -33,6 +33,7 @@ __all__ = ["NAMES", "read_events"]
 MAX_ROWS = 50_000_000
 MAX_LABEL = 200  # characters
 _READING = 0.6  # of the time that it takes to make rows of files
+_AT_ONCE = 8_000_000  # rows that fit into memory before duplicates are merged
 _MEMORY = "400MiB"  # what DuckDB keeps of it; the rest goes to the disk
 _SPLITS = {"train": TRAIN, "training": TRAIN, "valid": VALID, "validation": VALID, "test": TEST}
 
@@ -66,7 +67,7 @@ def read_events(
         database.execute(f"CREATE TABLE events ({', '.join(f'{name} VARCHAR' for name in NAMES)})")
         database.execute("SET enable_progress_bar = true")
         database.execute("SET enable_progress_bar_print = false")
-        given, said = gather(database, files, columns, scratch, lambda share: tell(_READING * share))
+        given, said = gather(database, files, columns, recipe.delimiter, scratch, lambda share: tell(_READING * share))
         tell(_READING)
         read = _check_size(database, source)
         bad = BadRows(database, source, recipe.skip_bad)
@@ -74,6 +75,8 @@ def read_events(
         order, notes, counts = _choose(bad, recipe.behaviors)
         notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *merged, *notes]
         _check_whole(bad, ("user", "item"))
+        for role in ("user", "item"):
+            list_labels(database, role)
         notes += clean_labels(database, source)
         _check_length(database, source)
         times = read_times(bad, recipe.dates)
@@ -113,8 +116,9 @@ def _check_whole(bad: BadRows, columns: Sequence[str]) -> None:
 
 def _check_length(database: duckdb.DuckDBPyConnection, source: str) -> None:
     """DataError where a label is too long."""
-    for column in REQUIRED:
-        longest = _one(database, f"SELECT max(length({column})) FROM events")
+    listed = {"user": "users", "item": "items", "behavior": "(SELECT DISTINCT behavior AS label FROM events)"}
+    for column, labels in listed.items():
+        longest = _one(database, f"SELECT max(length(label)) FROM {labels}")
         if longest > MAX_LABEL:
             raise DataError(f"{_a(column)} can have up to {MAX_LABEL} characters; {source} has one of {longest:,}.")
 
@@ -177,17 +181,19 @@ def _rows(
     database.executemany("INSERT INTO orders VALUES (?, ?)", [[name, code] for code, name in enumerate(order)])
     for kind in ("user", "item"):
         database.execute(
-            f"CREATE TABLE {kind}s AS SELECT label, (row_number() OVER (ORDER BY try_cast(label AS BIGINT) "
+            f"CREATE OR REPLACE TABLE {kind}s AS SELECT label, (row_number() OVER (ORDER BY try_cast(label AS BIGINT) "
             f"NULLS LAST, label) - 1)::INTEGER AS code FROM (SELECT DISTINCT {kind} AS label FROM events)"
         )
+    total = _one(database, "SELECT count(*) FROM events")
     values = {"user": "users.code", "item": "items.code", "behavior": "orders.code"}
     if times:
         values["time"] = times.expression
     if "split" in given:
         values["part"] = _part(database, source)
-    if "part" not in values:  # what a source holds out is told apart row by row
+    grouped = ""
+    if "part" not in values and total > _AT_ONCE:  # else duplicates are merged later, as those of a split are
+        grouped = "GROUP BY users.code, items.code, orders.code"
         values["time"] = f"min({values['time']})" if times else "NULL"
-    grouped = "" if "part" in values else "GROUP BY users.code, items.code, orders.code"
     # Rows come in no order: what becomes of them does not depend on it.
     pairs: dict[str, Any] = database.execute(
         f"SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())} FROM events "
@@ -204,7 +210,7 @@ def _rows(
         behaviors=order,
         time=pairs["time"] if times else None,
         part=pairs.get("part"),
-        duplicates=_one(database, "SELECT count(*) FROM events") - len(pairs["user"]),
+        duplicates=total - len(pairs["user"]),
         split_first=split_first,
         attributes=attributes,
         notes=(*notes, *said),

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from nmtr.data.columns import CONSTANT, OtherTable, find_columns, flags_of, has_header, knows_behavior
-from nmtr.data.labels import text_of
+from nmtr.data.labels import text_of, trim_texts
 from nmtr.data.tables import Table, open_table, reported, watched
 from nmtr.data.unpack import File
 
@@ -20,6 +20,7 @@ def gather(
     database: duckdb.DuckDBPyConnection,
     files: Sequence[File],
     columns: Mapping[str, str],
+    delimiter: str | None,
     scratch: Path,
     tell: Callable[[float], None],
 ) -> tuple[set[str], list[str]]:
@@ -30,7 +31,7 @@ def gather(
     Where there is no column for the behavior, columns of flags tell it, or the files' names. Tables of something else
     beside the events are left out.
     """
-    tables = [(file, open_table(database, file, scratch, has_header)) for file in files]
+    tables = [(file, open_table(database, file, scratch, partial(has_header, columns), delimiter)) for file in files]
     told: dict[str, str] = {}
     flags: dict[str, int] = {}
     if "behavior" not in columns and not any(knows_behavior(table) for _, table in tables):
@@ -54,6 +55,7 @@ def gather(
             others.append((file, other))
     if len(others) == len(tables):
         raise others[0][1]
+    trim_texts(database, sorted(given))
     notes = ["behaviors told by the files' names"] if told else []
     notes += [f"behaviors told by the columns {', '.join(flags)}"] if flags else []
     if headers:
@@ -69,7 +71,7 @@ def _without_headers(database: duckdb.DuckDBPyConnection, file: File, table: Tab
     if not table.header or any(kind != "VARCHAR" for kind in table.types):
         return 0
     named = {role: table.names[place] for role, place in find_columns(table, columns, file.name).items()}
-    same = " AND ".join(f"{role} = ?" for role in named)
+    same = " AND ".join(f"trim({role}) = ?" for role in named)
     gone = database.execute(f"DELETE FROM events WHERE {same}", [*named.values()]).fetchone()
     return int(gone[0]) if gone else 0
 

@@ -63,9 +63,10 @@ def chosen(recipe: Recipe | None, behaviors: Sequence[str] | None, columns: Mapp
 
 
 def layout_of(files: Sequence[File], recipe: Recipe) -> Literal["events", "lines"]:
-    """Which of the two layouts files have; those whose columns are named are events."""
+    """Which of the two layouts files have; those whose columns or delimiter are named are events."""
     full = [file for file in files if file.path.stat().st_size]
-    return "lines" if not recipe.columns and any(is_lines(file) for file in full) else "events"
+    named = recipe.columns or recipe.delimiter
+    return "lines" if not named and any(is_lines(file) for file in full) else "events"
 
 
 def rows_of(

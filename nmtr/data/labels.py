@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 
 from nmtr.errors import DataError
@@ -14,7 +16,7 @@ _IDS = ("user", "item", "behavior")
 
 
 def text_of(column: str, kind: str, role: str, name: str) -> str:
-    """SQL for a column of a DuckDB type as text without surrounding blanks, NULL where nothing is written.
+    """SQL for a column of a DuckDB type as text; a text is left to `trim_texts`.
 
     A whole number is its digits, whether a table with gaps stores it as 1.0 or not. DataError where the column holds
     several values a row. `role` is what it is, `name` what to call its table.
@@ -39,20 +41,41 @@ def text_of(column: str, kind: str, role: str, name: str) -> str:
         text = (
             f"CASE WHEN isfinite({column}) THEN CASE WHEN {column} = trunc({column}) THEN {whole} ELSE {text} END END"
         )
-    text = f"trim({text})"
+    return text if kind == "VARCHAR" else _written(f"trim({text})")
+
+
+def _written(text: str) -> str:
+    """SQL for a text, NULL where it says that nothing is written."""
     return f"CASE WHEN length({text}) > {_LONGEST} OR lower({text}) NOT IN {_MISSING} THEN {text} END"
 
 
+def trim_texts(database: duckdb.DuckDBPyConnection, roles: Iterable[str]) -> None:
+    """Take surrounding blanks and words for nothing, such as `null`, out of these columns of the table of events.
+
+    Most have none, and to look costs a fraction of changing every row: of labels, each is looked at once.
+    """
+    for role in roles:
+        rows = f"(SELECT DISTINCT {role} FROM events)" if role in _IDS else "events"
+        kept = f"({role} = trim({role}) AND (length({role}) > {_LONGEST} OR lower({role}) NOT IN {_MISSING}))"
+        if database.execute(f"SELECT 1 FROM {rows} WHERE NOT {kept} LIMIT 1").fetchone():
+            database.execute(f"UPDATE events SET {role} = {_written(f'trim({role})')} WHERE NOT {kept}")
+
+
+def list_labels(database: duckdb.DuckDBPyConnection, role: str) -> None:
+    """Make the table of users or of items: the label of each that has events."""
+    database.execute(f"CREATE OR REPLACE TABLE {role}s AS SELECT DISTINCT {role} AS label FROM events")
+
+
 def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
-    """Give labels that are whole numbers, some of them written 12.0, their digits; what was done, in words.
+    """Give listed labels that are whole numbers, some of them written 12.0, their digits; what was done, in words.
 
     DataError where a spreadsheet has rounded one.
     """
     notes = []
     for role in ("user", "item"):
         rounded, dotted = database.execute(
-            f"SELECT any_value({role}) FILTER (contains({role}, '+') AND regexp_full_match({role}, "
-            f"'\\d([.,]\\d+)?[eE]\\+\\d+')), bool_or(contains({role}, '.')) FROM events"
+            f"SELECT any_value(label) FILTER (contains(label, '+') AND regexp_full_match(label, "
+            f"'\\d([.,]\\d+)?[eE]\\+\\d+')), bool_or(contains(label, '.')) FROM {role}s"
         ).fetchone() or (None, False)
         if rounded:
             raise DataError(
@@ -61,8 +84,9 @@ def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
             )
         if not dotted:
             continue
-        whole = f"regexp_full_match({role}, '-?\\d+(\\.0+)?')"
-        if not database.execute(f"SELECT 1 FROM events WHERE NOT {whole} LIMIT 1").fetchone():
+        whole = "regexp_full_match(label, '-?\\d+(\\.0+)?')"
+        if not database.execute(f"SELECT 1 FROM {role}s WHERE NOT {whole} LIMIT 1").fetchone():
             database.execute(f"UPDATE events SET {role} = regexp_replace({role}, '\\.0+$', '')")
+            list_labels(database, role)
             notes.append(f"{role}s such as 12.0 read as 12")
     return notes

@@ -1,4 +1,4 @@
-"""The layout of published files: a line `user item item …` for each user, with ids that count from 0."""
+"""The layouts of published files: a line `user item item …` for each user, or `user item` for each pair, by numbers."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def read_lines(files: Sequence[File], behaviors: Sequence[str] | None, source: s
         behaviors=order,
         part=np.repeat(np.array([its_part for _, its_part, _ in read], np.int8), counts),
         catalogue=catalogue,
-        notes=_notes(sum(counts), left_out, catalogue),
+        notes=_notes(sum(counts), all(pairs.one_each for _, _, pairs in read), left_out, catalogue),
     )
 
 
-def _notes(pairs: int, left_out: Sequence[str], catalogue: bool) -> tuple[str, ...]:
-    notes = [f"{pairs:,} pairs read, a line a user"]
+def _notes(pairs: int, one_each: bool, left_out: Sequence[str], catalogue: bool) -> tuple[str, ...]:
+    notes = [f"{pairs:,} pairs read, a line a {'pair' if one_each else 'user'}"]
     if left_out:
         notes.append(f"{len(left_out)} file{'s' * (len(left_out) > 1)} left out ({', '.join(left_out)[:300]})")
     return tuple(notes) if catalogue else (*notes, "items are those that occur, since the ids number no catalogue")
@@ -144,9 +144,14 @@ class _Pairs:
     counts: NDArray[np.int64]  # (L,) how many items stand in it
     items: NDArray[np.signedinteger[Any]]  # (n,) of all lines, in their order; int32 where that is enough
 
+    @property
+    def one_each(self) -> bool:
+        """Whether each line is a pair."""
+        return bool((self.counts == 1).all())
+
 
 def _pairs(file: File) -> _Pairs:
-    """A file's lines; DataError where one is malformed, or a user has two."""
+    """A file's lines; DataError where one is malformed, or a user has two and they are more than a pair each."""
     owners, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     items: list[NDArray[np.signedinteger[Any]]] = [np.empty(0, np.int32)]
     begun = False  # whether the line that goes on has its user already
@@ -166,7 +171,7 @@ def _pairs(file: File) -> _Pairs:
         begun = block.count(b"\n") == lines[-1]
     pairs = _Pairs(np.concatenate(owners), np.concatenate(counts), np.concatenate(items))
     users, lines_of = np.unique(pairs.owners, return_counts=True)
-    if (lines_of > 1).any():
+    if (lines_of > 1).any() and not pairs.one_each:
         raise DataError(
             f"each user must have one line in {file.name}; {users[lines_of > 1][0]} has more: "
             "if these are events, they need a header line such as user,item,behavior."

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -119,7 +120,7 @@ def _columns(files: Sequence[File], recipe: Recipe, scratch: Path) -> tuple[Colu
     with duckdb.connect(":memory:") as database:
         for file in files:
             with suppress(DataError):
-                table = open_table(database, file, scratch, has_header)
+                table = open_table(database, file, scratch, partial(has_header, recipe.columns), recipe.delimiter)
                 tables.append((proposed(table, recipe.columns), table))
     if not tables:
         return ()

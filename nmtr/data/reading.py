@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ from nmtr.errors import DataError, NmtrError
 
 #: Bytes beyond the idle process's own that reading may take: so many, or so many times the source's size.
 MEMORY, MEMORY_SHARE = 900 << 20, 3
+#: How many times that it may reserve: libraries reserve more than they use.
+_RESERVED = 2.5
+_LOOK = 0.02  # seconds between two looks at what it takes
 PREVIEW = ".preview.json"
 _PACKAGES = Path(__file__).parents[2]
 _HEARTBEAT = 0.2  # seconds: how often the parent says what it waits for, and so hears that nobody does any more
@@ -140,7 +144,7 @@ def main() -> None:
     """Carry out the order on stdin."""
     order = _ORDER.validate_json(sys.stdin.buffer.readline())
     Thread(target=_end_with_parent, args=(order.place,), daemon=True).start()
-    _limit_memory(order.memory)
+    _limit_memory(order)
     try:
         if order.preview:
             (Path(order.place) / PREVIEW).write_text(_preview(order).model_dump_json(), encoding="utf-8")
@@ -203,15 +207,29 @@ def _end_with_parent(place: str) -> None:
     os._exit(1)
 
 
-def _limit_memory(extra: int) -> None:
-    """Let this process take so many bytes more than it has; where the system knows no such limit, others hold."""
+def _limit_memory(order: Order) -> None:
+    """Let this process take so many bytes more than it has, and reserve a few times as many.
+
+    Where the system knows no limit of what is reserved, the other one holds.
+    """
+    process = psutil.Process()
+    idle = process.memory_info()
+    Thread(target=_end_above, args=(process, idle.rss + order.memory, order), daemon=True).start()
     if sys.platform == "win32":
         return
     import resource
 
-    space = psutil.Process().memory_info().vms + extra
+    space = idle.vms + int(_RESERVED * order.memory)
     with suppress(ValueError, OSError):  # macOS refuses; a lower limit that was there stays
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
+
+
+def _end_above(process: psutil.Process, most: int, order: Order) -> None:
+    """End this process once it takes more than so many bytes."""
+    while process.memory_info().rss <= most:
+        time.sleep(_LOOK)
+    _say(error=_too_much(order, "memory ran out"))
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -53,11 +53,13 @@ def open_table(
     file: File,
     scratch: Path,
     has_header: Callable[[Sequence[str], Sequence[str]], bool],
+    delimiter: str | None = None,
 ) -> Table:
     """A file as a table; DataError where it is neither text in UTF-8 (CSV, TSV, JSON lines) nor Parquet.
 
-    `has_header` tells by the first two lines of a text whether the first names its columns. A text with line ends of
-    several kinds is written anew to the folder `scratch`.
+    `delimiter` is what stands between its values, where that was said. `has_header` tells by the first two lines of a
+    text whether the first names its columns. A text with line ends of several kinds is written anew to the folder
+    `scratch`.
     """
     header = True
     if file.is_parquet:
@@ -70,7 +72,7 @@ def open_table(
         names, query = _json(database, file)
     else:
         path = file.path if _check_text(file) else _one_line_end(file, scratch)
-        text = _look(file)
+        text = _look(file, delimiter)
         header = has_header(text.first, text.second)
         names = text.first if header else tuple(str(place) for place in range(1, len(text.first) + 1))
         columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names)))
@@ -203,17 +205,17 @@ def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _look(file: File) -> _Text:
-    """How a text file is written, by its first lines."""
+def _look(file: File, named: str | None) -> _Text:
+    """How a text file is written, by its first lines; `named` is its delimiter, if that was said."""
     with file.path.open(encoding="utf-8-sig", newline="") as text:
         lines = [text.readline(1 << 16).rstrip("\r\n") for _ in range(3)]
-    skip, delimiter = 0, ""
-    if named := re.fullmatch(r"sep=(.)", lines[0], re.IGNORECASE):  # Excel's
-        skip, delimiter = 1, named[1]
+    skip, delimiter = 0, (named or "").replace("\\t", "\t")
+    if excel := re.fullmatch(r"sep=(.)", lines[0], re.IGNORECASE):
+        skip, delimiter = 1, delimiter or excel[1]
     first, second = lines[skip : skip + 2]
     if not delimiter:
         delimiter = "::" if first.count("::") > 1 else max(_DELIMITERS, key=first.count)
-    if delimiter not in first and " " in first:
+    if delimiter not in first and " " in first and not named:
         delimiter = " "
     if not first:
         raise DataError(f"{file.name} must begin with a header line such as user,item,behavior; it is empty.")

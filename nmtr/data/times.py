@@ -66,7 +66,7 @@ def read_times(bad: BadRows, dates: str | None = None) -> Times | None:
 def _numbers(bad: BadRows) -> Times:
     database, source = bad.database, bad.source
     bad.refuse(
-        "regexp_matches(time, '[eE]')",
+        "contains(lower(time), 'e')",
         "times must have all their digits",
         "has {}, which a spreadsheet has rounded: export them as text",
         always=True,

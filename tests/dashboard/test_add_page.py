@@ -145,6 +145,13 @@ def test_rows_of_one_behavior_and_hostile_text(open_page: Open) -> None:
     assert {metric.label: metric.value for metric in app.metric}["Interactions"] == "9"
 
 
+def test_a_separator_that_is_not_found_is_asked_for(open_page: Open) -> None:
+    app = uploaded(open_page, "user~item~behavior\n" + PLAIN.replace(",", "~"))
+    by(app, "text_input", "_delimiter").set_value("~").run()  # type: ignore[attr-defined]
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Interactions"] == "72"
+
+
 def test_a_line_a_shopper_needs_no_columns(open_page: Open, home: Path) -> None:
     app = uploaded(open_page, "0 1 2 3\n1 2 3\n2 0 1\n", "train.txt")
     assert "a line for each shopper" in words(app)

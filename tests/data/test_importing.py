@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmtr.data import assemble as assembling
-from nmtr.data import lines, unpack
+from nmtr.data import events, lines, unpack
 from nmtr.data.assemble import assemble
 from nmtr.data.dataset import Dataset
 from nmtr.data.importing import read
+from nmtr.data.recipe import Recipe
 from nmtr.data.rows import Rows
 from nmtr.data.split import split, stands_in, without
 from nmtr.data.unpack import File
@@ -482,3 +483,50 @@ def test_without_removes_the_held_out_pairs_and_nothing_else(given_rows: Rows) -
         for user in np.flatnonzero(held >= 0):
             expected[user, held[user]] = 0
         np.testing.assert_array_equal(without(matrix, held).toarray(), expected)
+
+
+PAIRS = "0 3\n0 1\n1 2\n0 2\n"
+
+
+def test_pairs_a_line_are_read_by_the_files_names(tmp_path: Path) -> None:
+    (tmp_path / "pairs").mkdir()
+    for name, text in (("view.txt", PAIRS), ("train.txt", PAIRS[:12]), ("test.txt", "0 2\n")):
+        (tmp_path / "pairs" / name).write_text(text)
+    dataset = read(tmp_path / "pairs", name="shop")
+    assert dataset.behaviors == ("view", "buy") and [matrix.nnz for matrix in dataset.matrices] == [4, 3]
+    assert dataset.items[dataset.test_item[0]] == "2" and dataset.test_item[1] == -1
+    assert "8 pairs read, a line a pair" in dataset.origin.made
+    (tmp_path / "mixed.txt").write_text("0 1 2\n1 2\n0 3\n")
+    with pytest.raises(DataError, match="each user must have one line in mixed.txt; 0 has more"):
+        read(tmp_path / "mixed.txt", name="shop")
+
+
+@pytest.mark.parametrize("delimiter", ["~", "||", "::", " ", "\\t"])
+def test_a_delimiter_can_be_named(tmp_path: Path, delimiter: str) -> None:
+    rows = [("user", "item", "behavior"), ("u,1", "a", "buy"), ("u,1", "b", "buy")]
+    (tmp_path / "log.txt").write_text("\n".join(delimiter.replace("\\t", "\t").join(row) for row in rows))
+    dataset = read(tmp_path / "log.txt", name="shop", recipe=Recipe(delimiter=delimiter))
+    assert dataset.users.tolist() == ["u,1"] and dataset.items.tolist() == ["a", "b"]
+
+
+def test_columns_that_are_chosen_by_place_have_no_header(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("ann,cup,buy\nann,pot,buy\nbob,cup,buy\n")
+    dataset = read(tmp_path / "log.csv", name="shop", columns={"user": "1", "item": "2", "behavior": "3"})
+    assert dataset.users.tolist() == ["ann", "bob"] and dataset.items.tolist() == ["cup", "pot"]
+    (tmp_path / "log.csv").write_text("user,item,what\nann,cup,buy\nann,pot,buy\n")
+    dataset = read(tmp_path / "log.csv", name="shop", columns={"user": "1", "item": "2", "behavior": "3"})
+    assert dataset.users.tolist() == ["ann"], "known names are a header, however columns are chosen"
+
+
+def test_duplicates_are_merged_alike_while_they_are_read_and_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many rows are merged where they are read, to spare memory: to the earliest, too, and the same are held out."""
+    rows = [f"u{n % 3},i{n % 4},{('view', 'buy')[n % 2]},{(n * 7) % 50}" for n in range(60)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,behavior,time", *rows]))
+    made = []
+    for at_once in (1_000, 10):
+        monkeypatch.setattr(events, "_AT_ONCE", at_once)
+        made.append(read(tmp_path / "log.csv", name="shop"))
+    assert made[0].fingerprint == made[1].fingerprint and made[0].origin.made == made[1].origin.made
+    assert "48 duplicates merged to the earliest" in made[0].origin.made

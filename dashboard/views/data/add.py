@@ -44,15 +44,17 @@ def _upload() -> None:
         )
         return
     key = f"add_{file.file_id}"
-    first = _looked_at(file, Recipe())
     with st.container(border=True):
         st.markdown("##### 1 · Which column is what")
+        plain_text = Recipe(delimiter=steps.delimiter(_looked_at(file, Recipe()), key))
+        first = _looked_at(file, plain_text)
+        key += (plain_text.delimiter or "").encode().hex()  # other columns, so other choices of them
         columns = steps.columns(first, key)
     missing = [steps.ROLES[role].lower() for role in steps.NEEDED if role not in columns]
     if missing and first.layout == "events":
         st.info(f"Choose the column of the {' and the '.join(missing)}.", icon=":material/arrow_upward:")
         return
-    named = _looked_at(file, Recipe(columns=columns))
+    named = _looked_at(file, plain_text.model_copy(update={"columns": columns}))
     with st.container(border=True):
         st.markdown("##### 2 · Which behaviors, in which order")
         order, merged = steps.behaviors(named, key)
@@ -63,7 +65,9 @@ def _upload() -> None:
     with right, st.container(border=True, height="stretch"):
         st.markdown("##### 4 · Cleaning")
         cleaned = steps.cleaning(named, key)
-    recipe = Recipe.parse({"columns": columns, "behaviors": order, "merged": merged, **rule, **cleaned})
+    recipe = Recipe.parse(
+        {"delimiter": plain_text.delimiter, "columns": columns, "behaviors": order, "merged": merged, **rule, **cleaned}
+    )
     with st.container(border=True):
         st.markdown("##### 5 · What will be kept")
         _finish(file, recipe, _looked_at(file, recipe), key)

@@ -34,6 +34,20 @@ RULES: dict[HoldOut, str] = {
 assert set(RULES) == set(get_args(HoldOut))
 
 
+def delimiter(found: Preview, key: str) -> str | None:
+    """What stands between the values of a file, asked for where only one column was found."""
+    if found.layout == "lines" or len(found.columns) != 1:
+        return None
+    said = st.text_input(
+        "Only one column was found. What stands between the values?",
+        key=f"{key}_delimiter",
+        max_chars=4,
+        width=460,
+        placeholder="one to four signs, such as ~ or ||",
+    )
+    return said or None
+
+
 def columns(found: Preview, key: str) -> dict[str, str]:
     """Which column is what, with values from the file under each; empty where the file has a line a shopper."""
     if found.layout == "lines":

@@ -148,12 +148,23 @@ def add(
             source=label or (name if source is None else _shown(source)),
             place=str(place),
             entry=entry,
+            known=_known(),
             recipe=recipe,
             memory=memory_for(path),
         )
         read_apart(order, tell)
         library.take_in(place / name)
     return library.load(name)
+
+
+def _known() -> dict[str, str]:
+    """The blob id of each published file of the catalogue -> the data set that it belongs to, and where it is from."""
+    return {
+        blob: f"data set {entry.name} ({entry.source})"
+        for entry in CATALOGUE.values()
+        for file in entry.files
+        for blob in file.blobs
+    }
 
 
 def _check_options(entry: Entry | None, name: str, source: str | Path | None, recipe: Recipe) -> None:

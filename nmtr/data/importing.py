@@ -14,6 +14,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.events import read_events
 from nmtr.data.library import check_name
 from nmtr.data.lines import is_lines, read_lines
+from nmtr.data.published import recognized
 from nmtr.data.recipe import Recipe
 from nmtr.data.rows import Rows
 from nmtr.data.staging import refused
@@ -31,16 +32,18 @@ def read(
     label: str | None = None,
     scratch: Path | None = None,
     skip_to: Path | None = None,
+    known: Mapping[str, str] | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Dataset:
     """Make a data set of a file, a folder or an archive (zip, gz).
 
-    Either events `user, item, behavior[, timestamp][, split]` (CSV, TSV, Parquet; see `read_events`) or a line `user
-    item item …` for each user (see `read_lines`); see `assemble` for what becomes of them. `recipe` says all that is to
-    be chosen; `behaviors` and `columns`, where given, are in place of its own. `label` is what to call the source,
-    where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder `scratch`,
-    else to a temporary one; rows that the recipe leaves out since they cannot be read, to the file `skip_to`. `tell` is
-    called with the share that is done. DataError where a file is missing or malformed, with one sentence to mend it by,
+    Either events `user, item, behavior[, timestamp][, split]` (CSV, TSV, JSON lines, Parquet, a spreadsheet; see
+    `read_events`) or lines of numbers (see `read_lines`); see `assemble` for what becomes of them. `recipe` says all
+    that is to be chosen; `behaviors` and `columns`, where given, are in place of its own. `label` is what to call the
+    source, where that is not the path's own name. What is unpacked, or does not fit into memory, goes to the folder
+    `scratch`, else to a temporary one; rows that the recipe leaves out since they cannot be read, to the file
+    `skip_to`. `known` are published files by their blob ids: a file that is one of them is said to be. `tell` is called
+    with the share that is done. DataError where a file is missing or malformed, with one sentence that says what to do,
     or where that folder's disk is full. `catalogue.add` does this in a process of its own, with a limit of memory.
     """
     check_name(name)
@@ -50,6 +53,7 @@ def read(
         try:
             files = unpacked(path, source, Path(folder))
             rows = rows_of(files, recipe, source, Path(folder), skip_to, tell)
+            rows = replace(rows, notes=(*rows.notes, *recognized(files, known or {})))
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
     return assemble(rows, name=name, source=source, recipe=recipe)

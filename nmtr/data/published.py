@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,7 @@ from nmtr.data.lines import read_lines
 from nmtr.data.unpack import File
 from nmtr.errors import DataError
 
+_LARGEST = 1 << 26  # bytes of a published file
 _ADDRESS = "https://raw.githubusercontent.com"  # NMTR_MIRROR names another that serves the same paths
 
 
@@ -67,6 +68,15 @@ def blob_id(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def recognized(files: Sequence[File], known: Mapping[str, str]) -> tuple[str, ...]:
+    """What to say where files are published ones, whatever they are called; `known` is blob id -> whose file it is."""
+    found: dict[str, list[str]] = {}
+    for file in files:
+        if known and file.path.stat().st_size <= _LARGEST and (owner := known.get(blob_id(file.path))):
+            found.setdefault(owner, []).append(file.name)
+    return tuple(f"{', '.join(names)} as published with {owner}" for owner, names in found.items())
 
 
 def read_published(entry: Entry, files: Sequence[File], behaviors: Sequence[str] | None) -> Dataset:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -58,6 +58,7 @@ class Order:
     source: str  # what to call it
     place: str  # a folder to work in; the data set becomes place/name
     entry: Entry | None = None  # whose own files these are
+    known: dict[str, str] = field(default_factory=dict)  # blob id of a published file -> what it belongs to
     recipe: Recipe = Recipe()
     memory: int = MEMORY  # bytes
     preview: bool = False  # whether to say what would become of it instead, in the file PREVIEW of the place
@@ -178,6 +179,7 @@ def _read(order: Order) -> Dataset:
         label=order.source,
         scratch=scratch,
         skip_to=Path(order.place) / SKIPPED,
+        known=order.known,
         tell=lambda share: _say(what=f"reading {order.source}", share=share),
     )
 

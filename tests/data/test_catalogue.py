@@ -134,6 +134,18 @@ def test_catalogue_behaviors_end_with_what_is_bought(library: Library, shop: Ent
     assert library.names() == []
 
 
+def test_published_files_under_another_name_are_said_to_be_what_they_are(
+    library: Library, shop: Entry, tmp_path: Path
+) -> None:
+    made = add(library, "mine", source=tmp_path / "published", recipe=Recipe(behaviors=("view", "buy")))
+    assert "buy/test.txt, buy/train.txt, view/train.txt as published with data set shop (github.com/who/what" in (
+        made.origin.made
+    )
+    (tmp_path / "published" / "view" / "train.txt").write_bytes(FILES["view/train.txt"] + b"2\t4\n")
+    other = add(library, "other", source=tmp_path / "published", recipe=Recipe(behaviors=("view", "buy")))
+    assert "buy/test.txt, buy/train.txt as published with data set shop" in other.origin.made
+
+
 def test_catalogue_refuses_another_content(library: Library, shop: Entry, server: Server, tmp_path: Path) -> None:
     server.content["/who/what/abc/Data/buy/test.txt"] = b"0\t2\n"
     with pytest.raises(DataError, match=r"buy/test.txt must be shop's buy/test.txt as published"):

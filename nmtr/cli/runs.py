@@ -1,4 +1,4 @@
-"""nmtr runs | show | cancel | resume | delete | evaluate | recommend | explain"""
+"""nmtr runs | show | cancel | resume | pin | label | delete | evaluate | recommend | explain"""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from nmtr.cli.console import Json, note, say, show, table
-from nmtr.cli.options import whole_number
+from nmtr.cli.options import names, whole_number
 from nmtr.cli.shown import show_explanation, show_recommendations
 from nmtr.cli.training import described, show_result, summary
 from nmtr.cli.whatif import say_how, served
 from nmtr.errors import ConfigError, RunError
 from nmtr.explain import explain, recommend
 from nmtr.runs.job import LOG
+from nmtr.runs.labels import found
 from nmtr.runs.record import Run, Unreadable
 from nmtr.runs.withheld import report_without_test
 from nmtr.workspace import Workspace
@@ -24,18 +25,27 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `nmt
 User = Annotated[str, typer.Option(metavar="U", help="The user's label.")]
 
 
-def list_runs(as_json: Json = False) -> None:
+def list_runs(
+    search: Annotated[
+        str, typer.Option(metavar="WORDS", help="Those with each word in name, tags, note, id, method or data set.")
+    ] = "",
+    tag: Annotated[str | None, typer.Option(metavar="T,T,…", help="Those with all of these tags.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Archived runs, too.")] = False,
+    as_json: Json = False,
+) -> None:
     """All runs, newest first, with their HR@100 on test.
 
-    Of a study's runs only those of the choice that was finalized have it.
+    Of a study's runs only those of the choice that was finalized have it. Archived runs are left out.
     """
     workspace = Workspace()
     look_after(workspace)
-    runs, lost = workspace.runs.list(), workspace.runs.unreadable()
-    columns = ["run", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
+    tags = () if tag is None else tuple(names(tag, "--tag"))
+    every, lost = workspace.runs.list(), workspace.runs.unreadable()
+    runs = found(every, search, tags, archived)
+    columns = ["run", "name", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     hidden = workspace.runs.withheld(runs)
     rows = [_listed(run, run.id in hidden) for run in runs] + [
-        [run.id, "unreadable", *["–"] * 5, "–" if run.created is None else _date(run.created)] for run in lost
+        [run.id, "–", "unreadable", *["–"] * 5, "–" if run.created is None else _date(run.created)] for run in lost
     ]
     told = [described(run, run.id in hidden) for run in runs] + [
         {"run": run.id, "state": "unreadable", "created": run.created, "error": run.sentence} for run in lost
@@ -43,6 +53,8 @@ def list_runs(as_json: Json = False) -> None:
     show(told, as_json, lambda: table(columns, rows))
     if any(run.result for run in runs if run.id in hidden):
         note("no HR@100: a point of a study, which chooses by validation; that of its finalized choice is shown.")
+    if not archived and (hidden_runs := sum(run.archived for run in every)):
+        note(f"{hidden_runs:,} archived run{'s' * (hidden_runs > 1)} not shown; see --archived.")
     note_unreadable(lost)
 
 
@@ -59,7 +71,10 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
 
     def for_people() -> None:
         progress = f", epoch {run.epoch} of {run.epochs}" if run.epochs and run.state != "done" else ""
-        say(f"run {run.id} is {run.state}{progress}")
+        called = "".join([f", {run.name}" if run.name else "", *(f" #{tag}" for tag in run.tags)])
+        say(f"run {run.id}{called} is {run.state}{progress}{', and archived' if run.archived else ''}")
+        if run.note:
+            say(run.note)
         table(["", ""], [[key.replace("_", " "), _written(content)] for key, content in run.config.to_json().items()])
         if run.error:
             say(run.error)
@@ -101,6 +116,29 @@ def pin(
     run = Workspace().runs.pin(run_id, not off)
     said = "is no longer pinned" if off else f"is now the model of {run.config.data}"
     show(described(run), as_json, lambda: say(f"run {run.id} {said}"))
+
+
+def label(
+    run_id: RunId,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="What to call it; none by an empty text.")] = None,
+    tags: Annotated[str | None, typer.Option(metavar="T,T,…", help="Its tags, in place of those it has.")] = None,
+    note: Annotated[str | None, typer.Option(metavar="TEXT", help="What is to be known of it.")] = None,
+    archive: Annotated[
+        bool | None, typer.Option("--archive/--unarchive", help="Put it aside: lists leave it out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Give a run a name, tags and a note, or archive it.
+
+    What is not named stays. Runs are found by all of it (`nmtr runs --search`), and an export takes it along.
+    """
+    given: dict[str, object] = {"name": name, "note": note}
+    given["tags"] = None if tags is None else [tag for tag in map(str.strip, tags.split(",")) if tag]
+    given = {key: value for key, value in given.items() if value is not None}
+    if not given and archive is None:
+        raise ConfigError("a label needs --name, --tags, --note or --archive; got none of them.")
+    run = Workspace().runs.label(run_id, archived=archive, **given)
+    show(described(run), as_json, lambda: say(f"run {run.id} is labeled"))
 
 
 def delete(run_id: RunId, as_json: Json = False) -> None:
@@ -179,6 +217,7 @@ def explain_item(
 def _listed(run: Run, withheld: bool) -> list[str]:
     return [
         run.id,
+        " ".join([run.name, *(f"#{tag}" for tag in run.tags)]).strip(),
         run.state,
         run.config.data,
         run.config.protocol,

@@ -147,11 +147,12 @@ def summary(run: Run) -> dict[str, Any]:
 
 def described(run: Run, withheld: bool = False) -> dict[str, Any]:
     """A run in any state, as JSON; without its test figures where they are withheld (`nmtr.runs.withheld`)."""
+    labels: dict[str, Any] = {"name": run.name, "tags": [*run.tags], "note": run.note, "archived": run.archived}
     if run.state == "done":
-        base = {"state": run.state, "config": run.config.to_json(), "created": run.created}
+        base = labels | {"state": run.state, "config": run.config.to_json(), "created": run.created}
         told = summary(without_test(run) if withheld else run)
         return base | {"pinned": run.pinned, "withheld": withheld} | told
-    return {
+    return labels | {
         "run": run.id,
         "state": run.state,
         "config": run.config.to_json(),

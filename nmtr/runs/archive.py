@@ -24,14 +24,14 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
 
 import numpy as np
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from nmtr.config import RunConfig
 from nmtr.data.behaviors import order_behaviors
@@ -41,13 +41,14 @@ from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.result import Result
 from nmtr.runs import checkpoint, plausible
 from nmtr.runs.job import LOG
+from nmtr.runs.labels import Labels
 from nmtr.runs.store import Run, RunStore
 from nmtr.training.report import EpochReport
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2  # since 2 with a run's name, tags and note
 DATA = "data.json"  # also in the folder of a run that came from elsewhere: its data set need not be here
 _RANKS, _WEIGHTS = "ranks.safetensors", "weights.safetensors"
 #: The most bytes that each member of text may have; tensors have no more than the archive.
@@ -64,10 +65,8 @@ _Epoch = Annotated[int, Field(ge=0, le=10_000)]
 Expected = Callable[[RunConfig, int, int], Mapping[str, "Tensor"]]
 
 
-class Saved(BaseModel):
+class Saved(Labels):
     """What `run.json` says: the run's columns in the store, but for those that only a process here has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern="^[a-z2-7]{8}$")
     config: dict[str, Any]
@@ -183,7 +182,9 @@ def _check_file(file: BinaryIO, name: str) -> None:
 
 
 def same(one: Contents, other: Contents) -> bool:
-    """Whether two are the same run: config, times, figures, epochs, ranks and weights, to the bit."""
+    """Whether two are the same run: config, times, figures, epochs, ranks and weights, to the bit; not its labels."""
+    unlabeled = Labels().model_dump()
+    one, other = (replace(each, saved=each.saved.model_copy(update=unlabeled)) for each in (one, other))
     return _described(one) == _described(other)
 
 

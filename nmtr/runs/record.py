@@ -44,6 +44,10 @@ class Run:
     reason: str | None = None  # one sentence, of a run that was cancelled for one
     study: str | None = None  # the id of the study that queued it, to choose by its validation
     pinned: bool = False  # as its data set's model, which first views show
+    name: str = ""  # what people call it; so too for tags and note, see nmtr.runs.labels
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    archived: bool = False  # put aside: in lists only where archived ones are asked for
 
     @property
     def abandoned(self) -> bool:

@@ -34,7 +34,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from nmtr.errors import RunError, StoreError
 from nmtr.runs import migrations
 
-VERSION = "0004"  # the last of `migrations/versions`; a later one compares higher
+VERSION = "0005"  # the last of `migrations/versions`; a later one compares higher
 LOCK_TIMEOUT = 60.0  # seconds to wait while another process writes
 
 version = Table(migrations.VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))  # Alembic's
@@ -68,6 +68,10 @@ runs = Table(
     Column("reason", String),
     Column("study", String),
     Column("pinned", Boolean, nullable=False, server_default="0"),
+    Column("name", String, nullable=False, server_default=""),
+    Column("tags", JSON, nullable=False, server_default="[]"),
+    Column("note", String, nullable=False, server_default=""),
+    Column("archived", Boolean, nullable=False, server_default="0"),
 )
 reports = Table(
     "reports",

@@ -7,6 +7,9 @@ processes that try the same step one succeeds and the other gets a RunError that
 that was trained elsewhere and is imported is done from the start, with all that belongs to it, or is not there at all.
 Of the runs that are done, one a data set and version may be pinned as its model; pinning another takes its place.
 
+Labels. A run in any state can be given a name, tags and a note, and be archived or taken back; nothing else about it
+changes.
+
 Queue. `claim` takes the queued run with the highest priority, of equals the one that was created first. It takes none
 while the queue is paused or as many as allowed are running, and none of an owner of whom as many as allowed are; a run
 without an owner counts for no owner's limit. `create` gives priority and owner, `move` a queued run another priority,
@@ -53,7 +56,7 @@ from sqlalchemy.exc import IntegrityError
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
 from nmtr.evaluation.result import Result
-from nmtr.runs import limits, process, queue
+from nmtr.runs import labels, limits, process, queue
 from nmtr.runs.lookup import Lookup
 from nmtr.runs.record import Run as Run
 from nmtr.runs.record import State as State
@@ -230,6 +233,15 @@ class RunStore(Lookup):
         if found is None:
             raise self._refusal(run_id, "pinned", ["done"])
         return run_of(found)
+
+    def label(self, run_id: str, *, archived: bool | None = None, **given: object) -> Run:
+        """Give a run a `name`, `tags` or a `note`, or archive it; RunError where one is not as `labels.Labels` says."""
+        values = labels.checked(given) | ({} if archived is None else {"archived": archived})
+        if not values:
+            return self.get(run_id)
+        with self._engine.begin() as db:
+            row = db.execute(update(runs).where(runs.c.id == run_id).values(values).returning(runs)).one_or_none()
+        return self.get(run_id) if row is None else run_of(row)
 
     def delete(self, run_id: str) -> None:
         """Remove the run, its reports and its files; RunError while it is running."""

@@ -230,6 +230,29 @@ def test_labels_are_shown_as_they_are_and_steer_nothing(nmtr: Nmtr, home: Path, 
     assert all(title in answer.out and "\x1b" not in answer.out + answer.err for answer in of_items)
 
 
+def test_runs_are_labeled_found_and_archived(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    run = runs["failed"]
+    value = nmtr("label", run, "--name", "Ana's [b]try[/b]", "--tags", "demo, first", "--note", "why", "--json").json
+    assert (value["name"], value["tags"], value["note"], value["archived"]) == (
+        *("Ana's [b]try[/b]", ["demo", "first"], "why", False),
+    )
+    assert [one["run"] for one in nmtr("runs", "--search", "TRY", "--tag", "first,demo", "--json").json] == [run]
+    assert "Ana's [b]try[/b] #demo #first" in nmtr("runs", "--tag", "demo").out
+    assert nmtr("show", run).out.splitlines()[:2] == [
+        f"run {run}, Ana's [b]try[/b] #demo #first is failed, epoch 0 of 2",
+        "why",
+    ]
+    assert nmtr("label", run, "--archive").out == f"run {run} is labeled\n"
+    answer = nmtr("runs", "--json")
+    assert (
+        run not in [one["run"] for one in answer.json] and answer.err == "1 archived run not shown; see --archived.\n"
+    )
+    assert run in [one["run"] for one in nmtr("runs", "--archived", "--json").json]
+    assert nmtr("label", run).err == "a label needs --name, --tags, --note or --archive; got none of them.\n"
+    assert nmtr("label", run, "--tags", "x" * 31).err.startswith("A tag must fit: string must have at most 30")
+    assert nmtr("label", run, "--name", "", "--tags", "", "--note", "", "--unarchive", "--json").json["tags"] == []
+
+
 def test_a_finished_run_can_be_pinned(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
     run = runs["done"]
     assert nmtr("pin", run, "--json").json["pinned"] and nmtr("show", run, "--json").json["pinned"]

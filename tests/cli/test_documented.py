@@ -30,9 +30,9 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 
 
 def test_commands_are_those_that_were_promised() -> None:
-    data = {("data", name) for name in ("list", "show", "add", "rebuild", "remove")}
+    data = {("data", name) for name in ("list", "show", "add", "rebuild", "export", "remove")}
     queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
-    runs = ("runs", "show", "cancel", "resume", "delete", "pin", "evaluate", "compare", "recommend", "explain")
+    runs = ("runs", "show", "cancel", "resume", "delete", "pin", "label", "evaluate", "compare", "recommend", "explain")
     what = ("items", "calibration", "whatif")
     files = ("export", "import")
     suites = ("suite", "report", "sweep", "studies", "study")

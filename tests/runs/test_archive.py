@@ -123,6 +123,33 @@ def test_exported_run_is_the_same_elsewhere_without_its_data(
         elsewhere.cancel(run.id)
 
 
+def test_labels_travel_and_make_no_other_run_of_it(home: Workspace, exported: bytes, elsewhere: Workspace) -> None:
+    run, _ = elsewhere.import_run(io.BytesIO(exported), "run.zip")
+    elsewhere.runs.label(run.id, name="The best", tags=["ana"], note="a note", archived=True)
+    labeled = export(elsewhere, run.id)
+    assert home.import_run(io.BytesIO(labeled), "run.zip") == (home.runs.get(run.id), False)
+    elsewhere.delete(run.id)
+    again, new = elsewhere.import_run(io.BytesIO(labeled), "run.zip")
+    assert new and (again.name, again.tags, again.note, again.archived) == ("The best", ("ana",), "a note", False)
+    for name, value in (("name", "x" * 81), ("tags", ["a,b"]), ("note", "\x00")):
+        elsewhere.delete(run.id)
+        assert "run.json does not hold what it should" in refused(
+            elsewhere, changed(labeled, "run.json", **{name: value})
+        )
+        elsewhere.import_run(io.BytesIO(labeled), "run.zip")
+
+
+def test_archive_without_labels_as_format_1_had_it_is_imported(exported: bytes, elsewhere: Workspace) -> None:
+    members = unzipped(exported)
+    saved = json.loads(members["run.json"])
+    for name in ("name", "tags", "note"):
+        del saved[name]
+    members["manifest.json"] = json.dumps(json.loads(members["manifest.json"]) | {"format": 1}).encode()
+    content = zipped(members | {"run.json": json.dumps(saved).encode()})
+    run, new = elsewhere.import_run(io.BytesIO(content), "run.zip")
+    assert new and (run.name, run.tags, run.note) == ("", (), "")
+
+
 def test_imported_run_answers_once_its_data_set_is_there(exported: bytes, elsewhere: Workspace) -> None:
     run, _ = elsewhere.import_run(io.BytesIO(exported), "run.zip")
     assert not elsewhere.has_data_of(run)
@@ -254,9 +281,10 @@ def test_file_that_is_no_archive_is_refused(elsewhere: Workspace, exported: byte
 
 
 def test_archive_of_a_newer_nmtr_is_refused_whatever_else_it_holds(elsewhere: Workspace, exported: bytes) -> None:
-    manifest = json.dumps({"format": 2, "nmtr": "9.1", "parts": []}).encode()
+    manifest = json.dumps({"format": archive.FORMAT + 1, "nmtr": "9.1", "parts": []}).encode()
     assert refused(elsewhere, zipped({"manifest.json": manifest, "parts.bin": b""}, signed=False)) == (
-        "run.zip was written by a newer nmtr (9.1, format 2; this one knows 1), so upgrade nmtr."
+        f"run.zip was written by a newer nmtr (9.1, format {archive.FORMAT + 1}; this one knows {archive.FORMAT}), so "
+        "upgrade nmtr."
     )
 
 

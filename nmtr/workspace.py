@@ -59,6 +59,7 @@ class Workspace:
         self.data = Library(self.home / "data")
         self.data.sweep()
         self.runs = RunStore(self.home)
+        self.runs.trash.sweep()
 
     def prepare(self, config: RunConfig) -> tuple[RunConfig, DatasetInfo]:
         """The config as it would be run, and its data set; raises where they fit neither each other nor the machine."""
@@ -212,9 +213,9 @@ class Workspace:
         self.runs.queue.resume()
         self._look_after("the queue is open again")
 
-    def delete(self, run_id: str) -> None:
-        """Remove a run that is not running, with everything it left."""
-        self.runs.delete(run_id)
+    def delete(self, run_id: str) -> bool:
+        """Remove a run that is not running; whether it is kept aside for a day (`runs.undelete`), if there is room."""
+        return self.runs.delete(run_id, aside=True)
 
     def remove_data(self, name: str) -> None:
         """Remove a data set; refused while a run needs it."""

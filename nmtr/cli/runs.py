@@ -42,10 +42,12 @@ def list_runs(
     tags = () if tag is None else tuple(names(tag, "--tag"))
     every, lost = workspace.runs.list(), workspace.runs.unreadable()
     runs = found(every, search, tags, archived)
-    columns = ["run", "name", "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
+    named = any(run.name or run.tags for run in runs)
+    columns = ["run", *["name"] * named, "state", "data", "protocol", "method", "epoch", "HR@100", "created"]
     hidden = workspace.runs.withheld(runs)
-    rows = [_listed(run, run.id in hidden) for run in runs] + [
-        [run.id, "–", "unreadable", *["–"] * 5, "–" if run.created is None else _date(run.created)] for run in lost
+    rows = [_listed(run, run.id in hidden, named) for run in runs] + [
+        [run.id, *["–"] * named, "unreadable", *["–"] * 5, "–" if run.created is None else _date(run.created)]
+        for run in lost
     ]
     told = [described(run, run.id in hidden) for run in runs] + [
         {"run": run.id, "state": "unreadable", "created": run.created, "error": run.sentence} for run in lost
@@ -144,10 +146,22 @@ def label(
 def delete(run_id: RunId, as_json: Json = False) -> None:
     """Delete a run with its weights, ranks and log.
 
-    One that is running has to be cancelled first.
+    One that is running has to be cancelled first. For a day it can be brought back with `nmtr undelete`.
     """
-    Workspace().delete(run_id)
-    show({"deleted": run_id}, as_json, lambda: say(f"run {run_id} is deleted"))
+    kept = Workspace().delete(run_id)
+    how = (
+        f"; for a day nmtr undelete {run_id} brings it back" if kept else " for good, since there is no room to keep it"
+    )
+    show({"deleted": run_id, "kept": kept}, as_json, lambda: say(f"run {run_id} is deleted{how}"))
+
+
+def undelete(run_id: RunId, as_json: Json = False) -> None:
+    """Bring back a run that was deleted within a day.
+
+    It is as it was; one that waited in the queue is cancelled now, and can be resumed.
+    """
+    run = Workspace().runs.undelete(run_id)
+    show(described(run), as_json, lambda: say(f"run {run.id} is back, and {run.state}"))
 
 
 def evaluate(run_id: RunId, as_json: Json = False) -> None:
@@ -214,10 +228,10 @@ def explain_item(
     show(found.to_json(), as_json, lambda: show_explanation(found, chances))
 
 
-def _listed(run: Run, withheld: bool) -> list[str]:
+def _listed(run: Run, withheld: bool, named: bool) -> list[str]:
     return [
         run.id,
-        " ".join([run.name, *(f"#{tag}" for tag in run.tags)]).strip(),
+        *[" ".join([run.name, *(f"#{tag}" for tag in run.tags)]).strip()] * named,
         run.state,
         run.config.data,
         run.config.protocol,

@@ -7,6 +7,8 @@ processes that try the same step one succeeds and the other gets a RunError that
 that was trained elsewhere and is imported is done from the start, with all that belongs to it, or is not there at all.
 Of the runs that are done, one a data set and version may be pinned as its model; pinning another takes its place.
 
+Deleting. A run that is deleted can be kept aside, whole, and be brought back for a day.
+
 Labels. A run in any state can be given a name, tags and a note, and be archived or taken back; nothing else about it
 changes.
 
@@ -56,7 +58,7 @@ from sqlalchemy.exc import IntegrityError
 from nmtr.config import RunConfig
 from nmtr.errors import RunError
 from nmtr.evaluation.result import Result
-from nmtr.runs import labels, limits, process, queue
+from nmtr.runs import labels, limits, process, queue, trash
 from nmtr.runs.lookup import Lookup
 from nmtr.runs.record import Run as Run
 from nmtr.runs.record import State as State
@@ -72,6 +74,7 @@ class RunStore(Lookup):
         """Open the store, or make an empty one; RunError where that cannot be done."""
         super().__init__(root, open_database(root / "nmtr.db"))
         self.queue = queue.Queue(self._engine)
+        self.trash = trash.Trash(root)
 
     def close(self) -> None:
         """Close the connections; the store can still be used, and opens new ones."""
@@ -243,17 +246,48 @@ class RunStore(Lookup):
             row = db.execute(update(runs).where(runs.c.id == run_id).values(values).returning(runs)).one_or_none()
         return self.get(run_id) if row is None else run_of(row)
 
-    def delete(self, run_id: str) -> None:
-        """Remove the run, its reports and its files; RunError while it is running."""
-        with self._engine.begin() as db:
-            gone = db.execute(delete(runs).where(runs.c.id == run_id, runs.c.state != "running")).rowcount
+    def delete(self, run_id: str, *, aside: bool = False) -> bool:
+        """Remove the run, its reports and its files; RunError while it is running.
+
+        aside: keep it for a day, to be brought back; whether it is kept, which it is not where there is no room.
+        """
+        ended = (runs.c.id == run_id) & (runs.c.state != "running")
+        kept = False
+        try:
+            with self._engine.begin() as db:
+                series = db.execute(select(reports).where(reports.c.run == run_id).order_by(reports.c.number)).all()
+                gone = db.execute(delete(runs).where(ended).returning(runs)).one_or_none()
+                if aside and gone:
+                    kept = self.trash.keep(gone, series, self.folder(run_id))
+        except BaseException:
+            if kept:
+                self.trash.give_back(run_id, self.folder(run_id))
+            raise
         for lost in self.unreadable("running") if not gone else ():
             if lost.id == run_id and lost.abandoned:  # nobody can cancel it
                 self.give_up(lost)
-                return self.delete(run_id)
+                return self.delete(run_id, aside=aside)
         if not gone:
             raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
         shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        return kept
+
+    def undelete(self, run_id: str) -> Run:
+        """Bring a run back that was put aside, as it was; one that waited is cancelled now, and none is pinned."""
+        folder = self.folder(run_id)
+        try:
+            with self._engine.begin() as db:
+                there = self.trash.restore(db, run_id, folder)
+        except IntegrityError:
+            raise RunError(
+                f"A run that is brought back needs its id; {run_id} is here, so delete that first."
+            ) from None
+        if not there:
+            raise RunError(
+                f"A run can be brought back for a day after it was deleted; none called {run_id} is kept: import it, "
+                "if it was exported."
+            )
+        return self.get(run_id)
 
     def adopt(self, values: Mapping[str, Any], reported: Sequence[EpochReport], files: Path) -> Run:
         """A run that was finished elsewhere: done, under its own id; RunError if that is taken.

@@ -267,7 +267,9 @@ def test_a_run_can_be_cancelled_resumed_and_deleted(nmtr: Nmtr, own_home: Path, 
     assert nmtr("cancel", run, "--json").json["state"] == "cancelled"
     assert nmtr("resume", run, "--json").json["state"] == "queued"
     assert nmtr("cancel", run).out == f"run {run} is cancelled\n"
-    assert nmtr("delete", run, "--json").json == {"deleted": run}
+    assert nmtr("delete", run, "--json").json == {"deleted": run, "kept": True}
+    assert nmtr("undelete", run, "--json").json["run"] == run
+    assert nmtr("delete", run).out == f"run {run} is deleted; for a day nmtr undelete {run} brings it back\n"
     assert nmtr("runs", "--json").json == []
     workspace.runs.close()
 

@@ -32,7 +32,20 @@ COMMANDS = dict(commands(typer.main.get_command(app)))
 def test_commands_are_those_that_were_promised() -> None:
     data = {("data", name) for name in ("list", "show", "add", "rebuild", "export", "remove")}
     queue = {("queue",)} | {("queue", name) for name in ("pause", "resume", "move")}
-    runs = ("runs", "show", "cancel", "resume", "delete", "pin", "label", "evaluate", "compare", "recommend", "explain")
+    runs = (
+        "runs",
+        "show",
+        "cancel",
+        "resume",
+        "delete",
+        "undelete",
+        "pin",
+        "label",
+        "evaluate",
+        "compare",
+        "recommend",
+        "explain",
+    )
     what = ("items", "calibration", "whatif")
     files = ("export", "import")
     suites = ("suite", "report", "sweep", "studies", "study")

@@ -29,7 +29,7 @@ def test_run_of_another_version_is_listed_as_unreadable_and_can_be_deleted(own_h
     queue = nmtr("queue", "--json")
     assert [each["run"] for each in queue.json["runs"]] == [other.id] and queue.err.startswith(sentence)
     assert nmtr("show", run.id).code == 2 and nmtr("show", run.id).err.startswith(sentence)
-    assert nmtr("delete", run.id).out == f"run {run.id} is deleted\n"
+    assert nmtr("delete", run.id).out == f"run {run.id} is deleted; for a day nmtr undelete {run.id} brings it back\n"
     assert nmtr("runs").err == ""
 
 

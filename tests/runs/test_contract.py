@@ -45,6 +45,10 @@ PROMISES = {
         "test_archive.test_import_without_room_is_refused_and_leaves_nothing",
     ),
     "Of the runs that are done, one": ("test_store.test_one_run_of_a_data_set_is_pinned_at_most",),
+    "A run that is deleted can be kept": (
+        "test_trash.test_deleted_run_comes_back_whole",
+        "test_trash.test_what_is_older_than_a_day_is_removed",
+    ),
     "A run in any state can be given": (
         "test_labels.test_run_in_any_state_is_labeled_and_stays_what_it_is",
         "test_labels.test_label_that_cannot_be_is_one_sentence_and_changes_nothing",

@@ -27,9 +27,9 @@ BROKEN = '[data-testid="stException"], [data-testid="stCustomComponentError"]'
 DEFECT = "Something failed here that should not have"
 MOST = 80  # clicks on a page; more would be a loop
 ROWS, ROW = 3, 35  # of a table that are selected, and how high one is in pixels
-#: What a button is known by: the key of its widget, and its words without the icon's.
-NAME = """e => (e.closest('[class*=st-key-]')?.className.match(/st-key-[^ ]+/)?.[0] ?? '') + ' '
-    + (e.ariaLabel || e.innerText || e.title || e.tagName).trim().split('\\n').pop()"""
+#: What a button is known by: the key of its widget without a run's id, and its words without the icon's.
+NAME = """e => (e.closest('[class*=st-key-]')?.className.match(/st-key-[^ ]+/)?.[0].replace(/-[a-z2-7]{8}$/, '') ?? '')
+    + ' ' + (e.ariaLabel || e.innerText || e.title || e.tagName).trim().split('\\n').pop()"""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,9 @@ class Watched:
 
     def _row(self, clicked: Counter[str]) -> str | None:
         """Select a row of a table, which shows what can be done with it, and click the first of that."""
+        if self.page.locator('[data-testid="stPopoverBody"]').count():
+            self.page.keyboard.press("Escape")  # or the click closes it, and selects nothing
+            settled(self.page)
         for number, table in enumerate(self.page.locator('[data-testid="stDataFrame"]:has(canvas)').all()):
             box = table.bounding_box()
             for row in range(ROWS) if box else ():
@@ -120,6 +123,7 @@ class Watched:
                 if clicked[name] or not box or box["height"] < ROW * (row + 2):
                     continue
                 self.page.mouse.click(box["x"] + 22, box["y"] + ROW * (row + 1.5))
+                self.page.wait_for_timeout(400)  # a table tells of its selection a moment later
                 settled(self.page)
                 if not {*self.visible().values()} - {*clicked}:
                     clicked[name] += 1

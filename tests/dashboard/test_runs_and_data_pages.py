@@ -22,7 +22,7 @@ from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
-from tests.dashboard.conftest import Open, Runs, address, events, words
+from tests.dashboard.conftest import HOSTILE, Open, Runs, address, events, words
 
 
 def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
@@ -72,7 +72,8 @@ def test_a_run_that_this_version_cannot_read_is_named_and_can_be_deleted(open_pa
     assert not app.exception and not app.error and len(app.dataframe)
     assert f"run {run.id} must be one that this nmtr can read" in words(app)
     app.button(key=f"delete-{run.id}").click().run()
-    assert not app.error and run.id not in words(app) and not workspace.runs.unreadable()
+    assert not app.error and "must be one that this nmtr can read" not in words(app)
+    assert not workspace.runs.unreadable()
 
 
 def test_runs_show_only_the_options_that_are_not_the_default(open_page: Open, runs: Runs) -> None:
@@ -105,9 +106,75 @@ def test_a_run_is_deleted_only_after_a_second_word(open_page: Open, home: Path, 
     assert Workspace(home).runs.get(spare).state == "done"
     app = choose(app, spare)
     app.button(key=f"delete-{spare}").click().run()
-    assert "cannot be undone" in words(app)
+    assert "For a day it can be brought back" in words(app)
     app.button(key="confirm_delete").click().run()
     assert spare not in [run.id for run in Workspace(home).runs.list()] and not app.error
+    app.button(key=f"undelete-{spare}").click().run()
+    assert Workspace(home).runs.get(spare).state == "done" and not app.error
+
+
+def test_a_run_is_named_tagged_noted_and_found(open_page: Open, home: Path, spare: str) -> None:
+    app = choose(open_page("runs"), spare)
+    app.text_input(key=f"name-{spare}").set_value(HOSTILE)
+    app.multiselect(key=f"tags-{spare}").set_value(["for Ana"])
+    app.text_area(key=f"note-{spare}").set_value("Why it was done.")
+    app.button(key=f"keep-labels-{spare}").click().run()
+    run = Workspace(home).runs.get(spare)
+    assert (run.name, run.tags, run.note) == (HOSTILE.strip(), ("for Ana",), "Why it was done.")
+    app = open_page("runs")
+    app.text_input(key="runs_find").set_value("WHY done").run()
+    assert [list(frame.value["run"]) for frame in app.dataframe] == [[spare]]
+    assert app.dataframe[0].value["name"][0] == HOSTILE.strip() and app.dataframe[0].value["tags"][0] == ["for Ana"]
+    app.text_input(key="runs_find").set_value("nothing is called so").run()
+    assert not app.dataframe and "No run is like that." in words(app)
+    app.text_input(key="runs_find").set_value("").run()
+    app.multiselect(key="runs_tags").set_value(["for Ana"]).run()
+    assert [list(frame.value["run"]) for frame in app.dataframe] == [[spare]]
+
+
+def test_an_archived_run_is_shown_where_it_is_asked_for(open_page: Open, home: Path, spare: str) -> None:
+    app = choose(open_page("runs"), spare)
+    app.button(key=f"archive-{spare}").click().run()
+    assert Workspace(home).runs.get(spare).archived
+    app = open_page("runs")
+    assert spare not in [run for frame in app.dataframe for run in frame.value["run"]]
+    app.toggle(key="runs_archived").set_value(True).run()
+    app = choose(app, spare)
+    app.button(key=f"archive-{spare}").click().run()
+    assert not Workspace(home).runs.get(spare).archived
+
+
+@pytest.fixture
+def other(home: Path) -> Iterator[str]:
+    """Another finished run of the data set and protocol of `spare`."""
+    small = {"epochs": 1, "embedding_size": 4, "threads": 1}
+    run = Workspace(home).train(RunConfig.parse({"data": "one", "protocol": "clean", **small}))
+    yield run.id
+    Workspace(home).delete(run.id)
+
+
+def test_several_runs_are_compared_tagged_and_deleted_at_once(
+    open_page: Open, home: Path, spare: str, other: str
+) -> None:
+    def both() -> AppTest:
+        app = open_page("runs")
+        frame = next(frame for frame in app.dataframe if {*frame.value["run"]} == {spare, other})
+        app.session_state[frame.key] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
+        return app.run()
+
+    app = both()
+    app.multiselect(key="more-tags-one-clean").set_value(["pair"]).run()
+    app.button(key="add-tags-one-clean").click().run()
+    assert [Workspace(home).runs.get(run).tags for run in (spare, other)] == [("pair",), ("pair",)]
+    app = both()
+    app.button(key="delete-several-one-clean").click().run()
+    app.button(key="confirm_delete").click().run()
+    assert not {spare, other} & {run.id for run in Workspace(home).runs.list()} and not app.error
+    for run in (spare, other):
+        Workspace(home).runs.undelete(run)
+    app = both()
+    app.button(key="compare-one-clean").click().run()
+    assert not app.exception and {*address(app)["runs"].split(",")} == {spare, other}
 
 
 def test_a_runs_log_shows_its_last_lines_and_every_option(open_page: Open, home: Path, spare: str) -> None:

@@ -9,17 +9,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import address, cache, charts, guard, selection
+from dashboard import cache, charts, guard
 from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, duration, in_line, metric, plain
-from dashboard.views.runs import archives
+from dashboard.views.runs import actions, archives, filters
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
 from nmtr.runs.withheld import without_test
 
-LOG_LINES = 200
 COMPARED = "HR@100"
 MOST_COMPARED = 8  # runs of a group that are drawn; the table has them all
 STATES = {
@@ -53,7 +52,8 @@ def page() -> None:
             if [(run.id, run.state) for run in now] != before:
                 st.rerun()
             queue.strip(now)
-            _tables(now)
+            _tables(filters.chosen(now))
+            actions.undo()
 
     tables()
     archives.take()
@@ -82,7 +82,12 @@ def _tables(runs: Sequence[Run]) -> None:
         with st.container(border=True, key=f"group-{key}"):
             _comparison(members, f"{plain(data)} · {protocol} · data version {fingerprint[:8]}", f"compared-{key}")
             _table(members, f"runs-{key}")
-    st.caption("Select a row to open a run, see its log, cancel, resume or delete it.")
+    st.caption(
+        "Select a row to open a run, name it, see its log, cancel, resume or delete it; several rows to compare, tag, "
+        "archive or delete them at once."
+        if runs
+        else "No run is like that."
+    )
 
 
 def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
@@ -121,9 +126,11 @@ def _finding(ranked: Sequence[charts.Measured]) -> str:
 
 
 def _table(runs: Sequence[Run], key: str) -> None:
+    named = any(run.name or run.tags for run in runs)
     rows = [
         {
             "model": run.config.label + (" (pinned)" if run.pinned else ""),
+            **({"name": run.name, "tags": [*run.tags]} if named else {}),
             "state": _state(run),
             **{name: live_run.tested(run.result, name) if run.result else "" for name in live_run.HEADLINES},
             "options": differences(run, runs),
@@ -140,6 +147,8 @@ def _table(runs: Sequence[Run], key: str) -> None:
         hide_index=True,
         column_config={
             "model": st.column_config.TextColumn(width=120),
+            "name": st.column_config.TextColumn(width=160),
+            "tags": st.column_config.ListColumn(width=160),
             "state": st.column_config.TextColumn(width=220 if any(run.live for run in runs) else 100),
             "options": st.column_config.TextColumn(width=280, help="those that are not the default"),
             "epochs": st.column_config.TextColumn(width=70, alignment="right"),
@@ -152,12 +161,14 @@ def _table(runs: Sequence[Run], key: str) -> None:
             "created": st.column_config.DatetimeColumn(format="distance"),
         },
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="multi-row",
         alt=f"Runs of {runs[0].config.data}, {runs[0].config.protocol}",
     )
-    chosen = event["selection"]["rows"]
-    if chosen and chosen[0] < len(runs):
-        _actions(runs[chosen[0]])
+    chosen = [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
+    if len(chosen) > 1:
+        actions.of_several(chosen)
+    elif chosen:
+        actions.of_one(chosen[0])
 
 
 def _state(run: Run) -> str:
@@ -194,86 +205,6 @@ def _usual(config: RunConfig, given: Sequence[str]) -> dict[str, Any]:
     options = config.to_json()
     chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
     return RunConfig.parse(chosen).resolve(config.behaviors).to_json()
-
-
-def _actions(run: Run) -> None:
-    workspace = cache.workspace()
-    with st.container(horizontal=True, vertical_alignment="center", key=f"actions-{run.id}"):
-        st.markdown(f"**{plain(run.config.label)}** {run.id}")
-        if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:"):
-            st.session_state["watching"] = run.id
-            address.go("shopper" if run.state == "done" else "train", data=run.config.data, run=run.id, item=None)
-        if run.live:
-            st.button(
-                "Cancel",
-                key=f"cancel-{run.id}",
-                icon=":material/stop_circle:",
-                disabled=run.cancel_requested,
-                on_click=guard.callback(workspace.cancel, run.id),
-            )
-        if run.state == "queued":
-            queue.next_button(run)
-        if run.state in ("failed", "cancelled"):
-            st.button(
-                "Resume",
-                key=f"resume-{run.id}",
-                icon=":material/play_arrow:",
-                on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
-            )
-        if run.state == "done":
-            _pin(run)
-            archives.export(run)
-        if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
-            _log(run)
-        if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):
-            _confirm(run)
-    if run.error:
-        st.error(plain(run.error), icon=":material/error:")
-    if run.reason:
-        st.info(plain(run.reason), icon=":material/info:")
-
-
-def _pin(run: Run) -> None:
-    st.button(
-        "Unpin" if run.pinned else "Pin",
-        key=f"pin-{run.id}",
-        icon=":material/keep_off:" if run.pinned else ":material/keep:",
-        help="Pages open on the best run by validation again."
-        if run.pinned
-        else f"Make it the model of {plain(run.config.data)}, which pages open on.",
-        on_click=guard.callback(cache.workspace().runs.pin, run.id, not run.pinned),
-    )
-
-
-@st.dialog("Log", width="large")
-def _log(run: Run) -> None:
-    st.caption(f"{pickers.run_name(run)}: the last {LOG_LINES} lines, and every option")
-    path = cache.workspace().runs.folder(run.id) / "log.txt"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    st.code("\n".join(lines[-LOG_LINES:]) or "Nothing was logged.", language=None, height=320)
-    st.json(run.config.to_json(), expanded=False)
-
-
-@st.dialog("Delete this run?")
-def _confirm(run: Run) -> None:
-    st.markdown(f"**{plain(run.config.label)}** {run.id} on {plain(run.config.data)}, {run.config.protocol}.")
-    st.markdown("Its metrics, its weights and its log will be gone. This cannot be undone.")
-    with st.container(horizontal=True):
-        done = st.button(
-            "Delete",
-            key="confirm_delete",
-            type="primary",
-            icon=":material/delete:",
-            on_click=guard.callback(_delete, run.id),
-        )
-        if st.button("Keep it", key="keep") or done:
-            st.rerun()
-
-
-def _delete(run: str) -> None:
-    cache.workspace().delete(run)
-    if address.selected("run") == run:
-        address.select(run=None)
 
 
 page()

@@ -45,7 +45,7 @@ _TURNS = 6  # through all pages
 _SHOPPERS = 30
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 #: Nothing runs, nothing is stale, and what the page before left of the same key is gone.
-_SETTLED = """() => {
+SETTLED = """() => {
     const app = document.querySelector('[data-testid="stApp"][data-test-connection-state="CONNECTED"]')
     const keys = [...document.querySelectorAll('[class*=st-key-]')].map(e => e.className.match(/st-key-\\S+/)[0])
     return app?.dataset.testScriptState === 'notRunning' && new Set(keys).size === keys.length
@@ -68,14 +68,14 @@ def visit() -> Figures:
         page.set_default_timeout(60_000)
         page.goto(address)
         paint = page.wait_for_function(_FIRST_PAINT).json_value()
-        page.wait_for_function(_SETTLED)
+        page.wait_for_function(SETTLED)
 
         def timed(click: Callable[[], object], done: str, argument: str) -> float:
             """Milliseconds from a click until what it asked for is there and nothing is left to do."""
             started = time.perf_counter()
             click()
             page.wait_for_function(done, arg=argument)
-            page.wait_for_function(_SETTLED)
+            page.wait_for_function(SETTLED)
             return (time.perf_counter() - started) * 1000
 
         switches = []

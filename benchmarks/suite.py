@@ -13,6 +13,7 @@ from benchmarks import (
     ranking,
     service,
     sweeps,
+    tracker,
     training,
 )
 from benchmarks.core import Case
@@ -27,6 +28,7 @@ CASES: tuple[Case, ...] = (
     *growth.CASES,
     *dashboard.CASES,
     *first_view.CASES,
+    *tracker.CASES,
     *importing.CASES,
     *polling.CASES,
 )

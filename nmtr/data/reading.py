@@ -147,21 +147,26 @@ def main() -> None:
     Thread(target=_end_with_parent, args=(order.place,), daemon=True).start()
     _limit_memory(order)
     try:
-        if order.preview:
-            (Path(order.place) / PREVIEW).write_text(_preview(order).model_dump_json(), encoding="utf-8")
-            return
-        made = _read(order)
-        _say(what="saving", share=1.0)
-        folder = Path(order.place) / order.name
-        write(made, folder)
-        if (Path(order.place) / SKIPPED).exists():
-            (Path(order.place) / SKIPPED).rename(folder / SKIPPED)
+        carry_out(order)
     except NmtrError as error:
         _say(error=error.message)
     except MemoryError:
         _say(error=_too_much(order, "memory ran out"))
     except OSError as error:
         _say(error=str(refused(Path(order.place).parent, error)))
+
+
+def carry_out(order: Order) -> None:
+    """Read what is asked for in this process, and write the data set, or what would become of it, to its place."""
+    place = Path(order.place)
+    if order.preview:
+        (place / PREVIEW).write_text(_preview(order).model_dump_json(), encoding="utf-8")
+        return
+    made = _read(order)
+    _say(what="saving", share=1.0)
+    write(made, place / order.name)
+    if (place / SKIPPED).exists():
+        (place / SKIPPED).rename(place / order.name / SKIPPED)
 
 
 def _read(order: Order) -> Dataset:

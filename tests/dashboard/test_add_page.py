@@ -13,6 +13,8 @@ from nmtr.data.recipe import Recipe
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import HOSTILE, Open, address, words
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 ROWS = [(u, i, b) for u in range(9) for i in range(4) for b in ("view", "buy")]
 PLAIN = "".join(f"{u},{i},{b}\n" for u, i, b in ROWS)
 REES46 = "event_time,event_type,product_id,category_code,price,user_id\n" + "".join(

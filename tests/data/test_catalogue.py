@@ -18,6 +18,8 @@ from nmtr.data.recipe import Recipe
 from nmtr.errors import ConfigError, DataError
 from tests.conftest import FULL
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 FILES = {
     "view/train.txt": b"0\t3\t1\n1\t2\n",
     "buy/train.txt": b"0\t1\n1\t0\n",

@@ -20,6 +20,8 @@ from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError
 from tests.postgres import postgres
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 TABLE = """
 CREATE TYPE kind AS ENUM ('view', 'buy');
 CREATE TABLE log (who BIGINT, what UUID, kind kind, at TIMESTAMPTZ, price NUMERIC(10, 2), tags TEXT[]);

@@ -20,6 +20,8 @@ from nmtr.data.recipe import Recipe
 from nmtr.data.rows import Rows
 from nmtr.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("read_here")
+
 
 def made(folder: Path, text: str, recipe: Recipe, header: str = "user,item,behavior,time") -> Dataset:
     path = folder / "log.csv"

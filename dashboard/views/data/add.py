@@ -54,7 +54,8 @@ def _upload() -> None:
     if missing and first.layout == "events":
         st.info(f"Choose the column of the {' and the '.join(missing)}.", icon=":material/arrow_upward:")
         return
-    named = _looked_at(file, plain_text.model_copy(update={"columns": columns}))
+    as_found = plain_text.model_copy(update={"columns": columns})
+    named = first if steps.as_found(columns, first) else _looked_at(file, as_found)
     with st.container(border=True):
         st.markdown("##### 2 · Which behaviors, in which order")
         order, merged = steps.behaviors(named, key)
@@ -70,7 +71,8 @@ def _upload() -> None:
     )
     with st.container(border=True):
         st.markdown("##### 5 · What will be kept")
-        _finish(file, recipe, _looked_at(file, recipe), key)
+        usual = recipe.model_copy(update={"behaviors": None}) == as_found and recipe.behaviors == named.order
+        _finish(file, recipe, named if usual else _looked_at(file, recipe), key)
 
 
 def _looked_at(file: UploadedFile, recipe: Recipe) -> Preview:

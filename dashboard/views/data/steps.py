@@ -48,6 +48,12 @@ def delimiter(found: Preview, key: str) -> str | None:
     return said or None
 
 
+def as_found(chosen: dict[str, str], found: Preview) -> bool:
+    """Whether each column is chosen for what it was taken for anyway."""
+    taken = {column.role: column.name for column in found.columns if column.role}
+    return all(chosen.get(role, "") == taken.get(role, "") for role in {*chosen, *taken})
+
+
 def columns(found: Preview, key: str) -> dict[str, str]:
     """Which column is what, with values from the file under each; empty where the file has a line a shopper."""
     if found.layout == "lines":

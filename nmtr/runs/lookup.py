@@ -42,6 +42,12 @@ class Lookup:
         """The runs in these states, or all, that this nmtr cannot read; the newest first."""
         return tuple(run for run in self._read(states) if isinstance(run, Unreadable))
 
+    def all(self) -> tuple[tuple[Run, ...], tuple[Unreadable, ...]]:
+        """What `list` and `unreadable` tell of all runs, read once."""
+        found = [*self._read(())]
+        runs = tuple(run for run in found if isinstance(run, Run))
+        return runs, tuple(run for run in found if isinstance(run, Unreadable))
+
     def _read(self, states: Sequence[State]) -> Iterator[Run | Unreadable]:
         query = select(runs).order_by(runs.c.number.desc())
         with self._engine.connect() as db:

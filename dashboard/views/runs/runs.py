@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -16,6 +18,7 @@ from dashboard.views.runs import actions, archives, filters
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
+from nmtr.runs.record import Unreadable
 from nmtr.runs.store import Run
 from nmtr.runs.withheld import without_test
 
@@ -31,8 +34,8 @@ STATES = {
 
 
 def page() -> None:
-    runs = cache.workspace().runs.list()
-    _unreadable()
+    runs, lost = cache.workspace().runs.all()
+    _unreadable(lost)
     if not runs:
         empty.empty(
             "No runs yet",
@@ -44,11 +47,12 @@ def page() -> None:
         archives.take()
         return
     before = [(run.id, run.state) for run in runs]
+    fresh = [runs]  # as they were just read, for the first drawing
 
     @st.fragment(run_every=2.0 if any(run.live for run in runs) else None)
     def tables() -> None:
         with guard.guarded():
-            now = cache.workspace().runs.list()
+            now = fresh.pop() if fresh else cache.workspace().runs.list()
             if [(run.id, run.state) for run in now] != before:
                 st.rerun()
             queue.strip(now)
@@ -59,9 +63,9 @@ def page() -> None:
     archives.take()
 
 
-def _unreadable() -> None:
+def _unreadable(runs: Sequence[Unreadable]) -> None:
     """Runs that another version of nmtr wrote: named, with the way to be rid of them."""
-    for lost in cache.workspace().runs.unreadable():
+    for lost in runs:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/warning: {plain(lost.sentence)}", width="stretch")
             st.button(
@@ -204,7 +208,12 @@ def _usual(config: RunConfig, given: Sequence[str]) -> dict[str, Any]:
     """The options of a run of this method and unit on these behaviors, with nothing else chosen but what is given."""
     options = config.to_json()
     chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
-    return RunConfig.parse(chosen).resolve(config.behaviors).to_json()
+    return _resolved(json.dumps(chosen), config.behaviors)
+
+
+@lru_cache(maxsize=1_000)
+def _resolved(chosen: str, behaviors: tuple[str, ...]) -> dict[str, Any]:
+    return RunConfig.parse(json.loads(chosen)).resolve(behaviors).to_json()
 
 
 page()

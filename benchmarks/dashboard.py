@@ -81,7 +81,7 @@ def visit() -> Figures:
         switches = []
         for menu, name, shown in _PAGES * _TURNS:
             page.get_by_test_id("stTopNavSection").filter(has_text=menu).click()
-            link = page.get_by_role("menuitem", name=name)
+            link = page.get_by_role("menuitem", name=name, exact=True)
             link.wait_for()
             switches.append(timed(link.click, _SHOWN, shown))
         button = page.locator(".st-key-shopper_any button").first

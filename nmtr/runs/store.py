@@ -252,24 +252,20 @@ class RunStore(Lookup):
         aside: keep it for a day, to be brought back; whether it is kept, which it is not where there is no room.
         """
         ended = (runs.c.id == run_id) & (runs.c.state != "running")
-        kept = False
-        try:
-            with self._engine.begin() as db:
-                series = db.execute(select(reports).where(reports.c.run == run_id).order_by(reports.c.number)).all()
-                gone = db.execute(delete(runs).where(ended).returning(runs)).one_or_none()
-                if aside and gone:
-                    kept = self.trash.keep(gone, series, self.folder(run_id))
-        except BaseException:
-            if kept:
-                self.trash.give_back(run_id, self.folder(run_id))
-            raise
+        of_run = select(reports).where(reports.c.run == run_id).order_by(reports.c.number)
+        with self._engine.begin() as db:
+            series = db.execute(of_run).all() if aside else ()
+            gone = db.execute(delete(runs).where(ended).returning(runs)).one_or_none()
+            noted = aside and gone is not None and self.trash.note(gone, series, self.folder(run_id))
         for lost in self.unreadable("running") if not gone else ():
             if lost.id == run_id and lost.abandoned:  # nobody can cancel it
                 self.give_up(lost)
                 return self.delete(run_id, aside=aside)
         if not gone:
             raise self._refusal(run_id, "deleted", ["queued", "done", "failed", "cancelled"])
-        shutil.rmtree(self.folder(run_id), ignore_errors=True)
+        kept = noted and self.trash.take(run_id, self.folder(run_id))
+        if not kept:
+            shutil.rmtree(self.folder(run_id), ignore_errors=True)
         return kept
 
     def undelete(self, run_id: str) -> Run:
@@ -287,6 +283,7 @@ class RunStore(Lookup):
                 f"A run can be brought back for a day after it was deleted; none called {run_id} is kept: import it, "
                 "if it was exported."
             )
+        self.trash.forget(folder)
         return self.get(run_id)
 
     def adopt(self, values: Mapping[str, Any], reported: Sequence[EpochReport], files: Path) -> Run:

@@ -1,7 +1,8 @@
 """Deleted runs, kept aside for a day, so that a slip can be undone.
 
-A run's row, its reports and its files go to `ROOT/deleted/ID/` in one step, and come back in one. What is older than a
-day is removed when somebody opens the home next.
+A run's row and reports are noted beside its files before they leave the store, and the files go to `ROOT/deleted/ID/`
+after that, so that a process that is killed in between loses nothing; they come back in the other order. What is older
+than a day is removed when somebody opens the home next.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ class Trash:
                 found.append(Deleted(kept["run"]["id"], kept["deleted"], kept["run"]["name"], kept["run"]["config"]))
         return tuple(sorted(found, key=lambda one: -one.deleted))
 
-    def keep(self, row: Row[Any], series: Sequence[Row[Any]], folder: Path) -> bool:
-        """Put a run's row, reports and files aside; False where there is no room to, and nothing was changed."""
+    def note(self, row: Row[Any], series: Sequence[Row[Any]], folder: Path) -> bool:
+        """Write a run's row and reports beside its files; False where there is no room to, and nothing was changed."""
         kept = {
             "deleted": time.time(),
             "run": dict(row._mapping),
@@ -58,23 +59,30 @@ class Trash:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _ROW).write_text(json.dumps(kept), encoding="utf-8")
-            self._root.mkdir(exist_ok=True)
-            shutil.rmtree(self._root / row.id, ignore_errors=True)
-            folder.rename(self._root / row.id)
         except OSError:
-            (folder / _ROW).unlink(missing_ok=True)
+            self.forget(folder)
             return False
         return True
 
-    def give_back(self, run_id: str, folder: Path) -> None:
-        """The files alone, of a run that is still there."""
-        (self._root / run_id).rename(folder)
-        (folder / _ROW).unlink()
+    def take(self, run_id: str, folder: Path) -> bool:
+        """Put the files of a run aside that is deleted; False where that cannot be."""
+        try:
+            self._root.mkdir(exist_ok=True)
+            shutil.rmtree(self._root / run_id, ignore_errors=True)
+            folder.rename(self._root / run_id)
+        except OSError:
+            return False
+        return True
 
     def restore(self, db: Connection, run_id: str, folder: Path) -> bool:
-        """A run's row, reports and files as they were, but not waiting and not pinned; False where it is not kept."""
+        """A run's row, reports and files as they were, but not waiting and not pinned; False where it is not kept.
+
+        What was noted stays beside the files until `forget`: should the database take the row back, it is there still.
+        """
+        aside = self._root / run_id
+        place = aside if aside.exists() else folder  # where a process was killed before it had put them aside
         try:
-            kept = json.loads((self._root / run_id / _ROW).read_bytes())
+            kept = json.loads((place / _ROW).read_bytes())
         except (OSError, ValueError):
             return False
         row, series = kept["run"] | {"pinned": False}, kept["reports"]
@@ -84,9 +92,14 @@ class Trash:
         db.execute(insert(runs).values(row))
         if series:
             db.execute(insert(reports), [{name: r[name] for name in r if name != "number"} for r in series])
-        shutil.rmtree(folder, ignore_errors=True)  # nobody's: the id was free
-        self.give_back(run_id, folder)
+        if place == aside:
+            shutil.rmtree(folder, ignore_errors=True)  # nobody's: the id was free
+            aside.rename(folder)
         return True
+
+    def forget(self, folder: Path) -> None:
+        """Remove what was noted of a run that is there."""
+        (folder / _ROW).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove what is older than a day."""

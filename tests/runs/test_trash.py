@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from nmtr.errors import RunError
 from nmtr.runs.store import RunStore
@@ -82,6 +85,41 @@ def test_run_whose_id_is_here_again_is_refused_and_stays_kept(store: RunStore) -
     with pytest.raises(RunError, match="is here, so delete that first"):
         store.undelete(run.id)
     assert store.get(run.id) == run and [one.id for one in store.trash.list()] == [run.id]
+
+
+#: A constraint that is broken, and found to be when the change is to be committed.
+FAILS_TO_COMMIT = """
+CREATE TABLE missing (id INTEGER PRIMARY KEY);
+CREATE TABLE wanting (missing INTEGER REFERENCES missing (id) DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER failing AFTER {} ON runs BEGIN INSERT INTO wanting VALUES (1); END;
+"""
+
+
+@pytest.mark.parametrize("change", ["DELETE", "INSERT"])
+def test_change_that_is_not_committed_loses_nothing(store: RunStore, change: str) -> None:
+    run = MAKE["done"](store)
+    (store.folder(run.id) / "log.txt").write_text("it went well\n")
+    if change == "INSERT":
+        store.delete(run.id, aside=True)
+    with closing(sqlite3.connect(store.root / "nmtr.db")) as db:
+        db.executescript(FAILS_TO_COMMIT.format(change))
+    with pytest.raises((IntegrityError, RunError)):
+        store.delete(run.id, aside=True) if change == "DELETE" else store.undelete(run.id)
+    with closing(sqlite3.connect(store.root / "nmtr.db")) as db:
+        db.execute("DROP TRIGGER failing")
+    if change == "DELETE":
+        assert store.get(run.id) == run and (store.folder(run.id) / "log.txt").exists()
+        assert store.delete(run.id, aside=True)
+    assert store.list() == () and store.undelete(run.id) == run
+    assert [path.name for path in store.folder(run.id).iterdir()] == ["log.txt"]
+
+
+def test_run_whose_files_were_not_put_aside_yet_is_brought_back(store: RunStore) -> None:
+    """As where its process was killed in between."""
+    run = MAKE["done"](store)
+    store.delete(run.id, aside=True)
+    (store.root / "deleted" / run.id).rename(store.folder(run.id))
+    assert store.undelete(run.id) == run and [*store.folder(run.id).iterdir()] == []
 
 
 def test_where_there_is_no_room_it_is_gone_and_said_to_be(store: RunStore) -> None:

@@ -17,12 +17,14 @@ import pytest
 from scipy.sparse import csr_array
 from streamlit.testing.v1 import AppTest
 
+from dashboard.address import PAGES
+from nmtr import demo
 from nmtr.audit import audit
 from nmtr.config import RunConfig
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
-from tests.dashboard.conftest import HOSTILE, Open, Runs, address, events, words
+from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, address, events, words
 
 
 def test_runs_of_different_protocols_stand_in_tables_of_their_own(open_page: Open, runs: Runs) -> None:
@@ -113,6 +115,20 @@ def test_a_run_is_deleted_only_after_a_second_word(open_page: Open, home: Path, 
     assert Workspace(home).runs.get(spare).state == "done" and not app.error
 
 
+def test_the_last_run_that_was_deleted_can_be_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NMTR_HOME", str(tmp_path))
+    workspace = Workspace(tmp_path)
+    demo.install(workspace)
+    first, *_ = runs = workspace.runs.list()
+    for run in runs:
+        workspace.delete(run.id)
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
+    app.switch_page(PAGES["runs"]).run()
+    assert "Each training will stand here" in words(app)
+    app.button(key=f"undelete-{first.id}").click().run()
+    assert not app.exception and [list(frame.value["run"]) for frame in app.dataframe] == [[first.id]]
+
+
 def test_a_run_is_named_tagged_noted_and_found(open_page: Open, home: Path, spare: str) -> None:
     app = choose(open_page("runs"), spare)
     app.text_input(key=f"name-{spare}").set_value(HOSTILE)
@@ -162,18 +178,19 @@ def test_several_runs_are_compared_tagged_and_deleted_at_once(
         app.session_state[frame.key] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
         return app.run()
 
+    table = f"runs-one-{Workspace(home).data.info('one').fingerprint}-clean"
     app = both()
-    app.multiselect(key="more-tags-one-clean").set_value(["pair"]).run()
-    app.button(key="add-tags-one-clean").click().run()
+    app.multiselect(key=f"more-tags-{table}").set_value(["pair"]).run()
+    app.button(key=f"add-tags-{table}").click().run()
     assert [Workspace(home).runs.get(run).tags for run in (spare, other)] == [("pair",), ("pair",)]
     app = both()
-    app.button(key="delete-several-one-clean").click().run()
+    app.button(key=f"delete-several-{table}").click().run()
     app.button(key="confirm_delete").click().run()
     assert not {spare, other} & {run.id for run in Workspace(home).runs.list()} and not app.error
     for run in (spare, other):
         Workspace(home).runs.undelete(run)
     app = both()
-    app.button(key="compare-one-clean").click().run()
+    app.button(key=f"compare-{table}").click().run()
     assert not app.exception and {*address(app)["runs"].split(",")} == {spare, other}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import address, cache, charts, guard, selection
+from dashboard import address, cache, charts, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, past, plain, share, told
 from dashboard.views.data import trust
 from dashboard.widgets import figures, pickers
+from dashboard.widgets.confirm import confirm
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary
 from nmtr.errors import NmtrError
@@ -179,16 +180,7 @@ def _damaged() -> None:
 def _confirm(name: str) -> None:
     runs = [run for run in cache.workspace().runs.list() if run.config.data == name]
     st.markdown(f"**{plain(name)}** will be gone; {len(runs)} runs on it keep their metrics but cannot be opened.")
-    with st.container(horizontal=True):
-        done = st.button(
-            "Remove",
-            key="confirm_remove",
-            type="primary",
-            icon=":material/delete:",
-            on_click=guard.callback(_remove, name),
-        )
-        if st.button("Keep it", key="keep_data") or done:
-            st.rerun()
+    confirm("Remove", "confirm_remove", "keep_data", _remove, name)
 
 
 def _remove(name: str) -> None:

@@ -10,13 +10,16 @@ from dashboard import address, cache, guard, selection
 from dashboard.text import count, plain
 from dashboard.views.runs import archives
 from dashboard.widgets import pickers, queue
-from nmtr.runs.labels import MOST_TAGS, tags_of
+from dashboard.widgets.confirm import confirm
+from nmtr.runs.labels import MOST_TAGS
 from nmtr.runs.store import Run
 
 LOG_LINES = 200
+SHOWN = 20  # deleted runs
 
 
-def of_one(run: Run) -> None:
+def of_one(run: Run, tags: Sequence[str]) -> None:
+    """What can be done with a run; `tags` are those that any run has."""
     workspace = cache.workspace()
     with st.container(horizontal=True, vertical_alignment="center", key=f"actions-{run.id}"):
         st.markdown(f"**{plain(run.name or run.config.label)}** {run.id}")
@@ -43,7 +46,7 @@ def of_one(run: Run) -> None:
         if run.state == "done":
             _pin(run)
             archives.export(run)
-        _label(run)
+        _label(run, tags)
         if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
             _log(run)
         if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):
@@ -77,9 +80,8 @@ def _log(run: Run) -> None:
     st.json(run.config.to_json(), expanded=False)
 
 
-def _label(run: Run) -> None:
+def _label(run: Run, known: Sequence[str]) -> None:
     with st.popover("Name and tags", icon=":material/label:", key=f"label-{run.id}"):
-        known = tags_of(cache.workspace().runs.list())
         with st.form(f"labels-{run.id}", border=False):
             name = st.text_input("Name", run.name, max_chars=80, key=f"name-{run.id}")
             tags = st.multiselect(
@@ -110,17 +112,15 @@ def _archiving(runs: Sequence[Run], key: str) -> None:
     )
 
 
-def of_several(runs: Sequence[Run]) -> None:
-    """Compare, tag, archive or delete several runs of a data set and protocol."""
-    key = f"{runs[0].config.data}-{runs[0].config.protocol}"
+def of_several(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
+    """Compare, tag, archive or delete several runs of the table of this key; `tags` are those that any run has."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"several-{key}"):
         st.markdown(f"**{count(len(runs), 'run', 'runs')}**")
         done = [run.id for run in runs if run.state == "done" and run.result and run.result.test]
         if st.button("Compare", key=f"compare-{key}", icon=":material/compare_arrows:", disabled=len(done) < 2):
             address.go("compare", data=runs[0].config.data, runs=",".join(done), against=None)
         with st.popover("Tag", icon=":material/label:", key=f"tag-{key}"):
-            known = tags_of(cache.workspace().runs.list())
-            added = st.multiselect("Tags to add", known, accept_new_options=True, key=f"more-tags-{key}")
+            added = st.multiselect("Tags to add", tags, accept_new_options=True, key=f"more-tags-{key}")
             st.button(
                 "Add", key=f"add-tags-{key}", disabled=not added, on_click=guard.callback(_add_tags, runs, tuple(added))
             )
@@ -144,16 +144,7 @@ def _confirm(runs: Sequence[Run]) -> None:
     if len(runs) > 10:
         st.markdown(f"and {count(len(runs) - 10, 'more run', 'more runs')}")
     st.markdown("Metrics, weights and log go with it. For a day it can be brought back.")
-    with st.container(horizontal=True):
-        done = st.button(
-            "Delete",
-            key="confirm_delete",
-            type="primary",
-            icon=":material/delete:",
-            on_click=guard.callback(_delete, [run.id for run in runs]),
-        )
-        if st.button("Keep", key="keep") or done:
-            st.rerun()
+    confirm("Delete", "confirm_delete", "keep", _delete, [run.id for run in runs])
 
 
 def _delete(runs: Sequence[str]) -> None:
@@ -168,7 +159,7 @@ def undo() -> None:
     if not (deleted := cache.workspace().runs.trash.list()):
         return
     with st.expander(f"{count(len(deleted), 'deleted run', 'deleted runs')}, kept for a day", icon=":material/delete:"):
-        for one in deleted[:20]:
+        for one in deleted[:SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 said = f"**{plain(one.name or str(one.config.get('method', '')))}** {one.id}"
                 st.markdown(f"{said} on {plain(str(one.config.get('data', '')))}", width="stretch")
@@ -178,3 +169,7 @@ def undo() -> None:
                     icon=":material/undo:",
                     on_click=guard.callback(cache.workspace().runs.undelete, one.id),
                 )
+        if len(deleted) > SHOWN:
+            st.caption(
+                f"and {count(len(deleted) - SHOWN, 'earlier one', 'earlier ones')}: `nmtr undelete RUN` in a terminal"
+            )

@@ -18,6 +18,7 @@ from dashboard.views.runs import actions, archives, filters
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
 from nmtr.config import RunConfig
+from nmtr.runs.labels import tags_of
 from nmtr.runs.record import Unreadable
 from nmtr.runs.store import Run
 from nmtr.runs.withheld import without_test
@@ -44,6 +45,7 @@ def page() -> None:
             "train",
             ":material/play_arrow:",
         )
+        actions.undo()
         archives.take()
         return
     before = [(run.id, run.state) for run in runs]
@@ -56,7 +58,7 @@ def page() -> None:
             if [(run.id, run.state) for run in now] != before:
                 st.rerun()
             queue.strip(now)
-            _tables(filters.chosen(now))
+            _tables(filters.chosen(now), tags_of(now))
             actions.undo()
 
     tables()
@@ -76,7 +78,7 @@ def _unreadable(runs: Sequence[Unreadable]) -> None:
             )
 
 
-def _tables(runs: Sequence[Run]) -> None:
+def _tables(runs: Sequence[Run], tags: Sequence[str]) -> None:
     groups: dict[tuple[str, str, str], list[Run]] = {}
     withheld = cache.workspace().runs.withheld(runs)
     for run in (without_test(run) if run.id in withheld else run for run in runs):
@@ -85,7 +87,7 @@ def _tables(runs: Sequence[Run]) -> None:
         key = f"{data}-{fingerprint}-{protocol}"
         with st.container(border=True, key=f"group-{key}"):
             _comparison(members, f"{plain(data)} · {protocol} · data version {fingerprint[:8]}", f"compared-{key}")
-            _table(members, f"runs-{key}")
+            _table(members, tags, f"runs-{key}")
     st.caption(
         "Select a row to open a run, name it, see its log, cancel, resume or delete it; several rows to compare, tag, "
         "archive or delete them at once."
@@ -129,7 +131,7 @@ def _finding(ranked: Sequence[charts.Measured]) -> str:
     return lead if others else lead.replace("leads with", "reaches")
 
 
-def _table(runs: Sequence[Run], key: str) -> None:
+def _table(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
     named = any(run.name or run.tags for run in runs)
     rows = [
         {
@@ -170,9 +172,9 @@ def _table(runs: Sequence[Run], key: str) -> None:
     )
     chosen = [runs[row] for row in event["selection"]["rows"] if row < len(runs)]
     if len(chosen) > 1:
-        actions.of_several(chosen)
+        actions.of_several(chosen, tags, key)
     elif chosen:
-        actions.of_one(chosen[0])
+        actions.of_one(chosen[0], tags)
 
 
 def _state(run: Run) -> str:

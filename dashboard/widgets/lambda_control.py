@@ -16,6 +16,9 @@ from nmtr.config import UNIT_NAMES
 from nmtr.config.methods import Unit
 from nmtr.paper import optimum, table2
 
+_MARK = 1e-10
+_REMEMBERED = 50  # moves
+
 
 def choose(behaviors: tuple[str, ...], unit: Unit | dict[str, Unit], place: str) -> tuple[float, ...]:
     """The weight of each behavior, as it stands in a place of the app; each place has its own."""
@@ -54,6 +57,26 @@ class _Control:
 
     def set(self, weights: Sequence[float]) -> None:
         st.session_state[self.key("weights")] = [*weights]
+
+    @property
+    def _drawn(self) -> list[tuple[float, ...]]:
+        drawn: list[tuple[float, ...]] = st.session_state.setdefault(self.key("drawn"), [])
+        return drawn
+
+    def _marked(self) -> tuple[float, ...]:
+        """The weights as the widgets get them: to the hundredth, and a mark below the sixth decimal for each move.
+
+        A browser that has not drawn a move yet sends the weights before it with whatever is clicked next. By the mark
+        these are known from what a visitor enters, which else would undo the move.
+        """
+        shown, drawn = simplex.rounded(self.weights), self._drawn
+        if drawn and len(drawn[-1]) != len(shown):
+            drawn.clear()
+        if not drawn or [round(weight, 2) for weight in drawn[-1]] != shown:
+            turn = st.session_state[self.key("turn")] = st.session_state.get(self.key("turn"), 0) % 1000 + 1
+            drawn.append(tuple(weight + turn * (_MARK if weight < 0.5 else -_MARK) for weight in shown))
+            del drawn[:-_REMEMBERED]
+        return drawn[-1]
 
     def draw(self, unit: Unit | dict[str, Unit]) -> tuple[float, ...]:
         count = len(self.behaviors)
@@ -98,19 +121,19 @@ class _Control:
         key = self.key("weight_slider")
         weights = simplex.rounded(self.weights)
         lower, target = (plain(behavior) for behavior in self.behaviors)
-        st.session_state[key] = weights[1]
+        st.session_state[key] = self._marked()[1]
         st.slider(
             f"{lower} {weights[0]:.2f} ← → {target} {weights[1]:.2f}",
             0.0,
             1.0,
             step=0.01,
             key=key,
-            on_change=guard.callback(lambda: self.set(simplex.entered(self.weights, (), 1, st.session_state[key]))),
+            on_change=guard.callback(self._enter, 1, key),
         )
 
     def _fields(self, sliders: bool = False) -> None:
         """A field for each weight, which the others follow, and a lock at its side."""
-        for r, (behavior, weight) in enumerate(zip(self.behaviors, simplex.rounded(self.weights), strict=True)):
+        for r, (behavior, weight) in enumerate(zip(self.behaviors, self._marked(), strict=True)):
             key, locked = self.key(f"weight_{r}"), r in self.locked
             st.session_state[key] = weight
             draw = st.slider if sliders else st.number_input
@@ -122,7 +145,7 @@ class _Control:
                     step=0.01,
                     key=key,
                     disabled=locked or self._free <= 1,
-                    on_change=guard.callback(self._enter, r),
+                    on_change=guard.callback(self._enter, r, key),
                 )
                 with st.container(key=self.key(f"padlock_{r}"), width="content"):
                     st.button(
@@ -138,9 +161,10 @@ class _Control:
     def _free(self) -> int:
         return len(self.behaviors) - len(self.locked)
 
-    def _enter(self, moved: int) -> None:
-        entered = float(st.session_state[self.key(f"weight_{moved}")])
-        self.set(simplex.entered(self.weights, self.locked, moved, entered))
+    def _enter(self, moved: int, key: str) -> None:
+        entered = float(st.session_state[key])
+        if entered not in (drawn[moved] for drawn in self._drawn):
+            self.set(simplex.entered(self.weights, self.locked, moved, round(entered, 6)))
 
     def _drag(self, wanted: list[float]) -> None:
         self.set(simplex.placed(self.weights, self.locked, wanted))

@@ -41,6 +41,17 @@ def test_a_locked_weight_stays_when_another_is_entered(weights: AppTest) -> None
     assert not weights.number_input(key="train_weight_0").disabled and "exactly 1/3 · 1/3 · 1/3" in words(weights)
 
 
+def test_what_a_slow_browser_still_shows_does_not_undo_a_move(weights: AppTest) -> None:
+    before = [weights.number_input(key=f"train_weight_{r}").value for r in range(3)]
+    weights.number_input(key="train_weight_0").set_value(0.2).run()
+    weights.number_input(key="train_weight_1").set_value(before[1])
+    weights.number_input(key="train_weight_2").set_value(before[2])
+    weights.button(key="train_lock_0").click().run()
+    assert weights.session_state["train_weights"] == [0.2, 0.4, 0.4]
+    weights.number_input(key="train_weight_2").set_value(0.34).run()  # entered, though it stood there before
+    assert weights.session_state["train_weights"] == [0.2, 0.46, 0.34]
+
+
 def test_presets_set_the_weights(weights: AppTest) -> None:
     weights.button(key="train_preset_target only").click().run()
     assert weights.session_state["train_weights"] == [0, 0, 1]
@@ -95,6 +106,10 @@ def test_two_behaviors_have_one_slider(weights: AppTest) -> None:
     weights.pills[0].set_value(["cart"]).run()
     weights.slider(key="train_weight_slider").set_value(0.25).run()
     assert weights.session_state["train_weights"] == pytest.approx([0.75, 0.25])
+    moved = weights.slider(key="train_weight_slider").value
+    weights.button(key="train_preset_equal").click().run()
+    weights.slider(key="train_weight_slider").set_value(moved).run()  # a browser that has not drawn the preset yet
+    assert weights.session_state["train_weights"] == [0.5, 0.5]
 
 
 def test_four_and_more_behaviors_have_sliders_that_keep_the_sum(open_page: Open) -> None:

@@ -1,4 +1,4 @@
-"""nmtr runs | show | cancel | resume | pin | label | delete | evaluate | recommend | explain"""
+"""nmtr runs | show | cancel | resume | pin | label | delete | undelete | evaluate | recommend | explain"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def list_runs(
     workspace = Workspace()
     look_after(workspace)
     tags = () if tag is None else tuple(names(tag, "--tag"))
-    every, lost = workspace.runs.list(), workspace.runs.unreadable()
+    every, lost = workspace.runs.all()
     runs = found(every, search, tags, archived)
     named = any(run.name or run.tags for run in runs)
     columns = ["run", *["name"] * named, "state", "data", "protocol", "method", "epoch", "HR@100", "created"]

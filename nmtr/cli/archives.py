@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nmtr.cli.console import Json, note, say, show
-from nmtr.cli.files import whole
+from nmtr.cli.files import export_to
 from nmtr.cli.runs import RunId
 from nmtr.cli.training import described
 from nmtr.errors import ConfigError
@@ -30,9 +30,7 @@ def export_run(
     workspace = Workspace()
     workspace.runs.get(run_id)  # before its id becomes a file's name
     path = file or Path(f"nmtr-{run_id}.zip")
-    if path.exists():
-        raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
-    with whole(path, "an export") as target:
+    with export_to(path) as target:
         workspace.export_run(run_id, target)
     size = path.stat().st_size
     result = {"run": run_id, "file": str(path), "bytes": size}

@@ -9,7 +9,7 @@ import typer
 
 from nmtr.audit import Audit, audit, beside
 from nmtr.cli.console import Json, loading_progress, say, show, table
-from nmtr.cli.files import whole
+from nmtr.cli.files import export_to
 from nmtr.cli.options import names, pairs, whole_number
 from nmtr.data.catalogue import CATALOGUE, rebuild
 from nmtr.data.catalogue import add as add_to_library
@@ -17,7 +17,7 @@ from nmtr.data.export import write_events
 from nmtr.data.library import Library
 from nmtr.data.recipe import Recipe
 from nmtr.data.summary import Summary, describe
-from nmtr.errors import ConfigError, DataError
+from nmtr.errors import DataError
 from nmtr.runs import process
 from nmtr.workspace import Workspace
 
@@ -228,9 +228,7 @@ def export_data(
     """
     dataset = Workspace().data.load(name)
     path = file or Path(f"{name}.parquet")
-    if path.exists():
-        raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
-    with whole(path, "an export") as target:
+    with export_to(path) as target:
         untouched = write_events(dataset, target)
     said = f"{name} is in {path} ({path.stat().st_size / 2**20:.1f} MiB)"
     said += f", without {untouched:,} items that nobody touched" if untouched else ""

@@ -24,6 +24,15 @@ def write_text(path: Path, text: str, option: str) -> None:
 
 
 @contextmanager
+def export_to(path: Path) -> Iterator[BinaryIO]:
+    """A new file for an export, as `whole`; ConfigError where something is there."""
+    if path.exists():
+        raise ConfigError(f"an export needs a new file; {path} is there: name another, or remove that one first.")
+    with whole(path, "an export") as file:
+        yield file
+
+
+@contextmanager
 def whole(path: Path, what: str) -> Iterator[BinaryIO]:
     """A file to be written by `what`, which appears once it is; ConfigError where it cannot be, and nothing is left."""
     # A device or a pipe, such as /dev/stdout, can only be written as it is.

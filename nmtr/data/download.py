@@ -49,7 +49,10 @@ class _Part:
 
     def take(self, answer: HTTPResponse) -> None:
         """Write the rest of the file, or all of it where the server begins anew."""
-        goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {self.size}-")
+        goes_on = answer.status == 206
+        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {self.size}-"):
+            self.version = None  # ask for all of it next
+            raise HTTPException("the server sent another part than it was asked for")
         done = self.size if goes_on else 0
         total = done + int(answer.headers.get("Content-Length") or 0)
         tag = answer.headers.get("ETag") or ""

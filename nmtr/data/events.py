@@ -17,7 +17,7 @@ from nmtr.data.bad import SKIPPED, BadRows
 from nmtr.data.behaviors import UnknownOrder, order_behaviors
 from nmtr.data.columns import ATTRIBUTES, NAMES
 from nmtr.data.gather import gather
-from nmtr.data.labels import clean_labels, list_labels
+from nmtr.data.labels import clean_labels
 from nmtr.data.recipe import Recipe
 from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.data.tables import shortage_reported
@@ -75,8 +75,6 @@ def read_events(
         order, notes, counts = _choose(bad, recipe.behaviors)
         notes = [f"{read:,} row{'s' * (read != 1)} read", *said, *merged, *notes]
         _check_whole(bad, ("user", "item"))
-        for role in ("user", "item"):
-            list_labels(database, role)
         notes += clean_labels(database, source)
         _check_length(database, source)
         times = read_times(bad, recipe.dates)

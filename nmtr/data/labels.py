@@ -46,7 +46,12 @@ def text_of(column: str, kind: str, role: str, name: str) -> str:
 
 def _written(text: str) -> str:
     """SQL for a text, NULL where it says that nothing is written."""
-    return f"CASE WHEN length({text}) > {_LONGEST} OR lower({text}) NOT IN {_MISSING} THEN {text} END"
+    return f"CASE WHEN {_says(text)} THEN {text} END"
+
+
+def _says(text: str) -> str:
+    """SQL for whether a text is more than a word for nothing."""
+    return f"(length({text}) > {_LONGEST} OR lower({text}) NOT IN {_MISSING})"
 
 
 def trim_texts(database: duckdb.DuckDBPyConnection, roles: Iterable[str]) -> None:
@@ -56,23 +61,24 @@ def trim_texts(database: duckdb.DuckDBPyConnection, roles: Iterable[str]) -> Non
     """
     for role in roles:
         rows = f"(SELECT DISTINCT {role} FROM events)" if role in _IDS else "events"
-        kept = f"({role} = trim({role}) AND (length({role}) > {_LONGEST} OR lower({role}) NOT IN {_MISSING}))"
+        kept = f"({role} = trim({role}) AND {_says(role)})"
         if database.execute(f"SELECT 1 FROM {rows} WHERE NOT {kept} LIMIT 1").fetchone():
             database.execute(f"UPDATE events SET {role} = {_written(f'trim({role})')} WHERE NOT {kept}")
 
 
-def list_labels(database: duckdb.DuckDBPyConnection, role: str) -> None:
+def _list_labels(database: duckdb.DuckDBPyConnection, role: str) -> None:
     """Make the table of users or of items: the label of each that has events."""
     database.execute(f"CREATE OR REPLACE TABLE {role}s AS SELECT DISTINCT {role} AS label FROM events")
 
 
 def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
-    """Give listed labels that are whole numbers, some of them written 12.0, their digits; what was done, in words.
+    """Make the tables of users and items, and give whole numbers, some written 12.0, their digits; what was done.
 
     DataError where a spreadsheet has rounded one.
     """
     notes = []
     for role in ("user", "item"):
+        _list_labels(database, role)
         rounded, dotted = database.execute(
             f"SELECT any_value(label) FILTER (contains(label, '+') AND regexp_full_match(label, "
             f"'\\d([.,]\\d+)?[eE]\\+\\d+')), bool_or(contains(label, '.')) FROM {role}s"
@@ -87,6 +93,6 @@ def clean_labels(database: duckdb.DuckDBPyConnection, source: str) -> list[str]:
         whole = "regexp_full_match(label, '-?\\d+(\\.0+)?')"
         if not database.execute(f"SELECT 1 FROM {role}s WHERE NOT {whole} LIMIT 1").fetchone():
             database.execute(f"UPDATE events SET {role} = regexp_replace({role}, '\\.0+$', '')")
-            list_labels(database, role)
+            _list_labels(database, role)
             notes.append(f"{role}s such as 12.0 read as 12")
     return notes

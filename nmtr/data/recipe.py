@@ -21,9 +21,8 @@ class Recipe(BaseModel):
     query: str | None = None  # what to ask a database for, where the source is one
     behaviors: tuple[str, ...] | None = None  # those to use, lowest first, the target last; all there are if None
     columns: dict[str, str] = {}  # what a column is (`columns.NAMES`) -> its name or its place from 1
-    delimiter: str | None = Field(
-        default=None, min_length=1, max_length=4
-    )  # what stands between the values of a text, where its first line does not tell
+    #: What stands between the values of a text, where its first line does not tell.
+    delimiter: str | None = Field(default=None, min_length=1, max_length=4)
     merged: dict[str, str] = {}  # a behavior as the source has it -> the one that it is taken for
     dates: str | None = None  # day-first, month-first or year-first, where dates do not tell
     skip_bad: bool = False  # leave out rows that cannot be read, and keep them in a file

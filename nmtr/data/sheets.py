@@ -27,8 +27,8 @@ def is_spreadsheet(archive: ZipFile) -> bool:
 def write_csv(path: Path, name: str, target: Path) -> str:
     """Write the rows of a spreadsheet's one sheet that has any; returns the sheet's name.
 
-    DataError where the file is damaged or locked,
-    several sheets have rows, or a number has more digits than a spreadsheet keeps.
+    DataError where the file is damaged or locked, several sheets have rows, or a number has more digits than a
+    spreadsheet keeps.
     """
     from python_calamine import CalamineError, load_workbook
 

@@ -124,7 +124,7 @@ def test_the_last_run_that_was_deleted_can_be_brought_back(tmp_path: Path, monke
         workspace.delete(run.id)
     app = AppTest.from_file(str(APP), default_timeout=300).run()
     app.switch_page(PAGES["runs"]).run()
-    assert "Each training will stand here" in words(app)
+    assert "Each training is listed here" in words(app)
     app.button(key=f"undelete-{first.id}").click().run()
     assert not app.exception and [list(frame.value["run"]) for frame in app.dataframe] == [[first.id]]
 

@@ -77,6 +77,12 @@ def cut_weak(handler: Handler) -> None:
     handler.wfile.write(BODY[:HALF])
 
 
+def elsewhere(handler: Handler) -> None:
+    """Another part than was asked for."""
+    handler.begin(206, HALF, ETag='"v1"', Content_Range=f"bytes 0-{HALF - 1}/{len(BODY)}")
+    handler.wfile.write(BODY[:HALF])
+
+
 def stall(handler: Handler) -> None:
     cut(handler)
     handler.wfile.flush()
@@ -145,9 +151,10 @@ def test_each_try_that_brings_bytes_earns_three_more(server: Server, tmp_path: P
         ([busy, whole], BODY),
         ([cut_weak, whole], BODY),
         ([cut, other], b"x" * HALF),
+        ([cut, elsewhere, whole], BODY),
         ([cut, busy, busy, whole], BODY),
     ],
-    ids=["busy at first", "a version that cannot be named", "another version since", "busy later"],
+    ids=["busy at first", "a version that cannot be named", "another version since", "another part", "busy later"],
 )
 def test_what_cannot_go_on_begins_anew(
     server: Server, tmp_path: Path, answers: list[Callable[[Handler], None]], expected: bytes

@@ -111,5 +111,8 @@ def test_the_command_writes_a_new_file_whole(tmp_path: Path) -> None:
     assert again.stderr == (
         "an export needs a new file; shop.parquet is there: name another, or remove that one first.\n"
     )
-    full = export("/dev/full")
-    assert (full.returncode, full.stdout) == (2, "") and "needs a" in full.stderr
+    nowhere = export("missing/shop.parquet")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert nowhere.stderr == (
+        "an export needs a file that can be written; missing/shop.parquet cannot (No such file or directory).\n"
+    )

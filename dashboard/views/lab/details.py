@@ -199,7 +199,7 @@ def _units(study: Study, info: DatasetInfo) -> None:
         st.markdown("##### Do the best weights depend on the unit?")
         st.markdown(
             f"Start the same study with another unit (GMF, MLP, NeuMF) on {plain(study.data)}, {study.protocol}: they "
-            "will stand here side by side on one scale, as in Fig. 4 of the paper."
+            "are drawn here side by side on one scale, as in Fig. 4 of the paper."
         )
         return
     shown = [study if other.id == study.id else sweeps.read(cache.workspace(), other.id) for other in beside]

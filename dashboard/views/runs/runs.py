@@ -40,7 +40,7 @@ def page() -> None:
     if not runs:
         empty.empty(
             "No runs yet",
-            "Each training will stand here with its state, its options and its metrics, by data set and protocol.",
+            "Each training is listed here with its state, its options and its metrics, by data set and protocol.",
             "Train a model",
             "train",
             ":material/play_arrow:",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nmtr.data.dataset import Dataset
     from nmtr.evaluation.result import Result
     from nmtr.explain import Fitted
+    from nmtr.lists import Lists
     from nmtr.opening import Opening
 
 
@@ -329,6 +330,22 @@ class Workspace:
             return None
         dataset = dataset or self.data.load(run.config.data)
         return opening.read(self.runs.folder(run_id) / opening.NAME, run_id, dataset)
+
+    def first_items(self, run_id: str) -> Lists:
+        """The best items of every tested user (`nmtr.lists.first_items`); RunError where the run is not finished.
+
+        Worked out the first time, and kept in the run's folder: from then on no torch is imported.
+        """
+        from nmtr import lists
+
+        run = self._done(run_id)
+        path = self.runs.folder(run_id) / lists.NAME
+        users = int((self.data.load(run.config.data).test_item >= 0).sum())
+        if self.has_data_of(run) and (found := lists.read(path, users)) is not None:
+            return found
+        found = lists.first_items(self.fitted(run_id))
+        lists.write(path, found)
+        return found
 
     def export_run(self, run_id: str, file: BinaryIO) -> None:
         """Write a finished run as one archive (`nmtr.runs.archive`); RunError where it is not done or damaged."""

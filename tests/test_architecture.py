@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explain": {"errors", "config", "data", "evaluation", "chances"},
     "opening": {"data", "evaluation", "chances", "explain"},
     "items": {"errors", "config", "data", "evaluation", "chances", "explain"},
+    "lists": {"data", "evaluation", "explain"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
     "methods": {"errors", "config", "evaluation", "models", "training", "training.report"},
@@ -38,11 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
-        *("errors", "config", "data", "native", "evaluation", "chances", "explain", "opening", "estimate"),
+        *("errors", "config", "data", "native", "evaluation", "chances", "explain", "opening", "estimate", "lists"),
         *("training.report", "experiment", "runs", "probe"),
     },
     "paper": {"config"},
-    "compare": {"errors", "config", "data", "evaluation", "runs", "workspace", "paper"},
+    "compare": {"errors", "config", "data", "evaluation", "runs", "workspace", "paper", "lists"},
     "suites": {"errors", "config", "data", "evaluation", "runs", "workspace", "compare"},
     "sweeps": {
         *("errors", "config", "data", "evaluation", "training.report", "runs", "workspace", "compare", "suites"),
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "opening",
             "audit",
             "items",
+            "lists",
             "whatif",
             "estimate",
         ),
@@ -68,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("errors", "csv_text", "config", "data", "evaluation", "chances", "audit", "explain", "items", "whatif"),
-        *("estimate",),
+        *("estimate", "lists"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
         "dashboard",  # its reports, which know no Streamlit
     },

@@ -9,10 +9,23 @@ import typer
 
 from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.files import write_csv
-from nmtr.cli.options import whole_numbers
-from nmtr.compare import METRIC, Interval, Leaderboard, Score, Sparsity, leaderboard, leak, sparsity
+from nmtr.cli.options import whole_number, whole_numbers
+from nmtr.compare import (
+    METRIC,
+    Interval,
+    Leaderboard,
+    Lists,
+    Score,
+    Sparsity,
+    compare_lists,
+    leaderboard,
+    leak,
+    sparsity,
+)
+from nmtr.compare.lists import FIRST
 from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
+from nmtr.lists import LENGTH
 from nmtr.workspace import Workspace
 
 _BASELINES = {method.label for method in METHODS.values() if method.family != "nmtr"}
@@ -33,11 +46,23 @@ def compare(
     ] = None,
     metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
     by: Annotated[
-        Literal["all", "sparsity"], typer.Option(help="sparsity: by how many training purchases users have.")
+        Literal["all", "sparsity", "list"],
+        typer.Option(
+            help="sparsity: by how many training purchases users have. list: what the lists are like as a whole."
+        ),
     ] = "all",
     groups: Annotated[
         str | None,
         typer.Option(metavar="N,N,…", help="With --by sparsity: the fewest purchases of each group, such as 5,9,13."),
+    ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            parser=whole_number("--top", 1, LENGTH),
+            metavar="K",
+            help=f"With --by list: how many items of each list; {FIRST} if left out, {LENGTH} at most.",
+        ),
     ] = None,
     as_json: Json = False,
     to_csv: Annotated[
@@ -52,9 +77,13 @@ def compare(
     lows = None if groups is None else whole_numbers(groups, "--groups")
     if lows and by != "sparsity":
         raise ConfigError("--groups needs --by sparsity; got --by all: add that, or leave the groups out.")
-    found: Leaderboard | Sparsity
+    if first and by != "list":
+        raise ConfigError(f"--top needs --by list; got --by {by}: add that, or leave --top out.")
+    found: Leaderboard | Sparsity | Lists
     if by == "sparsity":
         found = sparsity(Workspace(), run_ids, reference=reference, metric=metric, lows=lows)
+    elif by == "list":
+        found = compare_lists(Workspace(), run_ids, first=first or FIRST, reference=reference, metric=metric)
     else:
         found = leaderboard(Workspace(), run_ids, reference=reference, metric=metric)
     if to_csv is not None:
@@ -62,13 +91,15 @@ def compare(
     show(found.to_json(), as_json, lambda: _show(found, by_default=reference is None))
 
 
-def _show(found: Leaderboard | Sparsity, by_default: bool) -> None:
+def _show(found: Leaderboard | Sparsity | Lists, by_default: bool) -> None:
     label = next(entry.label for entry in found.entries if entry.name == found.reference)
     chosen = by_default and label in _BASELINES
     why = ", the best on validation of all that are not NMTR" if chosen else ""
     say(f"{found.data}, {found.protocol}: {found.metric} on test; differences are to {found.reference}{why}")
     if isinstance(found, Sparsity):
         _show_groups(found)
+    elif isinstance(found, Lists):
+        _show_lists(found)
     else:
         _show_leaderboard(found)
         if said := leak(found):
@@ -119,6 +150,51 @@ def _show_groups(found: Sparsity) -> None:
     ]
     if differences:
         table(["model", *names], differences, title=f"difference to {found.reference}")
+
+
+_FORMS = {"coverage": ".1%", "alike": ".1%", "diversity": ".1%"}
+_HEADS = {
+    "coverage": "of the catalogue",
+    "alike": "same list",
+    "novelty": "novelty (bits)",
+    "popularity": "buyers",
+    "price": "price",
+    "diversity": "of two categories",
+}
+
+
+def _show_lists(found: Lists) -> None:
+    measures = list(found.entries[0].measures)
+
+    def said(name: str, value: Interval | None) -> str:
+        if value is None:
+            return "–"
+        form = _FORMS.get(name, ",.2f")
+        half = value.half_width
+        return f"{value.value:{form}}" + ("" if half is None else f" ± {half:{form}}")
+
+    rows = [
+        [entry.name, _value(entry.accuracy), *(said(name, entry.measures[name]) for name in measures)]
+        for entry in found.entries
+    ]
+    rows.append(["what they bought", "–", *(said(name, found.bought.get(name)) for name in measures)])
+    title = f"the first {found.first} items of {found.users:,} users' lists, of {found.items:,} in all"
+    table(["model", found.metric, *(_HEADS[name] for name in measures)], rows, title=title)
+    for attribute, parts in found.makeup.items():
+        rows = [[part.name, f"{part.bought:.1%}", *(f"{share:.1%}" for share in part.listed)] for part in parts]
+        table([attribute, "bought", *(entry.name for entry in found.entries)], rows, title=f"share by {attribute}")
+    differing = [
+        [entry.name, name, *_difference(score)]
+        for entry in found.entries
+        for name, score in entry.measures.items()
+        if score.difference is not None
+    ]
+    if differing:
+        table(["model", "measure", "difference", "p"], differing, title=f"difference to {found.reference}")
+    note(
+        "same list: users whose items somebody else has, too. Novelty: -log2 of the share of buyers who bought an "
+        "item. More of these is not better by itself."
+    )
 
 
 def _plain(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from nmtr.compare.alternative import against_best
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
+from nmtr.compare.lists import Lists, compare_lists
 from nmtr.compare.scores import Difference, Interval, PValue, Score
 from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, Visits, leaderboard, leak, sparsity
 
@@ -11,6 +12,7 @@ __all__ = [
     "Entry",
     "Interval",
     "Leaderboard",
+    "Lists",
     "PValue",
     "Score",
     "Sparse",
@@ -19,6 +21,7 @@ __all__ = [
     "Visits",
     "against_best",
     "check",
+    "compare_lists",
     "differing",
     "entries",
     "grouped",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from nmtr.compare.entries import Entry
 from nmtr.evaluation.groups import Members
 from nmtr.evaluation.significance import Values, bootstrap, ends, holm, mcnemar, paired_t, wilcoxon
+from nmtr.runs.store import Run
 
 #: Values of entries, metrics and users that are held at once: 256 MB, and as much again in a resampling.
 _AT_ONCE = 1 << 25
@@ -40,6 +40,21 @@ class Interval(Frozen):
     def half_width(self) -> float | None:
         """What stands behind ±."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+class PerUser(Protocol):
+    """Something with values for each of n users: an `Entry` by its metrics."""
+
+    @property
+    def runs(self) -> Sequence[Run]: ...
+
+    def by_seed(self, metric: str) -> Values:
+        """(seeds, n)"""
+        ...
+
+    def per_user(self, metric: str) -> Values:
+        """(n,) in mean over the seeds."""
+        ...
 
 
 class PValue(Frozen):
@@ -81,7 +96,7 @@ class Score(Interval):
 
 
 def scores(
-    entries: Sequence[Entry], reference: int, metrics: Sequence[str], groups: Sequence[Members]
+    entries: Sequence[PerUser], reference: int, metrics: Sequence[str], groups: Sequence[Members]
 ) -> list[list[dict[str, Score]]]:
     """For each group of the tested users (n,) and each entry, its metrics; no group may be empty.
 
@@ -96,7 +111,7 @@ def scores(
 
 def _score(
     found: list[list[dict[str, Score]]],
-    entries: Sequence[Entry],
+    entries: Sequence[PerUser],
     reference: int,
     metrics: Sequence[str],
     groups: Sequence[Members],
@@ -122,6 +137,11 @@ def _score(
                         tests=tests[k][number][e],
                     ),
                 )
+
+
+def mean_interval(values: Values) -> Interval:
+    """The mean over users (n,), n > 0, with its interval."""
+    return Interval(**_interval(float(values.mean()), ends(bootstrap(values[:, None])), (0,)))
 
 
 def relative_drop(richest: Values, sparsest: Values) -> Interval | None:
@@ -166,7 +186,7 @@ def _tests(
             ps[-1][e]["t-test"] = paired_t(own - base)
             if metric.startswith("NDCG"):
                 ps[-1][e]["wilcoxon"] = wilcoxon(own - base)
-            elif single[e]:
+            elif metric.startswith("HR") and single[e]:
                 ps[-1][e]["mcnemar"] = mcnemar(own, base)
     found: list[list[dict[str, PValue]]] = [[{} for _ in values] for _ in groups]
     for name in TESTS:

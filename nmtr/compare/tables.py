@@ -79,8 +79,8 @@ class Leaderboard(Comparison):
                 for metric, score in values.items():
                     aside = {"best_test_epoch": (entry.best_test or {}).get(metric)} if part == "all" else {}
                     aside |= {"paper": entry.paper.figures.get(metric)} if entry.paper and part == "all" else {}
-                    row = _row(self, entry, metric, part, users[part], score)
-                    found.append(row | {"best_test_epoch": None, "paper": None} | aside)
+                    about = row(self, entry, metric, part, users[part], score)
+                    found.append(about | {"best_test_epoch": None, "paper": None} | aside)
         return found
 
 
@@ -108,7 +108,7 @@ class Sparsity(Comparison):
     def rows(self) -> list[dict[str, Any]]:
         """A row for each entry and group."""
         return [
-            _row(self, entry, self.metric, group.name, group.users, score)
+            row(self, entry, self.metric, group.name, group.users, score)
             for entry in self.entries
             for group, score in zip(self.groups, entry.groups, strict=True)
         ]
@@ -157,10 +157,10 @@ def leaderboard(
             best_test=_best_test(entry),
             paper=counterpart(entry.config),
         )
-        for named, entry, test, one, other in zip(_named(ranked), ranked, everyone, seen, unseen, strict=True)
+        for named, entry, test, one, other in zip(about(ranked), ranked, everyone, seen, unseen, strict=True)
     ]
     return Leaderboard(
-        **_shared(ranked, metric, against),
+        **shared(ranked, metric, against),
         test_users=int(tested.sum()),
         visited_users=None if touched is None else int(touched.sum()),
         entries=tuple(standings),
@@ -187,13 +187,13 @@ def sparsity(
     groups = by_purchases(counts, lows)
     by_group = scores(ranked, against, [metric], [group.members for group in groups])
     found = []
-    for number, named in enumerate(_named(ranked)):
+    for number, named in enumerate(about(ranked)):
         values = tuple(group[number][metric] for group in by_group)
         per_user = ranked[number].per_user(metric)
         drop = relative_drop(per_user[groups[-1].members], per_user[groups[0].members])
         found.append(Sparse(**named, groups=values, drop=drop))
     return Sparsity(
-        **_shared(ranked, metric, against),
+        **shared(ranked, metric, against),
         groups=tuple(UserGroup(name=group.name, users=int(group.members.sum())) for group in groups),
         entries=tuple(found),
     )
@@ -256,7 +256,7 @@ def _best_test(entry: Entry) -> dict[str, float] | None:
     return {name: sum(values[name] for values in metrics) / len(metrics) for name in metrics[0]}
 
 
-def _shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any]:
+def shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any]:
     run = ranked[0].runs[0]
     return {
         "data": run.config.data,
@@ -268,7 +268,7 @@ def _shared(ranked: Sequence[Entry], metric: str, against: int) -> dict[str, Any
     }
 
 
-def _named(ranked: Sequence[Entry]) -> list[dict[str, Any]]:
+def about(ranked: Sequence[Entry]) -> list[dict[str, Any]]:
     differences = differing([entry.config for entry in ranked])
     return [
         {
@@ -282,7 +282,7 @@ def _named(ranked: Sequence[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def _row(table: Comparison, entry: Compared, metric: str, group: str, users: int, score: Score) -> dict[str, Any]:
+def row(table: Comparison, entry: Compared, metric: str, group: str, users: int, score: Score) -> dict[str, Any]:
     return {
         "data": table.data,
         "protocol": table.protocol,

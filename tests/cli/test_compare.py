@@ -50,9 +50,26 @@ def test_compare_by_sparsity_gives_groups_and_a_csv(
     assert nmtr(*both, "--groups", "1", "--json").json["groups"] == [{"name": "1–2", "users": 12}]
 
 
+def test_compare_by_list_says_what_the_lists_are_like(
+    home: Path, runs: dict[str, str], nmtr: Nmtr, tmp_path: Path
+) -> None:
+    path = tmp_path / "lists.csv"
+    both = ("compare", runs["done"], runs["popularity"], "--by", "list", "--top", "3")
+    answer = nmtr(*both, "--csv", path)
+    assert answer.code == 0 and "the first 3 items of 12 users' lists" in answer.out
+    assert "what they bought" in answer.out and "not better by itself" in answer.err
+    rows = {(row["model"], row["metric"]): row for row in csv.DictReader(path.read_text("utf-8").splitlines())}
+    given = nmtr(*both, "--json").json
+    by_name = {entry["name"]: entry["measures"] for entry in given["entries"]}
+    assert float(rows["Popularity", "coverage"]["value"]) == by_name["Popularity"]["coverage"]["value"]
+    assert by_name["NMTR-GMF"]["novelty"]["difference"]["tests"].keys() == {"t-test"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--top", "3"], "--top needs --by list"),
+        (["--by", "list", "--top", "21"], "--top"),
         (["--metric", "MRR"], "metric must be HR@k or NDCG@k"),
         (["--groups", "5,9"], "--groups needs --by sparsity"),
         (["--by", "sparsity", "--groups", "5,x"], "--groups must be whole numbers"),

@@ -178,11 +178,15 @@ def test_csv_is_written_whole_or_not_at_all(nmtr: Nmtr, home: Path, runs: dict[s
     file.write_text("kept")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # Who opens the store first makes its shared memory, a file that the limit is not about.
+    store = Workspace(home)
+    store.runs.get(runs["done"])
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
     try:
         answer = nmtr("items", runs["done"], "--csv", file)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        store.runs.close()
         signal.signal(signal.SIGXFSZ, ignored)
     assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"--csv needs a file that can be written; {file} cannot (File too large).\n"

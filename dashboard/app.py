@@ -88,6 +88,12 @@ page = st.navigation(
                 help="How runs fare with shoppers who bought little.",
             ),
             st.Page(
+                address.PAGES["lists"],
+                title="Lists",
+                icon=":material/view_list:",
+                help="What the lists of each model are like as a whole, beside what shoppers bought.",
+            ),
+            st.Page(
                 address.PAGES["calibration"],
                 title="Calibration",
                 icon=":material/balance:",

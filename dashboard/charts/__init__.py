@@ -7,6 +7,7 @@ from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, differences, parted
 from dashboard.charts.items import Crowd, crowd, spread, steps
+from dashboard.charts.listed import Buyers, buyers, listed
 from dashboard.charts.looks import Look, looks
 from dashboard.charts.makeup import Makeup, makeups
 from dashboard.charts.reliability import reliability
@@ -20,6 +21,7 @@ __all__ = [
     "DARK",
     "LIGHT",
     "Axis",
+    "Buyers",
     "Crowd",
     "Look",
     "Makeup",
@@ -28,6 +30,7 @@ __all__ = [
     "Spot",
     "Theme",
     "Try",
+    "buyers",
     "by_epoch",
     "by_group",
     "cascade",
@@ -40,6 +43,7 @@ __all__ = [
     "history",
     "importance",
     "intervals",
+    "listed",
     "looks",
     "losses",
     "makeups",

@@ -97,7 +97,7 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
 PATHS = [
     *("/", "/tour", "/tour?step=4", "/glossary", "/shopper", "/cascade", "/whatif", "/item", "/item?item=i7"),
     *("/train", "/lab", "/runs"),
-    *("/compare", "/sparsity", "/calibration", "/data"),
+    *("/compare", "/sparsity", "/lists", "/calibration", "/data"),
 ]
 
 

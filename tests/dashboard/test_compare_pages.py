@@ -1,4 +1,4 @@
-"""The Compare and the Sparsity page in-process, on real data and real runs."""
+"""The Compare, the Sparsity and the Lists page in-process, on real data and real runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from dashboard.address import PAGES
-from dashboard.text import metric
-from nmtr.compare import leaderboard, sparsity
+from dashboard.text import metric, share
+from nmtr.compare import compare_lists, leaderboard, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
@@ -35,6 +36,20 @@ def seeds(home: Path) -> Iterator[list[str]]:
     yield ids
     for run in ids:
         workspace.delete(run)
+
+
+@pytest.fixture
+def catalogued(home: Path) -> Iterator[list[str]]:
+    """Two runs on a data set whose items have a category and a price."""
+    workspace = Workspace(home)
+    attributes = pd.DataFrame({"category": [f"c{n % 3}" for n in range(150)], "price": [float(n) for n in range(150)]})
+    workspace.data.save(replace(random_dataset(), name="catalogued", attributes=attributes))
+    configs = [{"data": "catalogued", "protocol": "clean", "method": m} for m in ("popularity", "last-behavior")]
+    ids = [workspace.train(RunConfig.parse(config)).id for config in configs]
+    yield ids
+    for run in ids:
+        workspace.delete(run)
+    workspace.data.remove("catalogued")
 
 
 def test_compare_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:
@@ -180,7 +195,37 @@ def test_sparsity_of_one_run_has_no_differences(open_page: Open, runs: Runs) -> 
     assert not app.error and not app.exception
 
 
-@pytest.mark.parametrize("page", ["compare", "sparsity"])
+def test_lists_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:
+    app = open_page("lists", data="shop", runs=",".join(standard), metric="HR@10")
+    assert not app.error and not app.exception
+    found = compare_lists(Workspace(home), standard, metric="HR@10")
+    shown = app.dataframe[0].value.set_index("model")
+    assert list(shown.index) == [*(entry.name for entry in found.entries), "what they bought"]
+    for entry in found.entries:
+        of_catalogue, buyers = shown.loc[entry.name, ["of the catalogue", "buyers an item"]]
+        assert of_catalogue == share(entry.measures["coverage"].value)
+        assert float(buyers.partition(" ±")[0]) == pytest.approx(entry.measures["popularity"].value, abs=0.05)
+    bought = shown.loc["what they bought"]
+    assert bought["of the catalogue"] == bought["HR@10"] == "–"  # of all lists together, and of lists only
+    assert float(bought["buyers an item"].partition(" ±")[0]) == pytest.approx(
+        found.bought["popularity"].value, abs=0.05
+    )
+    first, value = found.entries[0].name, found.entries[0].measures["popularity"].value
+    assert f"{first} lists items that are " in words(app) and f" {value:.1f} buyers each" in words(app)
+    assert "No categories to compare" in words(app)  # shop has none
+
+
+def test_lists_draws_what_they_are_made_of(open_page: Open, home: Path, catalogued: list[str]) -> None:
+    app = open_page("lists", runs=",".join(catalogued), metric="NDCG@100")
+    found = compare_lists(Workspace(home), catalogued, metric="NDCG@100")
+    parts = found.makeup["category"]
+    most = max(parts, key=lambda part: abs(part.listed[0] - part.bought))
+    assert f"{found.entries[0].name} lists {most.name} " in words(app)
+    assert f"{share(most.listed[0])} of its lists, {share(most.bought)} of purchases" in words(app)
+    assert {"price", "of two categories"} <= set(app.dataframe[0].value.columns)
+
+
+@pytest.mark.parametrize("page", ["compare", "sparsity", "lists"])
 def test_pages_without_runs_or_data_lead_to_where_they_come_from(
     open_page: Open, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
-from nmtr.compare import METRIC, Interval, Leaderboard, Sparsity, check, grouped, names
+from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Sparsity, check, grouped, names
 from nmtr.config import PROTOCOLS
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -258,6 +258,18 @@ def _sparsity(
 ) -> Sparsity:
     shop = cache.dataset(_info)
     return compare.sparsity(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+
+
+def lists(choice: Choice) -> Lists:
+    return _lists(*_key(choice), choice.info)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _lists(
+    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
+) -> Lists:
+    shop = cache.dataset(_info)
+    return compare.compare_lists(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
 
 
 def _key(choice: Choice) -> tuple[str, str, tuple[str, ...], str | None, str]:

@@ -4,7 +4,8 @@ from nmtr.compare.alternative import against_best
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.lists import Lists, compare_lists
 from nmtr.compare.scores import Difference, Interval, PValue, Score
-from nmtr.compare.tables import METRIC, Leaderboard, Sparse, Sparsity, Standing, Visits, leaderboard, leak, sparsity
+from nmtr.compare.slices import Sparse, Sparsity, sparsity
+from nmtr.compare.tables import METRIC, Leaderboard, Standing, Visits, leaderboard, leak
 
 __all__ = [
     "METRIC",

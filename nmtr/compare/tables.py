@@ -1,4 +1,4 @@
-"""The two comparisons: a leaderboard over all metrics, and one metric by how much users bought."""
+"""The leaderboard: finished runs by all metrics; and what every comparison has in common."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
-from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
+from nmtr.compare.scores import Frozen, Score, scores
 from nmtr.config import Protocol
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
-from nmtr.evaluation.groups import by_purchases, purchases, visited
+from nmtr.evaluation.groups import visited
 from nmtr.evaluation.metrics import CUTOFFS, SELECTION
 from nmtr.paper import Reported, counterpart
 from nmtr.workspace import Workspace
@@ -84,36 +84,6 @@ class Leaderboard(Comparison):
         return found
 
 
-class Sparse(Compared):
-    """One metric of one entry by group."""
-
-    groups: tuple[Score, ...]
-    #: By which share of its value in the richest group it falls to the sparsest; None where it has nothing to lose.
-    drop: Interval | None
-
-
-class UserGroup(Frozen):
-    """Users with so many training purchases."""
-
-    name: str
-    users: int
-
-
-class Sparsity(Comparison):
-    """One metric by how many training purchases users have, the sparsest first; entries as they were given."""
-
-    groups: tuple[UserGroup, ...]
-    entries: tuple[Sparse, ...]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for each entry and group."""
-        return [
-            row(self, entry, self.metric, group.name, group.users, score)
-            for entry in self.entries
-            for group, score in zip(self.groups, entry.groups, strict=True)
-        ]
-
-
 def leaderboard(
     workspace: Workspace,
     run_ids: Sequence[str],
@@ -164,38 +134,6 @@ def leaderboard(
         test_users=int(tested.sum()),
         visited_users=None if touched is None else int(touched.sum()),
         entries=tuple(standings),
-    )
-
-
-def sparsity(
-    workspace: Workspace,
-    run_ids: Sequence[str],
-    *,
-    reference: str | None = None,
-    metric: str = METRIC,
-    lows: Sequence[int] | None = None,
-    dataset: Dataset | None = None,
-    withhold: bool = True,
-) -> Sparsity:
-    """One metric of finished runs by how many training purchases users have; entries the best of all users first.
-
-    lows: the fewest purchases of each group; if not given, those that the data allows (`groups.by_purchases`). The
-    rest, and what is raised, as `leaderboard`.
-    """
-    ranked, against = prepared(workspace, run_ids, reference, metric, withhold)
-    counts = purchases(dataset or dataset_of(workspace, ranked[0].runs[0]))[ranked[0].tested]
-    groups = by_purchases(counts, lows)
-    by_group = scores(ranked, against, [metric], [group.members for group in groups])
-    found = []
-    for number, named in enumerate(about(ranked)):
-        values = tuple(group[number][metric] for group in by_group)
-        per_user = ranked[number].per_user(metric)
-        drop = relative_drop(per_user[groups[-1].members], per_user[groups[0].members])
-        found.append(Sparse(**named, groups=values, drop=drop))
-    return Sparsity(
-        **shared(ranked, metric, against),
-        groups=tuple(UserGroup(name=group.name, users=int(group.members.sum())) for group in groups),
-        entries=tuple(found),
     )
 
 

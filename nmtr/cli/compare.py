@@ -11,15 +11,20 @@ from nmtr.cli.console import Json, note, say, show, table
 from nmtr.cli.files import write_csv
 from nmtr.cli.options import whole_number, whole_numbers
 from nmtr.compare import (
+    ATTRIBUTES,
     METRIC,
+    Attribute,
+    Grouped,
     Interval,
     Leaderboard,
     Lists,
     Score,
+    Slices,
     Sparsity,
     compare_lists,
     leaderboard,
     leak,
+    slices,
     sparsity,
 )
 from nmtr.compare.lists import FIRST
@@ -46,11 +51,19 @@ def compare(
     ] = None,
     metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
     by: Annotated[
-        Literal["all", "sparsity", "list"],
+        Literal["all", "sparsity", "list", Attribute],
         typer.Option(
-            help="sparsity: by how many training purchases users have. list: what the lists are like as a whole."
+            help="sparsity: by how many training purchases users have. list: what the lists are like as a whole. "
+            "visited, category, price, buyers: by what the held-out item is, and how many bought it in training."
         ),
     ] = "all",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='By a condition on users and their held-out items, such as "price < 20 AND NOT visited".',
+        ),
+    ] = None,
     groups: Annotated[
         str | None,
         typer.Option(metavar="N,N,…", help="With --by sparsity: the fewest purchases of each group, such as 5,9,13."),
@@ -79,8 +92,12 @@ def compare(
         raise ConfigError("--groups needs --by sparsity; got --by all: add that, or leave the groups out.")
     if first and by != "list":
         raise ConfigError(f"--top needs --by list; got --by {by}: add that, or leave --top out.")
-    found: Leaderboard | Sparsity | Lists
-    if by == "sparsity":
+    if where is not None and by != "all":
+        raise ConfigError(f"--where makes groups of its own; got --by {by}, too: leave one of them out.")
+    found: Leaderboard | Grouped | Lists
+    if where is not None or by in ATTRIBUTES:
+        found = slices(Workspace(), run_ids, by=where or by, reference=reference, metric=metric)
+    elif by == "sparsity":
         found = sparsity(Workspace(), run_ids, reference=reference, metric=metric, lows=lows)
     elif by == "list":
         found = compare_lists(Workspace(), run_ids, first=first or FIRST, reference=reference, metric=metric)
@@ -91,12 +108,12 @@ def compare(
     show(found.to_json(), as_json, lambda: _show(found, by_default=reference is None))
 
 
-def _show(found: Leaderboard | Sparsity | Lists, by_default: bool) -> None:
+def _show(found: Leaderboard | Grouped | Lists, by_default: bool) -> None:
     label = next(entry.label for entry in found.entries if entry.name == found.reference)
     chosen = by_default and label in _BASELINES
     why = ", the best on validation of all that are not NMTR" if chosen else ""
     say(f"{found.data}, {found.protocol}: {found.metric} on test; differences are to {found.reference}{why}")
-    if isinstance(found, Sparsity):
+    if isinstance(found, Grouped):
         _show_groups(found)
     elif isinstance(found, Lists):
         _show_lists(found)
@@ -139,10 +156,24 @@ def _share(drop: Interval | None) -> str:
     return f"{drop.value:.1%}" + ("" if drop.half_width is None else f" ± {drop.half_width:.1%}")
 
 
-def _show_groups(found: Sparsity) -> None:
+_BY = {
+    "visited": "whether the user had visited the held-out item",
+    "category": "category of the held-out item",
+    "price": "price of the held-out item",
+    "buyers": "how many bought the held-out item in training",
+}
+
+
+def _show_groups(found: Grouped) -> None:
     names = [f"{group.name} ({group.users:,})" for group in found.groups]
-    values = [[entry.name, *map(_value, entry.groups), _share(entry.drop)] for entry in found.entries]
-    table(["model", *names, "drop"], values, title="by training purchases (users), and the drop to the sparsest")
+    values = [[entry.name, *map(_value, entry.groups)] for entry in found.entries]
+    if isinstance(found, Sparsity):
+        for cells, entry in zip(values, found.entries, strict=True):
+            cells.append(_share(entry.drop))
+        table(["model", *names, "drop"], values, title="by training purchases (users), and the drop to the sparsest")
+    elif isinstance(found, Slices):
+        title = f"by {_BY[found.by]} (users)" if found.by in _BY else "by whether the condition holds (users)"
+        table(["model", *names], values, title=title)
     differences = [
         [entry.name, *(" p ".join(_difference(score)) for score in entry.groups)]
         for entry in found.entries

@@ -1,21 +1,26 @@
-"""Finished runs held against each other, from their stored ranks: nothing is scored again, and no torch is imported."""
+"""Finished runs compared, from their stored ranks: nothing is scored again, and no torch is imported."""
 
 from nmtr.compare.alternative import against_best
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.lists import Lists, compare_lists
 from nmtr.compare.scores import Difference, Interval, PValue, Score
-from nmtr.compare.slices import Sparse, Sparsity, sparsity
+from nmtr.compare.slices import ATTRIBUTES, Attribute, Grouped, Sliced, Slices, Sparse, Sparsity, slices, sparsity
 from nmtr.compare.tables import METRIC, Leaderboard, Standing, Visits, leaderboard, leak
 
 __all__ = [
+    "ATTRIBUTES",
     "METRIC",
+    "Attribute",
     "Difference",
     "Entry",
+    "Grouped",
     "Interval",
     "Leaderboard",
     "Lists",
     "PValue",
     "Score",
+    "Sliced",
+    "Slices",
     "Sparse",
     "Sparsity",
     "Standing",
@@ -30,5 +35,6 @@ __all__ = [
     "leak",
     "names",
     "option_text",
+    "slices",
     "sparsity",
 ]

@@ -1,38 +1,57 @@
-"""One metric by groups of users: how much they bought."""
+"""One metric by groups of test users: how much they bought, what they bought next, or a condition of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
+import numpy as np
+
+from nmtr import lists
 from nmtr.compare.entries import dataset_of
+from nmtr.compare.filtering import facts, matching
 from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
 from nmtr.compare.tables import METRIC, Compared, Comparison, about, prepared, row, shared
-from nmtr.data.dataset import Dataset
-from nmtr.evaluation.groups import by_purchases, purchases
+from nmtr.data.dataset import Dataset, IntArray
+from nmtr.errors import ConfigError
+from nmtr.evaluation.groups import Group, Members, by_purchases, purchases, visited
 from nmtr.workspace import Workspace
 
+#: What the held-out item is: one of the user's lower behaviors, of a category, of a price, bought by so many.
+Attribute = Literal["visited", "category", "price", "buyers"]
+ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
+OTHERS = "others"  # users for whom a condition does not hold, or whose group would be too small
+UNKNOWN = "not known"
+_MOST = 10  # groups by category that are named
+_ENOUGH = 30  # users; a smaller group by category is one of the others
+_QUARTERS = (0.0, 0.25, 0.5, 0.75)
 
-class Sparse(Compared):
+
+class Sliced(Compared):
     """One metric of one entry by group."""
 
     groups: tuple[Score, ...]
+
+
+class Sparse(Sliced):
+    """One metric of one entry by how many training purchases users have."""
+
     #: By which share of its value in the richest group it falls to the sparsest; None where it has nothing to lose.
     drop: Interval | None
 
 
 class UserGroup(Frozen):
-    """Users with so many training purchases."""
+    """Some of the test users."""
 
     name: str
     users: int
 
 
-class Sparsity(Comparison):
-    """One metric by how many training purchases users have, the sparsest first; entries as they were given."""
+class Grouped(Comparison):
+    """One metric by groups of test users; entries the best of all users first."""
 
     groups: tuple[UserGroup, ...]
-    entries: tuple[Sparse, ...]
+    entries: tuple[Sliced, ...]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each entry and group."""
@@ -41,6 +60,18 @@ class Sparsity(Comparison):
             for entry in self.entries
             for group, score in zip(self.groups, entry.groups, strict=True)
         ]
+
+
+class Sparsity(Grouped):
+    """One metric by how many training purchases users have, the sparsest first."""
+
+    entries: tuple[Sparse, ...]
+
+
+class Slices(Grouped):
+    """One metric by what the users' held-out items are, or by whether a condition holds; each user in one group."""
+
+    by: str  # an `Attribute`, or the condition
 
 
 def sparsity(
@@ -73,3 +104,71 @@ def sparsity(
         groups=tuple(UserGroup(name=group.name, users=int(group.members.sum())) for group in groups),
         entries=tuple(found),
     )
+
+
+def slices(
+    workspace: Workspace,
+    run_ids: Sequence[str],
+    *,
+    by: str = "visited",
+    reference: str | None = None,
+    metric: str = METRIC,
+    dataset: Dataset | None = None,
+) -> Slices:
+    """One metric of finished runs by groups of test users that lie across how much they bought.
+
+    by: an `Attribute` of the held-out item, or a condition over users and held-out items (`filtering`). Categories that
+    fewer than 30 users bought next are taken together, as are all but the ten largest; price and buyers make quarters.
+    Raises ConfigError where the data set does not tell, or all users are in one group; the rest as `leaderboard`.
+    """
+    ranked, against = prepared(workspace, run_ids, reference, metric, withhold=True)
+    dataset = dataset or dataset_of(workspace, ranked[0].runs[0])
+    groups = _groups(dataset, ranked[0].tested, by)
+    by_group = scores(ranked, against, [metric], [group.members for group in groups])
+    return Slices(
+        **shared(ranked, metric, against),
+        by=by,
+        groups=tuple(UserGroup(name=group.name, users=int(group.members.sum())) for group in groups),
+        entries=tuple(
+            Sliced(**named, groups=tuple(group[number][metric] for group in by_group))
+            for number, named in enumerate(about(ranked))
+        ),
+    )
+
+
+def _groups(dataset: Dataset, tested: Members, by: str) -> list[Group]:
+    """The n tested users by an attribute or a condition; two groups or more, none of them empty."""
+    items = dataset.test_item[tested]
+    match by:
+        case "visited":
+            found = _two("visited", "not visited", visited(dataset)[tested])
+        case "buyers":
+            bought = lists.popularity(dataset)[items]
+            lows = np.unique(np.quantile(bought, _QUARTERS, method="inverted_cdf")).tolist()
+            found = list(by_purchases(bought, lows))
+        case "category" | "price":
+            found = _by_attribute(dataset, items, by)
+        case _:
+            found = _two(by, OTHERS, matching(facts(dataset, tested), by))
+    found = [group for group in found if group.members.any()]
+    if len(found) < 2:
+        raise ConfigError(f"slices need two groups of test users; by {by}, all are in one: {found[0].name}.")
+    return found
+
+
+def _two(name: str, other: str, members: Members) -> list[Group]:
+    return [Group(name, members), Group(other, ~members)]
+
+
+def _by_attribute(dataset: Dataset, items: IntArray, by: str) -> list[Group]:
+    """Test users by the group of their held-out items (n,): bands of prices in order, or categories by size."""
+    known = lists.groups(dataset)
+    if by not in known:
+        raise ConfigError(f"slices by {by} need items of more than one; data set {dataset.name} does not tell it.")
+    place, names = known[by][0][items], known[by][1]
+    if by == "price":
+        return [*(Group(name, place == n) for n, name in enumerate(names)), Group(UNKNOWN, place < 0)]
+    sizes = np.bincount(place[place >= 0], minlength=len(names))
+    named = [n for n in np.argsort(-sizes, kind="stable")[:_MOST] if sizes[n] >= _ENOUGH]
+    rest = ~np.isin(place, named) & (place >= 0)
+    return [*(Group(names[n], place == n) for n in named), Group(OTHERS, rest), Group(UNKNOWN, place < 0)]

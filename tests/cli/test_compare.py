@@ -65,9 +65,30 @@ def test_compare_by_list_says_what_the_lists_are_like(
     assert by_name["NMTR-GMF"]["novelty"]["difference"]["tests"].keys() == {"t-test"}
 
 
+def test_compare_by_what_was_bought_next_or_a_condition(
+    home: Path, runs: dict[str, str], nmtr: Nmtr, tmp_path: Path
+) -> None:
+    path = tmp_path / "slices.csv"
+    both = ("compare", runs["done"], runs["popularity"])
+    three = (*both, "--where", "user in ('u1', 'u2', 'u3')")
+    answer = nmtr(*three, "--csv", path)
+    assert answer.code == 0 and "by whether the condition holds (users)" in answer.out
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    assert [int(row["users"]) for row in rows if row["model"] == "Popularity"] == [3, 9]
+    assert nmtr(*three, "--json").json["groups"] == [
+        {"name": "user in ('u1', 'u2', 'u3')", "users": 3},
+        {"name": "others", "users": 9},
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--by", "category"], "does not tell it"),
+        (["--by", "visited"], "by visited, all are in one: visited"),
+        (["--by", "buyers"], "by buyers, all are in one: 2–3"),
+        (["--where", "age > 3"], "there is no age"),
+        (["--where", "buyers > 3", "--by", "price"], "--where makes groups of its own"),
         (["--top", "3"], "--top needs --by list"),
         (["--by", "list", "--top", "21"], "--top"),
         (["--metric", "MRR"], "metric must be HR@k or NDCG@k"),

@@ -35,7 +35,7 @@ _PAGES = (
     ("Train", "Train", ".st-key-start"),
     ("Train", "Runs", "[class*=st-key-runs-]"),
     ("Judge", "Compare", ".st-key-standings"),
-    ("Judge", "Sparsity", ".st-key-groups"),
+    ("Judge", "Groups", ".st-key-groups"),
     ("Data", "Data", ".st-key-funnel"),
     ("Explore", "Shopper", "[class*=st-key-top-]"),
 )

@@ -23,7 +23,7 @@ PAGES = {
     "lab": "views/lab/lab.py",
     "runs": "views/runs/runs.py",
     "compare": "views/compare/compare.py",
-    "sparsity": "views/compare/sparsity.py",
+    "groups": "views/compare/groups.py",
     "lists": "views/compare/lists.py",
     "calibration": "views/compare/calibration.py",
     "report": "views/compare/report.py",
@@ -40,7 +40,7 @@ MORE = {
     "data": ("beside",),
     "item": ("find", "category", "price", "order"),
     "compare": ("runs", "against", "metric"),
-    "sparsity": ("runs", "against", "metric"),
+    "groups": ("runs", "against", "metric"),
     "lists": ("runs", "against", "metric"),
     "report": ("runs", "against", "metric", "shoppers", "sections"),
     "lab": ("study", "point"),
@@ -126,8 +126,13 @@ def forward() -> None:
     again and again.
     """
     if any(name in st.query_params for name in PARAMETERS if name not in ALONE[""]):
-        _onward(key="onward", data={"page": "shopper"}, height=0)
-        st.stop()
+        onward("shopper")
+
+
+def onward(page: str, left: str = "") -> None:
+    """Send the browser from an address that is left, the last part of its path, to a page, with all that it carries."""
+    _onward(key="onward", data={"page": page, "left": left}, height=0)
+    st.stop()
 
 
 def query_names(page: str) -> tuple[str, ...]:
@@ -147,7 +152,9 @@ export default function ({ data }) {
 _ONWARD_JS = """
 export default function ({ data }) {
   const { pathname, search, hash } = window.location;
-  window.location.replace(pathname.replace(/\\/*$/, "/") + data.page + search + hash);
+  const parts = pathname.split("/").filter((part) => part);
+  if (data.left && parts.at(-1) === data.left) parts.pop();
+  window.location.replace("/" + [...parts, data.page].join("/") + search + hash);
 }
 """
 _bar = st.components.v2.component("nmtr_address", js=_JS)

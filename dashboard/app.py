@@ -82,10 +82,16 @@ page = st.navigation(
                 help="Which run is best, by how much, and whether that is more than chance.",
             ),
             st.Page(
-                address.PAGES["sparsity"],
-                title="Sparsity",
+                address.PAGES["groups"],
+                title="Groups",
                 icon=":material/grain:",
-                help="How runs fare with shoppers who bought little.",
+                help="How runs fare with groups of shoppers: who bought little, who buys what.",
+            ),
+            st.Page(  # what Groups was called before: old links go on to it
+                lambda: address.onward("groups", left="sparsity"),
+                title="Groups",
+                url_path="sparsity",
+                visibility="hidden",
             ),
             st.Page(
                 address.PAGES["lists"],

@@ -97,7 +97,7 @@ def test_a_locked_weight_holds_the_point_to_a_line_and_two_hold_it_in_place(visi
 PATHS = [
     *("/", "/tour", "/tour?step=4", "/glossary", "/shopper", "/cascade", "/whatif", "/item", "/item?item=i7"),
     *("/train", "/lab", "/runs"),
-    *("/compare", "/sparsity", "/lists", "/calibration", "/data"),
+    *("/compare", "/groups", "/lists", "/calibration", "/data"),
 ]
 
 
@@ -121,5 +121,5 @@ def test_a_comparison_is_reopened_by_its_link(visit: Visit, shop: str, home: Pat
     assert "metric=NDCG%4010" in address.query
     again = visit(f"{address.path}?{address.query}")
     expect(again.locator("h5").first).to_have_text(page.locator("h5").first.inner_text())
-    navigate(again, "Judge", "Sparsity")
+    navigate(again, "Judge", "Groups")
     expect(again.locator(".st-key-groups .scatterlayer .trace")).to_have_count(2)

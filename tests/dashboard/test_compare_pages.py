@@ -1,4 +1,4 @@
-"""The Compare, the Sparsity and the Lists page in-process, on real data and real runs."""
+"""The Compare, the Groups and the Lists page in-process, on real data and real runs."""
 
 from __future__ import annotations
 
@@ -172,12 +172,12 @@ def test_compare_leaves_no_words_of_its_own_in_other_pages_addresses(open_page: 
     app.switch_page(PAGES["data"]).run()
     assert set(address(app)) == {"data"}
     app.query_params.clear()
-    app.switch_page(PAGES["sparsity"]).run()
+    app.switch_page(PAGES["groups"]).run()
     assert address(app)["runs"] == ",".join(standard)
 
 
 def test_sparsity_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:
-    app = open_page("sparsity", data="shop", runs=",".join(standard), metric="NDCG@10")
+    app = open_page("groups", data="shop", runs=",".join(standard), metric="NDCG@10")
     assert not app.error and not app.exception
     table = sparsity(Workspace(home), standard, metric="NDCG@10")
     shown = app.dataframe[0].value
@@ -190,7 +190,7 @@ def test_sparsity_shows_what_the_core_finds(open_page: Open, home: Path, standar
 
 
 def test_sparsity_of_one_run_has_no_differences(open_page: Open, runs: Runs) -> None:
-    app = open_page("sparsity", runs=runs["one standard nmtr"])
+    app = open_page("groups", runs=runs["one standard nmtr"])
     assert "One model alone" in words(app) and len(app.dataframe) == 1
     assert not app.error and not app.exception
 
@@ -225,7 +225,7 @@ def test_lists_draws_what_they_are_made_of(open_page: Open, home: Path, catalogu
     assert {"price", "of two categories"} <= set(app.dataframe[0].value.columns)
 
 
-@pytest.mark.parametrize("page", ["compare", "sparsity", "lists"])
+@pytest.mark.parametrize("page", ["compare", "groups", "lists"])
 def test_pages_without_runs_or_data_lead_to_where_they_come_from(
     open_page: Open, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +246,7 @@ def test_compared_run_whose_ranks_are_gone_gives_a_sentence(open_page: Open, hom
     workspace.delete(run.id)
 
 
-@pytest.mark.parametrize("page", ["compare", "sparsity"])
+@pytest.mark.parametrize("page", ["compare", "groups"])
 def test_pages_compare_without_torch(page: str, tmp_path: Path) -> None:
     script = f"""
 import sys

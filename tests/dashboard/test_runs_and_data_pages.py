@@ -235,7 +235,7 @@ def test_imported_run_whose_data_set_is_not_here_is_shown_and_opens_with_a_sente
     assert "To recommend by it, add data set lonely as it was there" in app.success[0].value
     app = choose(app, lonely)
     assert not app.error
-    for page in ("shopper", "cascade", "train", "lab", "compare", "sparsity", "lists", "data"):
+    for page in ("shopper", "cascade", "train", "lab", "compare", "groups", "lists", "data"):
         app = open_page(page, run=lonely)
         assert [error.value.replace("\\", "").partition(" (")[0] for error in app.error] == [
             "data set must be one of those added"

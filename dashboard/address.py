@@ -40,7 +40,7 @@ MORE = {
     "data": ("beside",),
     "item": ("find", "category", "price", "order"),
     "compare": ("runs", "against", "metric"),
-    "groups": ("runs", "against", "metric"),
+    "groups": ("runs", "against", "metric", "by"),
     "lists": ("runs", "against", "metric"),
     "report": ("runs", "against", "metric", "shoppers", "sections"),
     "lab": ("study", "point"),

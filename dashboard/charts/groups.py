@@ -12,6 +12,7 @@ from dashboard.charts.looks import Look
 from dashboard.text import gap, metric, unmarked
 
 Part = tuple[float, float | None]  # a value, and half of its 95 % interval
+_NAME, _MARK = 28, 11  # pixels: a group's name, and each mark under it
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,47 @@ def differences(
     """As `by_group`, of how far each run is from the reference, which is the line at 0."""
     figure = _grouped(groups, runs, looks, theme, gap)
     return figure.update_yaxes(zeroline=True, zerolinecolor=theme.soft, zerolinewidth=2, tickformat="+.2~f")
+
+
+def by_slice(
+    groups: Mapping[str, int],
+    runs: Mapping[str, Sequence[Part]],
+    looks: Mapping[str, Look],
+    theme: Theme,
+    apart: bool = False,
+) -> go.Figure:
+    """One row a group, named with its number of users, and in it a mark on its interval for each run.
+
+    apart: how far each run is from the reference, which is the line at 0.
+    """
+    height = _NAME + _MARK * len(runs)
+    figure = legend(frame(34 + height * len(groups), theme), [*runs], theme)
+    for place, (name, parts) in enumerate(runs.items()):
+        look = looks[name]
+        figure.add_scatter(
+            x=[value for value, _ in parts],
+            y=[number + place * _MARK / height for number in range(len(parts))],  # under the name, and each other
+            mode="markers",
+            name=unmarked(name),
+            error_x={"array": [half or 0.0 for _, half in parts], "thickness": 2, "width": 0, "color": look.color},
+            marker={"symbol": look.symbol, "size": 10, "color": look.color},
+            text=[
+                f"{unmarked(group)}: {(gap if apart else metric)(*part)}"
+                for group, part in zip(groups, parts, strict=True)
+            ],
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+        )
+    ends = [value + side * (half or 0.0) for parts in runs.values() for value, half in parts for side in (-1, 1)]
+    low, high = (min([0.0, *ends]), max([0.01, *ends])) if apart else (0.0, max([0.01, *ends]))
+    figure.update_xaxes(
+        range=[low - 0.03 * (high - low) if apart else 0, high + 0.05 * (high - low)],
+        zeroline=True,
+        zerolinecolor=theme.soft,
+        tickformat="+.2~f" if apart else ".2~f",
+        nticks=6,
+    )
+    figure = rows(figure, [f"{group} · {count:,} users" for group, count in groups.items()], theme)
+    return figure.update_yaxes(range=[len(groups) - 1 + _MARK * len(runs) / height, -_NAME / height])
 
 
 def _grouped(

@@ -57,6 +57,15 @@ def test_an_old_link_opens_the_shopper_page_and_leaves_no_entry(visit: Visit, sh
     page.wait_for_url("about:blank")
 
 
+def test_an_old_link_to_the_sparsity_page_opens_groups(visit: Visit, shop: str) -> None:
+    page = visit("/sparsity?data=shop&metric=HR%4010")
+    page.wait_for_url("**/groups?data=shop&runs=*&metric=HR%4010")
+    expect(page.locator("h5").first).to_contain_text("best with")
+    settled(page)
+    page.go_back()
+    page.wait_for_url("about:blank")
+
+
 def test_home_keeps_the_selection_and_carries_the_data_set_alone(visit: Visit, shop: str) -> None:
     page = visit(f"/shopper?run={shop}&user=u3")
     page.wait_for_url("**item=*")

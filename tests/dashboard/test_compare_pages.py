@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.address import PAGES
 from dashboard.text import metric, share
-from nmtr.compare import compare_lists, leaderboard, sparsity
+from nmtr.compare import compare_lists, leaderboard, slices, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
@@ -193,6 +193,48 @@ def test_sparsity_of_one_run_has_no_differences(open_page: Open, runs: Runs) -> 
     app = open_page("groups", runs=runs["one standard nmtr"])
     assert "One model alone" in words(app) and len(app.dataframe) == 1
     assert not app.error and not app.exception
+
+
+def test_groups_are_made_by_what_is_chosen_and_the_address_follows(
+    open_page: Open, home: Path, catalogued: list[str]
+) -> None:
+    app = open_page("groups", runs=",".join(catalogued), metric="HR@10")
+    app.selectbox(key="groups_by").set_value("price").run()
+    assert address(app)["by"] == "price" and not app.error and not app.exception
+    table = slices(Workspace(home), catalogued, by="price", metric="HR@10")
+    shown = app.dataframe[0].value
+    assert [*zip(shown["group"], shown["shoppers"], strict=True)] == [(g.name, g.users) for g in table.groups]
+    for entry in table.entries:
+        cells = [float(cell.split(" ")[0]) for cell in shown[entry.name]]
+        assert cells == pytest.approx([score.value for score in entry.groups], abs=6e-4)
+    assert "has the highest HR@10 in " in words(app)
+    app.selectbox(key="groups_by").set_value("purchases").run()
+    assert "by" not in address(app) and "Shoppers who bought" in words(app)
+
+
+def test_groups_by_a_condition_of_the_visitors_own(open_page: Open, home: Path, catalogued: list[str]) -> None:
+    app = open_page("groups", runs=",".join(catalogued))
+    app.selectbox(key="groups_by").set_value("condition").run()
+    assert "Write a condition" in words(app) and "title" not in app.text_input(key="groups_where").label
+    app.text_input(key="groups_where").set_value("price < 70 AND NOT visited").run()
+    assert address(app)["by"] == "price < 70 AND NOT visited"
+    table = slices(Workspace(home), catalogued, by="price < 70 AND NOT visited")
+    assert list(app.dataframe[0].value["shoppers"]) == [group.users for group in table.groups]
+    again = open_page("groups", runs=",".join(catalogued), by="price < 70 AND NOT visited")
+    assert again.text_input(key="groups_where").value == "price < 70 AND NOT visited"
+    assert list(again.dataframe[0].value["shoppers"]) == [group.users for group in table.groups]
+    app.text_input(key="groups_where").set_value("EXISTS (SELECT 1)").run()
+    assert "it holds subquery" in app.error[0].value and not app.dataframe and not app.exception
+    app.text_input(key="groups_where").set_value("").run()
+    assert "by" not in address(app) and not app.error
+
+
+def test_groups_offer_what_the_data_set_tells(open_page: Open, standard: list[str]) -> None:
+    app = open_page("groups", data="shop", runs=",".join(standard), by="category")
+    assert "category of the next purchase" not in app.selectbox(key="groups_by").options
+    assert "data set shop does not tell it" in app.error[0].value and not app.exception
+    app = open_page("groups", data="shop", runs=",".join(standard), by="visited")
+    assert "by visited, all are in one" in app.error[0].value.replace("\\", "") and not app.exception
 
 
 def test_lists_shows_what_the_core_finds(open_page: Open, home: Path, standard: list[str]) -> None:

@@ -14,7 +14,7 @@ from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
-from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Sparsity, check, grouped, names
+from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Slices, Sparsity, check, grouped, names
 from nmtr.config import PROTOCOLS
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -258,6 +258,18 @@ def _sparsity(
 ) -> Sparsity:
     shop = cache.dataset(_info)
     return compare.sparsity(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+
+
+def slices(choice: Choice, by: str) -> Slices:
+    return _slices(*_key(choice), by, choice.info)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _slices(
+    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, by: str, _info: DatasetInfo
+) -> Slices:
+    shop = cache.dataset(_info)
+    return compare.slices(cache.workspace(), runs, by=by, reference=reference, metric=metric, dataset=shop)
 
 
 def lists(choice: Choice) -> Lists:

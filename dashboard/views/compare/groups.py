@@ -1,4 +1,4 @@
-"""How runs fare with shoppers who bought little, beside those who bought much."""
+"""How runs fare with groups of shoppers: who bought little beside who bought much, or who buys what."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from dashboard import charts
 from dashboard.findings import sparsity_finding
 from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, p_value, past, plain, share
-from dashboard.views.compare import choosing
+from dashboard.views.compare import choosing, slices
 from dashboard.views.compare.choosing import Choice, part
 from dashboard.widgets import figures
 from nmtr.compare import Interval, Sparse, Sparsity
 
 DROP = "richest → sparsest"
-PROMISE = "Here you will see how runs fare with shoppers who bought little, beside those who bought much."
+PROMISE = "Here you will see how runs fare with groups of shoppers: who bought little, or who buys what."
 
 
 def page() -> None:
     choice = choosing.choose(PROMISE)
     if choice is None:
+        return
+    by = slices.pick(choice)
+    if by != slices.PURCHASES:
+        slices.show(choice, by)
         return
     with st.skeleton(height=420):
         table = choosing.sparsity(choice)

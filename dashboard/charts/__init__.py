@@ -5,7 +5,7 @@ from dashboard.charts.base import CONFIG, DARK, LIGHT, Theme
 from dashboard.charts.comparison import Measured, intervals
 from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
-from dashboard.charts.groups import Parted, by_group, by_slice, differences, parted
+from dashboard.charts.groups import Parted, by_group, by_slice, differences, exchanged, parted
 from dashboard.charts.items import Crowd, crowd, spread, steps
 from dashboard.charts.listed import Buyers, buyers, listed
 from dashboard.charts.looks import Look, looks
@@ -39,6 +39,7 @@ __all__ = [
     "crowd",
     "curve",
     "differences",
+    "exchanged",
     "funnel",
     "histogram",
     "history",

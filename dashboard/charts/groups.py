@@ -114,6 +114,30 @@ def by_slice(
     return figure.update_yaxes(range=[len(groups) - 1 + _MARK * len(runs) / height, -_NAME / height])
 
 
+def exchanged(runs: Mapping[str, tuple[int, int]], looks: Mapping[str, Look], theme: Theme) -> go.Figure:
+    """One row a run: to the right how many users it wins, to the left how many it loses."""
+    figure = frame(56 + ROW * len(runs), theme, margin={"l": 8, "r": 8, "t": 30, "b": 8})
+    figure.update_layout(barmode="overlay")
+    most = max([1, *(count for pair in runs.values() for count in pair)])
+    for row, (name, (won, lost)) in enumerate(runs.items()):
+        for count, side, word in ((won, 1, "won"), (lost, -1, "lost")):
+            figure.add_bar(
+                x=[side * count],
+                y=[row],
+                orientation="h",
+                width=0.36,
+                marker={"color": looks[name].color, "opacity": 1 if side > 0 else 0.45},
+                hovertemplate=f"{unmarked(name)}: {count:,} {word}<extra></extra>",
+            )
+            anchor = "left" if side > 0 else "right"
+            note(figure, side * count, row, f"{count:,}", xref="x", yref="y", xanchor=anchor, xshift=6 * side)
+    for side, word, anchor in ((-1, "loses ◂", "right"), (1, "▸ wins", "left")):
+        note(figure, 0, 1, word, xref="x", yref="paper", yanchor="bottom", xanchor=anchor, xshift=6 * side, yshift=4)
+    figure.update_xaxes(range=[-1.25 * most, 1.25 * most], visible=False)
+    figure.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, yref="paper", line={"color": theme.soft, "width": 1})
+    return rows(figure, [*runs], theme)
+
+
 def _grouped(
     groups: Mapping[str, int],
     runs: Mapping[str, Sequence[Part]],

@@ -18,16 +18,19 @@ from nmtr.compare import (
     Interval,
     Leaderboard,
     Lists,
+    Moves,
     Score,
     Slices,
     Sparsity,
     compare_lists,
     leaderboard,
     leak,
+    moves,
     slices,
     sparsity,
 )
 from nmtr.compare.lists import FIRST
+from nmtr.compare.moves import NAMED
 from nmtr.config.methods import METHODS
 from nmtr.errors import ConfigError
 from nmtr.lists import LENGTH
@@ -51,10 +54,11 @@ def compare(
     ] = None,
     metric: Annotated[str, typer.Option(metavar="HR@K|NDCG@K", help="What to compare by.")] = METRIC,
     by: Annotated[
-        Literal["all", "sparsity", "list", Attribute],
+        Literal["all", "sparsity", "list", "user", Attribute],
         typer.Option(
             help="sparsity: by how many training purchases users have. list: what the lists are like as a whole. "
-            "visited, category, price, buyers: by what the held-out item is, and how many bought it in training."
+            "visited, category, price, buyers: by what the held-out item is, and how many bought it in training. "
+            "user: who gains and who loses."
         ),
     ] = "all",
     where: Annotated[
@@ -74,7 +78,8 @@ def compare(
             "--top",
             parser=whole_number("--top", 1, LENGTH),
             metavar="K",
-            help=f"With --by list: how many items of each list; {FIRST} if left out, {LENGTH} at most.",
+            help=f"With --by list: how many items of each list; {FIRST} if left out. With --by user: how many users "
+            f"each way; {NAMED} if left out. At most {LENGTH}.",
         ),
     ] = None,
     as_json: Json = False,
@@ -90,15 +95,17 @@ def compare(
     lows = None if groups is None else whole_numbers(groups, "--groups")
     if lows and by != "sparsity":
         raise ConfigError("--groups needs --by sparsity; got --by all: add that, or leave the groups out.")
-    if first and by != "list":
-        raise ConfigError(f"--top needs --by list; got --by {by}: add that, or leave --top out.")
+    if first and by not in ("list", "user"):
+        raise ConfigError(f"--top needs --by list or --by user; got --by {by}: add that, or leave --top out.")
     if where is not None and by != "all":
         raise ConfigError(f"--where makes groups of its own; got --by {by}, too: leave one of them out.")
-    found: Leaderboard | Grouped | Lists
+    found: Leaderboard | Grouped | Lists | Moves
     if where is not None or by in ATTRIBUTES:
         found = slices(Workspace(), run_ids, by=where or by, reference=reference, metric=metric)
     elif by == "sparsity":
         found = sparsity(Workspace(), run_ids, reference=reference, metric=metric, lows=lows)
+    elif by == "user":
+        found = moves(Workspace(), run_ids, reference=reference, metric=metric, named=first or NAMED)
     elif by == "list":
         found = compare_lists(Workspace(), run_ids, first=first or FIRST, reference=reference, metric=metric)
     else:
@@ -108,11 +115,14 @@ def compare(
     show(found.to_json(), as_json, lambda: _show(found, by_default=reference is None))
 
 
-def _show(found: Leaderboard | Grouped | Lists, by_default: bool) -> None:
-    label = next(entry.label for entry in found.entries if entry.name == found.reference)
+def _show(found: Leaderboard | Grouped | Lists | Moves, by_default: bool) -> None:
+    label = next((entry.label for entry in found.entries if entry.name == found.reference), found.reference)
     chosen = by_default and label in _BASELINES
     why = ", the best on validation of all that are not NMTR" if chosen else ""
     say(f"{found.data}, {found.protocol}: {found.metric} on test; differences are to {found.reference}{why}")
+    if isinstance(found, Moves):
+        _show_moves(found)
+        return
     if isinstance(found, Grouped):
         _show_groups(found)
     elif isinstance(found, Lists):
@@ -181,6 +191,23 @@ def _show_groups(found: Grouped) -> None:
     ]
     if differences:
         table(["model", *names], differences, title=f"difference to {found.reference}")
+
+
+def _show_moves(found: Moves) -> None:
+    rows = [
+        [entry.name, *(f"{count:,}" for count in (entry.up, entry.down, entry.into, entry.out_of))]
+        for entry in found.entries
+    ]
+    first = f"first {found.first}"
+    title = f"of {found.users:,} users, whose held-out item stands further up than in {found.reference}"
+    table(["model", "up", "down", f"into the {first}", f"out of the {first}"], rows, title=title)
+    for entry in found.entries:
+        movers = [*entry.gain, *reversed(entry.lose)]
+        rows = [[one.user, one.title or one.item, f"{one.before:,.0f}", f"{one.after:,.0f}"] for one in movers]
+        table(
+            ["user", "item", found.reference, entry.name], rows, title=f"who gains most by {entry.name}, and who loses"
+        )
+    note("Places of the held-out item, from 1; of several seeds, their geometric mean.")
 
 
 _FORMS = {"coverage": ".1%", "alike": ".1%", "diversity": ".1%"}

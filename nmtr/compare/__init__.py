@@ -3,6 +3,7 @@
 from nmtr.compare.alternative import against_best
 from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
 from nmtr.compare.lists import Lists, compare_lists
+from nmtr.compare.moves import Moved, Mover, Moves, moves
 from nmtr.compare.scores import Difference, Interval, PValue, Score
 from nmtr.compare.slices import ATTRIBUTES, Attribute, Grouped, Sliced, Slices, Sparse, Sparsity, slices, sparsity
 from nmtr.compare.tables import METRIC, Leaderboard, Standing, Visits, leaderboard, leak
@@ -17,6 +18,9 @@ __all__ = [
     "Interval",
     "Leaderboard",
     "Lists",
+    "Moved",
+    "Mover",
+    "Moves",
     "PValue",
     "Score",
     "Sliced",
@@ -33,6 +37,7 @@ __all__ = [
     "grouped",
     "leaderboard",
     "leak",
+    "moves",
     "names",
     "option_text",
     "slices",

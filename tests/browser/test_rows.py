@@ -9,6 +9,7 @@ import pandas as pd
 from playwright.sync_api import Locator, Page, expect
 
 from nmtr.chances import about
+from nmtr.config import RunConfig
 from nmtr.explain import recommend
 from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Visit, settled
@@ -154,3 +155,14 @@ def test_the_list_fits_a_phone_and_is_used_by_touch(visit: Visit, shop: str) -> 
     numbers.nth(1).click()
     expect(rows(page).nth(1)).to_have_attribute("aria-selected", "true")
     expect(page.get_by_text("Rank 2 of")).to_be_attached()
+
+
+def test_a_click_on_who_gains_opens_that_shopper(visit: Visit, shop: str, home: Path) -> None:
+    other = Workspace(home).train(RunConfig.parse({"data": "shop", "method": "popularity"})).id
+    page = visit(f"/groups?data=shop&runs={shop},{other}&against={other}&by=user&metric=HR%4010")
+    first = page.get_by_role("grid", name="Shoppers who gain most").locator("tbody tr").first
+    user = first.inner_text().split(" · ")[0].strip()
+    settled(page)
+    first.click()
+    page.wait_for_url(f"**/shopper?*user={user}&item=*")
+    expect(page.locator(".st-key-pick_user input")).to_have_value(user)

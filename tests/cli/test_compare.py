@@ -81,6 +81,21 @@ def test_compare_by_what_was_bought_next_or_a_condition(
     ]
 
 
+def test_compare_by_user_says_who_gains_and_who_loses(
+    home: Path, runs: dict[str, str], nmtr: Nmtr, tmp_path: Path
+) -> None:
+    path = tmp_path / "moves.csv"
+    both = ("compare", runs["done"], runs["popularity"], "--by", "user", "--metric", "HR@3", "--top", "2")
+    answer = nmtr(*both, "--csv", path)
+    assert answer.code == 0 and "into the first 3" in answer.out and "who gains most by NMTR-GMF" in answer.out
+    (entry,) = nmtr(*both, "--json").json["entries"]
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    assert [row["user"] for row in rows] == [one["user"] for one in [*entry["gain"], *entry["lose"]]]
+    assert 1 <= len(entry["gain"]) <= 2 and entry["up"] + entry["down"] <= 12
+    alone = nmtr("compare", runs["done"], "--by", "user")
+    assert alone.code == 2 and "needs two models or more" in alone.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -89,7 +104,7 @@ def test_compare_by_what_was_bought_next_or_a_condition(
         (["--by", "buyers"], "by buyers, all are in one: 2–3"),
         (["--where", "age > 3"], "there is no age"),
         (["--where", "buyers > 3", "--by", "price"], "--where makes groups of its own"),
-        (["--top", "3"], "--top needs --by list"),
+        (["--top", "3"], "--top needs --by list or --by user"),
         (["--by", "list", "--top", "21"], "--top"),
         (["--metric", "MRR"], "metric must be HR@k or NDCG@k"),
         (["--groups", "5,9"], "--groups needs --by sparsity"),

@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.address import PAGES
 from dashboard.text import metric, share
-from nmtr.compare import compare_lists, leaderboard, slices, sparsity
+from nmtr.compare import compare_lists, leaderboard, moves, slices, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
@@ -227,6 +227,17 @@ def test_groups_by_a_condition_of_the_visitors_own(open_page: Open, home: Path, 
     assert "it holds subquery" in app.error[0].value and not app.dataframe and not app.exception
     app.text_input(key="groups_where").set_value("").run()
     assert "by" not in address(app) and not app.error
+
+
+def test_groups_say_who_gains_and_who_loses(open_page: Open, home: Path, catalogued: list[str]) -> None:
+    app = open_page("groups", runs=",".join(catalogued), by="user", metric="HR@10")
+    assert not app.error and not app.exception
+    found = moves(Workspace(home), catalogued, metric="HR@10")
+    (entry,) = found.entries
+    assert f"it wins {entry.into:,} and loses {entry.out_of:,}" in words(app)
+    assert f"{entry.up:,} gain" in words(app) and f"{entry.down:,} lose" in words(app)
+    alone = open_page("groups", runs=catalogued[0], by="user")
+    assert "One model alone" in words(alone) and not alone.error
 
 
 def test_groups_offer_what_the_data_set_tells(open_page: Open, standard: list[str]) -> None:

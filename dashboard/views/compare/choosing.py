@@ -14,7 +14,7 @@ from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, plain, shortened
 from dashboard.widgets import empty, pickers
 from nmtr import compare
-from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Slices, Sparsity, check, grouped, names
+from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Moves, Slices, Sparsity, check, grouped, names
 from nmtr.config import PROTOCOLS
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -270,6 +270,18 @@ def _slices(
 ) -> Slices:
     shop = cache.dataset(_info)
     return compare.slices(cache.workspace(), runs, by=by, reference=reference, metric=metric, dataset=shop)
+
+
+def moves(choice: Choice) -> Moves:
+    return _moves(*_key(choice), choice.info)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _moves(
+    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
+) -> Moves:
+    shop = cache.dataset(_info)
+    return compare.moves(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
 
 
 def lists(choice: Choice) -> Lists:

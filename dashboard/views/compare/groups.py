@@ -11,7 +11,7 @@ from dashboard import charts
 from dashboard.findings import sparsity_finding
 from dashboard.glossary import help_for
 from dashboard.text import and_list, gap, metric, p_value, past, plain, share
-from dashboard.views.compare import choosing, slices
+from dashboard.views.compare import choosing, moves, slices
 from dashboard.views.compare.choosing import Choice, part
 from dashboard.widgets import figures
 from nmtr.compare import Interval, Sparse, Sparsity
@@ -24,7 +24,11 @@ def page() -> None:
     choice = choosing.choose(PROMISE)
     if choice is None:
         return
+    moves.leave_if_asked()
     by = slices.pick(choice)
+    if by == slices.MOVES:
+        moves.show(choice)
+        return
     if by != slices.PURCHASES:
         slices.show(choice, by)
         return

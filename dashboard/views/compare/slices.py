@@ -16,7 +16,7 @@ from dashboard.widgets import figures
 from nmtr.compare import Score, Slices
 from nmtr.errors import ConfigError
 
-PURCHASES, CONDITION = "purchases", "condition"
+PURCHASES, MOVES, CONDITION = "purchases", "user", "condition"
 NAMES = {
     PURCHASES: "purchases so far",
     "buyers": "popularity of the next purchase",
@@ -24,6 +24,7 @@ NAMES = {
     "category": "category of the next purchase",
     "price": "price of the next purchase",
     CONDITION: "a condition of yours",
+    MOVES: "who gains and who loses",
 }
 _MEASURED = {
     "buyers": "by how many shoppers bought the held-out item in training",

@@ -77,10 +77,9 @@ def legend(figure: go.Figure, names: Sequence[str], theme: Theme) -> go.Figure:
 
 def rows(figure: go.Figure, names: Sequence[str], theme: Theme) -> go.Figure:
     """One row a name, the first on top, the name above what is drawn in the row: so a phone has room for both."""
-    for row, name in enumerate(names):
-        text = unmarked(shortened(name, 52))
-        # On paper of its own: what else is drawn runs behind it.
-        note(figure, 0, row, text, yref="y", yshift=16, font={"size": 13, "color": theme.ink}, bgcolor=theme.paper)
+    # On paper of their own: what else is drawn runs behind them.
+    options = {"yref": "y", "yshift": 16, "font": {"size": 13, "color": theme.ink}, "bgcolor": theme.paper}
+    notes(figure, [(0, row, unmarked(shortened(name, 52)), options) for row, name in enumerate(names)])
     return figure.update_yaxes(visible=False, range=[len(names) - 0.55, -0.8])
 
 
@@ -88,6 +87,11 @@ ROW = 44  # pixels: a name, and a mark under it
 
 
 def note(figure: go.Figure, x: float, y: float, text: str, **options: object) -> None:
-    figure.add_annotation(
-        x=x, y=y, text=text, **{"showarrow": False, "xref": "paper", "xanchor": "left", "yanchor": "middle", **options}
-    )
+    notes(figure, [(x, y, text, options)])
+
+
+def notes(figure: go.Figure, texts: Sequence[tuple[float, float, str, dict[str, object]]]) -> None:
+    """Texts at places of the figure, at once: to add one by one, Plotly reads all that are there each time."""
+    usual = {"showarrow": False, "xref": "paper", "xanchor": "left", "yanchor": "middle"}
+    more = [{"x": x, "y": y, "text": text, **usual, **options} for x, y, text, options in texts]
+    figure.layout.annotations = [*figure.layout.annotations, *more]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import REFERENCE, ROW, RUN, Theme, frame, note, rows
+from dashboard.charts.base import REFERENCE, ROW, RUN, Theme, frame, notes, rows
 from dashboard.charts.looks import Look
 from dashboard.text import metric, unmarked
 
@@ -45,7 +45,8 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
             figure.add_shape(
                 type="line", layer="below", x0=run.value, x1=run.value, y0=0, y1=1, yref="paper", line=line
             )
-        note(figure, 1, row, metric(run.value, run.half_width), yref="y", xshift=8)
+    beside = {"yref": "y", "xshift": 8}
+    notes(figure, [(1, row, metric(run.value, run.half_width), beside) for row, run in enumerate(ranked)])
     low = min(run.value - run.half_width for run in runs) if len(runs) > 1 else 0.0
     high = max((run.value + run.half_width for run in runs), default=1.0)
     pad = max(0.06 * (high - low), 0.005)

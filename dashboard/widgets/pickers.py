@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -29,10 +30,8 @@ def run_name(run: Run) -> str:
 
 def short_names(runs: Sequence[Run]) -> list[str]:
     """A name for each run: its model, and its id where another of them has the same."""
-    labels = [run.config.label for run in runs]
-    return [
-        f"{run.config.label} · {run.id}" if labels.count(run.config.label) > 1 else run.config.label for run in runs
-    ]
+    times = Counter(run.config.label for run in runs)
+    return [f"{run.config.label} · {run.id}" if times[run.config.label] > 1 else run.config.label for run in runs]
 
 
 def pick_run(info: DatasetInfo, run: Run) -> None:

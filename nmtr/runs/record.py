@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import InstanceOf, TypeAdapter, ValidationError
 from sqlalchemy import Row
 
 from nmtr.config import RunConfig
@@ -23,7 +23,7 @@ class Run:
 
     id: str  # 8 of a-z2-7
     state: State
-    config: RunConfig  # resolved
+    config: InstanceOf[RunConfig]  # resolved
     fingerprint: str  # of the whole data set, with all of its behaviors
     foreground: bool
     created: float

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import (
     JSON,
     URL,
@@ -156,7 +156,7 @@ def _say(context: ExceptionContext) -> None:
 def _json(text: str) -> Any:
     """The text itself where it is none, which no option and no figure is: see `nmtr.runs.record.read`."""
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError:
         return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from nmtr.config import RunConfig
 from nmtr.runs.labels import tags_of
 from nmtr.runs.record import Unreadable
 from nmtr.runs.store import Run
+from nmtr.runs.waiting import Place
 from nmtr.runs.withheld import without_test
 
 COMPARED = "HR@100"
@@ -106,10 +108,8 @@ def _comparison(runs: Sequence[Run], where: str, key: str) -> None:
         )
         st.caption(where)
         return
-    best = sorted(
-        (_measured(run, name) for run, name in zip(done, pickers.short_names(done), strict=True)), reverse=True
-    )
-    best = best[:MOST_COMPARED]
+    measured = (_measured(run, name) for run, name in zip(done, pickers.short_names(done), strict=True))
+    best = heapq.nlargest(MOST_COMPARED, measured)
     measure = f"share of shoppers whose held-out {plain(runs[0].config.target)} is among the first 100 ({COMPARED})"
     figures.figure(_finding(best), measure, charts.intervals(best, figures.theme()), key, where)
     if hidden:
@@ -133,13 +133,15 @@ def _finding(ranked: Sequence[charts.Measured]) -> str:
 
 def _table(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
     named = any(run.name or run.tags for run in runs)
+    several = len({run.config.behaviors for run in runs}) > 1
+    places = queue.places()
     rows = [
         {
             "model": run.config.label + (" (pinned)" if run.pinned else ""),
             **({"name": run.name, "tags": [*run.tags]} if named else {}),
-            "state": _state(run),
+            "state": _state(run, places.get(run.id)),
             **{name: live_run.tested(run.result, name) if run.result else "" for name in live_run.HEADLINES},
-            "options": differences(run, runs),
+            "options": differences(run, several),
             "epochs": str(run.result.epochs or "") if run.result else "",
             "took": duration(run.seconds) if run.seconds else "",
             "created": datetime.fromtimestamp(run.created, UTC),
@@ -177,9 +179,8 @@ def _table(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
         actions.of_one(chosen[0], tags)
 
 
-def _state(run: Run) -> str:
+def _state(run: Run, place: Place | None) -> str:
     """A run that waits with its place in line, one that trains with how far it is; and how long that may last."""
-    place = queue.places().get(run.id)
     if run.state == "running":
         left = f", {in_line(place)}" if place and place.number == 0 else ""
         return f"{STATES[run.state]} {run.epoch}/{run.epochs}{left}"
@@ -188,17 +189,20 @@ def _state(run: Run) -> str:
     return STATES[run.state]
 
 
-def differences(run: Run, others: Sequence[Run]) -> str:
-    """The options of a run that are not the default ones of its method, unit, loss and optimizer."""
+def differences(run: Run, with_behaviors: bool) -> str:
+    """The options of a run that are not the default ones of its method, unit, loss and optimizer.
+
+    with_behaviors: whether its behaviors are among them, since other runs beside it have others.
+    """
     given = run.config.to_json()
-    usual = _usual(run.config, ())
-    likely = _usual(run.config, ("loss", "optimizer"))
+    usual = _usual(given, run.config.behaviors)
+    likely = _usual(given, run.config.behaviors, "loss", "optimizer")
     shown = []
     for name, value in given.items():
         if name in ("data", "protocol", "method", "unit", "threads"):
             continue
         if name == "behaviors":
-            if all(other.config.behaviors == run.config.behaviors for other in others):
+            if not with_behaviors:
                 continue
         elif value == (usual if name in ("loss", "optimizer") else likely)[name]:
             continue
@@ -206,11 +210,10 @@ def differences(run: Run, others: Sequence[Run]) -> str:
     return " · ".join(shown)
 
 
-def _usual(config: RunConfig, given: Sequence[str]) -> dict[str, Any]:
+def _usual(options: dict[str, Any], behaviors: tuple[str, ...], *given: str) -> dict[str, Any]:
     """The options of a run of this method and unit on these behaviors, with nothing else chosen but what is given."""
-    options = config.to_json()
     chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
-    return _resolved(json.dumps(chosen), config.behaviors)
+    return _resolved(json.dumps(chosen), behaviors)
 
 
 @lru_cache(maxsize=1_000)

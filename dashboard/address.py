@@ -22,6 +22,7 @@ PAGES = {
     "train": "views/train/train.py",
     "lab": "views/lab/lab.py",
     "runs": "views/runs/runs.py",
+    "run": "views/runs/run.py",
     "compare": "views/compare/compare.py",
     "groups": "views/compare/groups.py",
     "lists": "views/compare/lists.py",
@@ -47,7 +48,13 @@ MORE = {
     "train": ("options",),
 }
 #: What these pages carry, and nothing else: the first page, at "/", is about a data set; the tour chooses its shopper.
-ALONE: dict[str, tuple[str, ...]] = {"": ("data",), "tour": ("data", "run", "step"), "glossary": (), "add": ()}
+ALONE: dict[str, tuple[str, ...]] = {
+    "": ("data",),
+    "tour": ("data", "run", "step"),
+    "run": ("data", "run"),
+    "glossary": (),
+    "add": (),
+}
 ADDRESSED = tuple(
     dict.fromkeys([*PARAMETERS, *(name for names in [*MORE.values(), *ALONE.values()] for name in names)])
 )
@@ -104,8 +111,8 @@ def write(page: str) -> None:
 def title(page: str, name: str) -> str:
     """The browser tab's title: page, what is selected, data set."""
     both = dict.fromkeys(("shopper", "cascade", "whatif"), ("user", "item"))
-    looked_at = (both | {"item": ("item",)}).get(page, ())
-    words = {"user": "shopper", "item": "item"}
+    looked_at = (both | {"item": ("item",), "run": ("run",)}).get(page, ())
+    words = {"user": "shopper", "item": "item", "run": "run"}
     parts = [f"{words[name]} {value}" for name in looked_at if (value := selected(name))]
     if parts and parts[0].startswith(f"{name.lower()} "):  # "Shopper u3", not "Shopper · shopper u3"
         parts[0] = name + parts[0][len(name) :]

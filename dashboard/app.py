@@ -73,6 +73,7 @@ page = st.navigation(
                 icon=":material/list_alt:",
                 help="Every run, its state, and its metrics beside its data set and protocol.",
             ),
+            st.Page(address.PAGES["run"], title="Run", visibility="hidden"),
         ],
         "Judge": [
             st.Page(

@@ -21,12 +21,15 @@ def theme() -> charts.Theme:
     return charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
 
 
-def source(info: DatasetInfo, run: Run | None = None) -> str:
-    """What stands beside every figure: data set · protocol · run, and whether the data is invented."""
-    parts = [plain(info.name)]
+def source(info: DatasetInfo | None, run: Run | None = None) -> str:
+    """What stands beside every figure: data set · protocol · run, and whether the data is invented.
+
+    info: None of a run whose data set is gone.
+    """
+    parts = [plain(info.name)] if info is not None else []
     if run is not None:
-        parts += [run.config.protocol, f"{run.config.label} {run.id}"]
-    if info.synthetic:
+        parts = [plain(run.config.data), run.config.protocol, f"{run.config.label} {run.id}"]
+    if info is not None and info.synthetic:
         parts.append("synthetic demo data")
     return " · ".join(parts)
 

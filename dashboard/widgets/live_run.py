@@ -29,8 +29,11 @@ WORDS = {
 }
 
 
-def show(run: Run, info: DatasetInfo) -> None:
-    """The live view; it polls once a second while the run is live, and the whole page follows when that changes."""
+def show(run: Run, info: DatasetInfo | None) -> None:
+    """The live view; it polls once a second while the run is live, and the whole page follows when that changes.
+
+    info: its data set; None where that is gone, or is another version.
+    """
 
     @st.fragment(run_every=1.0 if run.live else None)
     def panel() -> None:
@@ -50,13 +53,13 @@ def look_after(home: str) -> None:
     cache.workspace().start_worker()
 
 
-def _draw(run: Run, info: DatasetInfo) -> None:
+def _draw(run: Run, info: DatasetInfo | None) -> None:
     reports = cache.reports(run)
     word, icon = WORDS[run.state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"### {icon} {word}: {plain(run.config.label)}")
         st.space("stretch")
-        _buttons(run)
+        _buttons(run, info)
     st.caption(figures.source(info, run))
     if run.error:
         st.error(plain(run.error), icon=":material/error:")
@@ -72,7 +75,7 @@ def _draw(run: Run, info: DatasetInfo) -> None:
     elif run.live:
         st.progress(*_progress(run, reports))
     if reports:
-        cue = cues(info.behaviors)
+        cue = cues(info.behaviors if info else run.config.behaviors)
         left, right = st.columns(2, gap="medium", border=True)
         phase = [report for report in reports if report.phase == reports[-1].phase]
         chosen = [report for report in reports if report.phase == "select"]
@@ -156,7 +159,7 @@ def _progress(run: Run, reports: list[EpochReport]) -> tuple[float, str]:
     return min(last.epoch / last.epochs, 1.0), f"{phase}epoch {last.epoch} of {last.epochs}: {cancelling}"
 
 
-def _buttons(run: Run) -> None:
+def _buttons(run: Run, info: DatasetInfo | None) -> None:
     workspace = cache.workspace()
     if run.live:
         st.button(
@@ -166,6 +169,8 @@ def _buttons(run: Run) -> None:
             disabled=run.cancel_requested,
             on_click=guard.callback(workspace.cancel, run.id),
         )
+        return
+    if info is None:
         return
     if run.state == "done":
         if st.button("See what it recommends", key="to_recommend", type="primary", icon=":material/shopping_bag:"):
@@ -178,12 +183,9 @@ def _buttons(run: Run) -> None:
             icon=":material/play_arrow:",
             on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
         )
-    st.button("Train another", key="another", icon=":material/add:", on_click=guard.callback(_another))
-
-
-def _another() -> None:
-    st.session_state.pop("watching", None)
-    address.select(run=None)
+    if st.button("Train another", key="another", icon=":material/add:"):
+        st.session_state.pop("watching", None)
+        address.go("train", run=None)
 
 
 def tested(result: Result, name: str) -> str:

@@ -13,6 +13,7 @@ from nmtr.cli.options import names, whole_number
 from nmtr.cli.shown import show_explanation, show_recommendations
 from nmtr.cli.training import described, show_result, summary
 from nmtr.cli.whatif import say_how, served
+from nmtr.config.written import command
 from nmtr.errors import ConfigError, RunError
 from nmtr.explain import explain, recommend
 from nmtr.runs.job import LOG
@@ -78,6 +79,7 @@ def show_run(run_id: RunId, as_json: Json = False) -> None:
         if run.note:
             say(run.note)
         table(["", ""], [[key.replace("_", " "), _written(content)] for key, content in run.config.to_json().items()])
+        say(f"again: {command(run.config)}")
         if run.error:
             say(run.error)
             say(f"log: {runs.folder(run.id) / LOG}")

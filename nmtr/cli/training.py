@@ -9,6 +9,7 @@ import typer
 from nmtr.cli.console import Json, note, say, show, table, training_progress
 from nmtr.cli.options import parsed, takes_config, whole_number
 from nmtr.config import RunConfig
+from nmtr.config.written import command
 from nmtr.errors import ConfigError
 from nmtr.estimate import Estimate
 from nmtr.evaluation.metrics import SELECTION
@@ -148,6 +149,7 @@ def summary(run: Run) -> dict[str, Any]:
 def described(run: Run, withheld: bool = False) -> dict[str, Any]:
     """A run in any state, as JSON; without its test figures where they are withheld (`nmtr.runs.withheld`)."""
     labels: dict[str, Any] = {"name": run.name, "tags": [*run.tags], "note": run.note, "archived": run.archived}
+    labels["command"] = command(run.config)
     if run.state == "done":
         base = labels | {"state": run.state, "config": run.config.to_json(), "created": run.created}
         told = summary(without_test(run) if withheld else run)

@@ -18,9 +18,11 @@ from scipy.sparse import csr_array
 from streamlit.testing.v1 import AppTest
 
 from dashboard.address import PAGES
+from dashboard.text import metric
 from nmtr import demo
 from nmtr.audit import audit
 from nmtr.config import RunConfig
+from nmtr.config.written import command
 from nmtr.data.catalogue import add
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
@@ -194,13 +196,52 @@ def test_several_runs_are_compared_tagged_and_deleted_at_once(
     assert not app.exception and {*address(app)["runs"].split(",")} == {spare, other}
 
 
-def test_a_runs_log_shows_its_last_lines_and_every_option(open_page: Open, home: Path, spare: str) -> None:
+def test_a_runs_page_has_its_figures_files_log_and_command(open_page: Open, home: Path, spare: str) -> None:
     lines = "".join(f"line {number}\n" for number in range(500))
     (Workspace(home).runs.folder(spare) / "log.txt").write_text(lines)
     app = choose(open_page("runs"), spare)
-    app.button(key=f"log-{spare}").click().run()
-    assert app.code[0].value.splitlines() == lines.splitlines()[-200:]
-    assert json.loads(app.json[0].value)["method"] == "popularity"
+    app.button(key=f"details-{spare}").click().run()
+    assert address(app)["run"] == spare and not app.error and not app.exception
+    assert app.code[-1].value.splitlines() == lines.splitlines()[-200:]
+    run = Workspace(home).runs.get(spare)
+    assert app.code[0].value == command(run.config)
+    assert app.code[1].value.endswith(f"Workspace().train(RunConfig.parse({run.config.to_json()!r}))")
+    assert run.result is not None
+    figures = app.dataframe[1].value.set_index("metric")["test"]
+    assert figures["HR@10"] == metric(run.result.test["HR@10"], run.result.intervals["HR@10"])
+    assert "log.txt · 4.4 kB" in [text.value for text in app.text]
+
+
+def test_a_run_of_usual_options_shows_what_they_are_and_differences_to_another(
+    open_page: Open, home: Path, spare: str, runs: dict[str, str]
+) -> None:
+    app = open_page("run", run=spare)
+    options = Workspace(home).runs.get(spare).config.to_json()
+    assert f"All {len(options)} options are the usual ones" in words(app)
+    assert list(app.dataframe[0].value["option"]) == [name.replace("_", " ") for name in options]
+    other = runs["shop standard nmtr"]
+    app.selectbox(key=f"beside-{spare}").set_value(other).run()
+    shown = app.dataframe[0].value.set_index("option")
+    there = Workspace(home).runs.get(other).config
+    assert f"those of {other}" in shown.columns and "data" in shown.index
+    assert tuple(shown.loc["method"]) == ("popularity", "nmtr")
+    assert tuple(shown.loc["embedding size"]) == ("–", str(there.embedding_size))
+    assert "epochs" not in shown.index or options.get("epochs") != there.epochs
+
+
+def test_a_run_page_without_a_run_leads_to_the_list(open_page: Open) -> None:
+    app = open_page("run")
+    assert "all about one run" in words(app)
+    app.button(key="empty_go").click().run()
+    assert not app.error and not app.exception and app.dataframe
+
+
+def test_a_runs_page_lets_go_of_a_run_that_is_deleted_there(open_page: Open, home: Path, spare: str) -> None:
+    app = open_page("run", run=spare)
+    app.button(key=f"delete-{spare}").click().run()
+    app.button(key="confirm_delete").click().run()
+    assert "all about one run" in words(app) and not app.error and not app.exception
+    Workspace(home).runs.undelete(spare)
 
 
 def test_a_run_is_exported_and_imported_again(open_page: Open, home: Path, spare: str) -> None:
@@ -235,6 +276,9 @@ def test_imported_run_whose_data_set_is_not_here_is_shown_and_opens_with_a_sente
     assert "To recommend by it, add data set lonely as it was there" in app.success[0].value
     app = choose(app, lonely)
     assert not app.error
+    app = open_page("run", run=lonely)
+    assert "Data set lonely, which this run was trained on, is not here any more" in app.warning[0].value
+    assert not app.error and not app.exception and "All 9 options are the usual ones" in words(app)
     for page in ("shopper", "cascade", "train", "lab", "compare", "groups", "lists", "data"):
         app = open_page(page, run=lonely)
         assert [error.value.replace("\\", "").partition(" (")[0] for error in app.error] == [

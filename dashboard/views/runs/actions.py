@@ -9,12 +9,11 @@ import streamlit as st
 from dashboard import address, cache, guard, selection
 from dashboard.text import count, plain
 from dashboard.views.runs import archives
-from dashboard.widgets import pickers, queue
+from dashboard.widgets import queue
 from dashboard.widgets.confirm import confirm
 from nmtr.runs.labels import MOST_TAGS
 from nmtr.runs.store import Run
 
-LOG_LINES = 200
 SHOWN = 20  # deleted runs
 
 
@@ -26,6 +25,8 @@ def of_one(run: Run, tags: Sequence[str]) -> None:
         if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:"):
             st.session_state["watching"] = run.id
             address.go("shopper" if run.state == "done" else "train", data=run.config.data, run=run.id, item=None)
+        if st.button("Details", key=f"details-{run.id}", icon=":material/info:"):
+            address.go("run", data=run.config.data, run=run.id, item=None)
         if run.live:
             st.button(
                 "Cancel",
@@ -43,20 +44,23 @@ def of_one(run: Run, tags: Sequence[str]) -> None:
                 icon=":material/play_arrow:",
                 on_click=guard.callback(workspace.resume, run.id, owner=selection.owner()),
             )
-        if run.state == "done":
-            _pin(run)
-            archives.export(run)
-        _label(run, tags)
-        if st.button("Log", key=f"log-{run.id}", icon=":material/article:"):
-            _log(run)
-        if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):
-            _confirm([run])
+        manage(run, tags)
     if run.note:
         st.caption(plain(run.note))
     if run.error:
         st.error(plain(run.error), icon=":material/error:")
     if run.reason:
         st.info(plain(run.reason), icon=":material/info:")
+
+
+def manage(run: Run, tags: Sequence[str]) -> None:
+    """What can be done with a run in any state, but to let it go on or stop it."""
+    if run.state == "done":
+        _pin(run)
+        archives.export(run)
+    _label(run, tags)
+    if st.button("Delete", key=f"delete-{run.id}", icon=":material/delete:", disabled=run.state == "running"):
+        _confirm([run])
 
 
 def _pin(run: Run) -> None:
@@ -69,15 +73,6 @@ def _pin(run: Run) -> None:
         else f"Make it the model of {plain(run.config.data)}, which pages open on.",
         on_click=guard.callback(cache.workspace().runs.pin, run.id, not run.pinned),
     )
-
-
-@st.dialog("Log", width="large")
-def _log(run: Run) -> None:
-    st.caption(f"{pickers.run_name(run)}: the last {LOG_LINES} lines, and every option")
-    path = cache.workspace().runs.folder(run.id) / "log.txt"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    st.code("\n".join(lines[-LOG_LINES:]) or "Nothing was logged.", language=None, height=320)
-    st.json(run.config.to_json(), expanded=False)
 
 
 def _label(run: Run, known: Sequence[str]) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,7 +15,7 @@ from dashboard.text import STUDIES, count, duration, in_line, metric, plain
 from dashboard.views.runs import actions, archives, filters
 from dashboard.widgets import empty, figures, live_run, pickers, queue
 from nmtr.compare import option_text
-from nmtr.config import RunConfig
+from nmtr.config.written import unusual
 from nmtr.runs.labels import tags_of
 from nmtr.runs.record import Unreadable
 from nmtr.runs.store import Run
@@ -141,7 +138,7 @@ def _table(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
             **({"name": run.name, "tags": [*run.tags]} if named else {}),
             "state": _state(run, places.get(run.id)),
             **{name: live_run.tested(run.result, name) if run.result else "" for name in live_run.HEADLINES},
-            "options": differences(run, several),
+            "options": _options(run, several),
             "epochs": str(run.result.epochs or "") if run.result else "",
             "took": duration(run.seconds) if run.seconds else "",
             "created": datetime.fromtimestamp(run.created, UTC),
@@ -189,36 +186,10 @@ def _state(run: Run, place: Place | None) -> str:
     return STATES[run.state]
 
 
-def differences(run: Run, with_behaviors: bool) -> str:
-    """The options of a run that are not the default ones of its method, unit, loss and optimizer.
-
-    with_behaviors: whether its behaviors are among them, since other runs beside it have others.
-    """
-    given = run.config.to_json()
-    usual = _usual(given, run.config.behaviors)
-    likely = _usual(given, run.config.behaviors, "loss", "optimizer")
-    shown = []
-    for name, value in given.items():
-        if name in ("data", "protocol", "method", "unit", "threads"):
-            continue
-        if name == "behaviors":
-            if not with_behaviors:
-                continue
-        elif value == (usual if name in ("loss", "optimizer") else likely)[name]:
-            continue
-        shown.append(option_text(name, value))
-    return " · ".join(shown)
-
-
-def _usual(options: dict[str, Any], behaviors: tuple[str, ...], *given: str) -> dict[str, Any]:
-    """The options of a run of this method and unit on these behaviors, with nothing else chosen but what is given."""
-    chosen = {name: options[name] for name in ("data", "method", "unit", *given) if name in options}
-    return _resolved(json.dumps(chosen), behaviors)
-
-
-@lru_cache(maxsize=1_000)
-def _resolved(chosen: str, behaviors: tuple[str, ...]) -> dict[str, Any]:
-    return RunConfig.parse(json.loads(chosen)).resolve(behaviors).to_json()
+def _options(run: Run, with_behaviors: bool) -> str:
+    """Those that are not the usual ones; its behaviors among them where other runs beside it have others."""
+    options = ({"behaviors": run.config.behaviors} if with_behaviors else {}) | unusual(run.config)
+    return " · ".join(option_text(name, value) for name, value in options.items())
 
 
 page()

@@ -14,7 +14,7 @@ import streamlit as st
 import nmtr.items
 import nmtr.whatif
 from dashboard.text import item_name
-from nmtr import compare
+from nmtr import compare, whynot
 from nmtr.audit import Audit, audit
 from nmtr.chances import Chances
 from nmtr.compare import Leaderboard
@@ -28,6 +28,7 @@ from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 from nmtr.whatif import Reasons, WhatIf
+from nmtr.whynot import Shortfall
 from nmtr.workspace import Workspace, default_home
 
 #: Pairs of a history: behavior and item each.
@@ -167,6 +168,18 @@ def explanation(run: str, user: str, item: str) -> Explanation:
 @st.cache_resource(max_entries=512, show_spinner=False)
 def _explanation(home: str, run: str, user: str, item: str, told: bool) -> Explanation:
     return explain(_fitted(home, run), user, item, chances(run) if told else None)
+
+
+def why_not(run: str, explanation: Explanation, first: int) -> Shortfall | None:
+    """What the item of an explanation lacks to be among the first of the list."""
+    if explanation.bought or explanation.rank < first:  # known without the model
+        return None
+    return _why_not(home(), run, explanation.user, explanation.item, first, explanation)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _why_not(home: str, run: str, user: str, item: str, first: int, _explanation: Explanation) -> Shortfall | None:
+    return whynot.why_not(_fitted(home, run), _explanation, first)
 
 
 def whatif(run: str, user: str | None, add: Pairs = (), remove: Pairs = (), without: str | None = None) -> WhatIf:

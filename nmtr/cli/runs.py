@@ -20,6 +20,7 @@ from nmtr.runs.job import LOG
 from nmtr.runs.labels import found
 from nmtr.runs.record import Run, Unreadable
 from nmtr.runs.withheld import report_without_test
+from nmtr.whynot import why_not
 from nmtr.workspace import Workspace
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `nmtr runs` shows it.")]
@@ -215,11 +216,15 @@ def explain_item(
     run_id: RunId,
     user: User,
     item: Annotated[str, typer.Option(metavar="I", help="The item's label.")],
+    top: Annotated[
+        int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="Among how many it should be.")
+    ] = 10,
     as_json: Json = False,
 ) -> None:
     """One score taken apart along the cascade.
 
-    For each stage: what it inherits, its own part, the item's bias, the chance that it means, and the item's rank.
+    For each stage: what it inherits, its own part, the item's bias, the chance that it means, and the item's rank; then
+    what the item lacks to be among the first K of the user's list, and at which stage.
     """
     workspace = Workspace()
     fitted = workspace.fitted(run_id)
@@ -227,7 +232,9 @@ def explain_item(
     fitted.dataset.item_index(item)
     chances = workspace.chances(run_id, fitted)
     found = explain(fitted, user, item, chances)
-    show(found.to_json(), as_json, lambda: show_explanation(found, chances))
+    short = why_not(fitted, found, top)
+    value = found.to_json() | {"short": short and short.to_json()}
+    show(value, as_json, lambda: show_explanation(found, chances, short))
 
 
 def _listed(run: Run, withheld: bool, named: bool) -> list[str]:

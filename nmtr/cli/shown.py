@@ -5,6 +5,7 @@ from __future__ import annotations
 from nmtr.chances import Chances, about, standing
 from nmtr.cli.console import note, say, table
 from nmtr.explain import Explanation, Recommendations, Stage
+from nmtr.whynot import Shortfall
 
 
 def show_recommendations(found: Recommendations) -> None:
@@ -26,7 +27,7 @@ def show_recommendations(found: Recommendations) -> None:
         note(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}")
 
 
-def show_explanation(found: Explanation, chances: Chances | None = None) -> None:
+def show_explanation(found: Explanation, chances: Chances | None = None, short: Shortfall | None = None) -> None:
     title = f" ({found.title})" if found.title else ""
     bought = ", if it were not bought already" if found.bought else ""
     say(
@@ -43,6 +44,12 @@ def show_explanation(found: Explanation, chances: Chances | None = None) -> None
         if stage.chance and stage.chance.step is not None:
             share = about(stage.chance.step)
             say(f"of those who get as far as {lower.behavior}, {share} get as far as {stage.behavior}")
+    if short:
+        parts = ", ".join(f"{one.behavior} {one.together:+.3f}" for one in short.stages)
+        say(
+            f"to be among the first {short.first} it lacks {short.lacks:.3f}, beside item {short.item} there"
+            + (f": {parts}" if parts else "")
+        )
     for judged in chances.stages if chances else ():
         note(f"{judged.behavior}: {standing(judged)}")
 

@@ -121,7 +121,13 @@ def test_explain_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]
     first = nmtr("recommend", runs["done"], "--user", "u1", "--top", 1, "--json").json["items"][0]
     value = nmtr("explain", runs["done"], "--user", "u1", "--item", first["item"], "--json").json
     assert {"user", "item", "title", "rank", "logit", "stages"} <= set(value)
-    assert (value["user"], value["rank"]) == ("u1", 0)
+    assert (value["user"], value["rank"], value["short"]) == ("u1", 0, None)
+    missing = nmtr("recommend", runs["done"], "--user", "u1", "--top", 3, "--json").json["items"][2]
+    asked = ("explain", runs["done"], "--user", "u1", "--item", missing["item"], "--top", 1)
+    short = nmtr(*asked, "--json").json["short"]
+    assert (short["first"], short["item"]) == (1, first["item"])
+    assert short["lacks"] == pytest.approx(first["logit"] - missing["logit"])
+    assert f"to be among the first 1 it lacks {short['lacks']:.3f}, beside item {first['item']}" in nmtr(*asked).out
     assert all(set(stage) == STAGE | {"rank"} for stage in value["stages"])
     assert value["stages"][-1]["rank"] == value["rank"]
     own_parts = sum(stage["own"] + stage["bias"] for stage in value["stages"])

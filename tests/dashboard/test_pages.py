@@ -17,13 +17,16 @@ from dashboard import cache
 from dashboard.address import PAGES
 from dashboard.widgets.row_list import row_place
 from nmtr.data.library import Library
+from nmtr.explain import explain, recommend
 from nmtr.models.scoring import Cascade
+from nmtr.whynot import why_not
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, address, words
 
 
 def table(app: AppTest, index: int = 0):  # type: ignore[no-untyped-def]
-    return app.dataframe[index].value
+    """The table of this index, but for that of what an item lacks."""
+    return [frame.value for frame in app.dataframe if "together" not in frame.value][index]
 
 
 # Shopper
@@ -228,6 +231,22 @@ def test_pages_look_right_with_one_and_with_five_behaviors(open_page: Open, runs
     for page in ("train", "data", "runs", "shopper"):
         app.switch_page(PAGES[page]).run()
         assert not app.error and not app.exception, page
+
+
+def test_an_item_that_is_missing_in_the_list_says_what_it_lacks(open_page: Open, home: Path, runs: Runs) -> None:
+    run = runs["shop clean nmtr"]
+    fitted = Workspace(home).fitted(run)
+    items = [one.item for one in recommend(fitted, "u3", 20).items]
+    last, missing = items[9], items[15]
+    app = open_page("shopper", run=run, user="u3")
+    app.selectbox(key="why_not").set_value(missing).run()
+    assert address(app)["item"] == missing and not app.error and not app.exception
+    short = why_not(fitted, explain(fitted, "u3", missing))
+    assert short is not None
+    assert f"To be among the first 10 it lacks {short.lacks:.2f} in log-odds" in words(app)
+    lacks = next(frame.value for frame in app.dataframe if "together" in frame.value)
+    assert list(lacks["together"]) == pytest.approx([one.together for one in short.stages])
+    assert "it lacks" not in words(open_page("cascade", run=run, user="u3", item=last))
 
 
 def test_cascade_of_an_unknown_item_gives_a_sentence(open_page: Open, runs: Runs) -> None:

@@ -9,7 +9,7 @@ from dashboard import address, cache, charts, selection
 from dashboard.charts.behaviors import cues
 from dashboard.findings import stage_rows
 from dashboard.text import measure, plain
-from dashboard.widgets import cascade, chances, empty, figures, pickers
+from dashboard.widgets import cascade, chances, empty, figures, pickers, why_not
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.opening import first_shopper
@@ -54,6 +54,8 @@ def _draw(info: DatasetInfo, run: Run, explanation: Explanation) -> None:
             "“Own” is what this shopper and this item make of each other, “item” how often the item is chosen by all."
         )
         cascade.about_item(run, explanation)
+    with left:
+        why_not.show(info, run, explanation)
     rows = pd.DataFrame(stage_rows(explanation)).dropna(axis="columns", how="all")
     with right:
         figures.figure(

@@ -10,7 +10,7 @@ from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.glossary import help_for
 from dashboard.text import hits, item_name, plain, shift
-from dashboard.widgets import cascade, chances, empty, figures, painted, pickers
+from dashboard.widgets import cascade, chances, empty, figures, painted, pickers, why_not
 from dashboard.widgets.history import history
 from dashboard.widgets.row_list import Cell, Column, row_list
 from nmtr.data.dataset import Dataset
@@ -189,6 +189,7 @@ def _why(info: DatasetInfo, run: Run, user: str, item: str) -> None:
         if st.button("See the whole sum", icon=":material/waterfall_chart:", key="whole_sum"):
             address.go("cascade", run=run.id, user=user, item=item)
         cascade.about_item(run, explanation)
+    why_not.ask(info, run, user)
 
 
 page()

@@ -39,7 +39,7 @@ PARAMETERS = ("data", "run", "user", "item")
 MORE = {
     "whatif": ("add", "remove", "without"),
     "data": ("beside",),
-    "item": ("find", "category", "price", "order"),
+    "item": ("find", "category", "price", "order", "color"),
     "compare": ("runs", "against", "metric"),
     "groups": ("runs", "against", "metric", "by"),
     "lists": ("runs", "against", "metric"),

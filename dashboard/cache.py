@@ -22,7 +22,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
 from nmtr.explain import Explanation, Fitted, Lift, Recommendations, explain, lifted, recommend
-from nmtr.items import Item, Items, all_items
+from nmtr.items import Item, ItemMap, Items, all_items
 from nmtr.opening import TOP, Opening, order
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
@@ -248,6 +248,15 @@ def item_table(run: str) -> pd.DataFrame:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _item_table(home: str, run: str) -> pd.DataFrame:
     return pd.DataFrame(_items(home, run).rows())
+
+
+def item_map(run: str) -> ItemMap | None:
+    return _item_map(home(), run)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _item_map(home: str, run: str) -> ItemMap | None:
+    return nmtr.items.item_map(_fitted(home, run), _items(home, run))
 
 
 def one_item(run: str, item: str) -> Item:

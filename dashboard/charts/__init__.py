@@ -1,14 +1,14 @@
 """Data to Plotly figures. No Streamlit: they are drawn for a theme, and a behavior keeps its color and symbol."""
 
 from dashboard.charts.along import Axis, costs, curve, parallel
-from dashboard.charts.base import CONFIG, DARK, LIGHT, Theme
+from dashboard.charts.base import CONFIG, DARK, LIGHT, REFERENCE, Theme
 from dashboard.charts.comparison import Measured, intervals
 from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, by_slice, differences, exchanged, parted
-from dashboard.charts.items import Crowd, crowd, spread, steps
+from dashboard.charts.items import Crowd, Spots, crowd, item_map, spread, steps
 from dashboard.charts.listed import Buyers, buyers, listed
-from dashboard.charts.looks import Look, looks
+from dashboard.charts.looks import Look, kinds, looks
 from dashboard.charts.makeup import Makeup, makeups
 from dashboard.charts.reliability import reliability
 from dashboard.charts.search import Try, history, importance, slices
@@ -20,6 +20,7 @@ __all__ = [
     "CONFIG",
     "DARK",
     "LIGHT",
+    "REFERENCE",
     "Axis",
     "Buyers",
     "Crowd",
@@ -28,6 +29,7 @@ __all__ = [
     "Measured",
     "Parted",
     "Spot",
+    "Spots",
     "Theme",
     "Try",
     "buyers",
@@ -45,6 +47,8 @@ __all__ = [
     "history",
     "importance",
     "intervals",
+    "item_map",
+    "kinds",
     "listed",
     "looks",
     "losses",

@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.charts.base import Theme, frame, note
+from dashboard.charts.base import Theme, frame, legend, note
 from dashboard.charts.behaviors import Cue, Cues
+from dashboard.charts.looks import Look
 from dashboard.text import share, shortened, signed, unmarked
 from nmtr.items.single import QUANTILES, Spread, Step
 
@@ -57,6 +58,40 @@ def crowd(points: Crowd, cue: Cue, theme: Theme) -> go.Figure:
     texts = [f"{tick:,g}" for tick in at]
     figure.update_xaxes(type="log", title_text=unmarked(points.x_title), tickvals=at, ticktext=texts)
     return figure.update_yaxes(title_text=unmarked(points.y_title), tickformat=".0%", rangemode="tozero")
+
+
+@dataclass(frozen=True, eq=False)
+class Spots:
+    """Some of the points of a map, alike in color and symbol."""
+
+    name: str
+    look: Look
+    labels: Sequence[str]  # what a click on one tells
+    names: Sequence[str]
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+
+def item_map(groups: Sequence[Spots], theme: Theme) -> go.Figure:
+    """Items as points of a plane whose directions have no meaning of their own, so there are no axes."""
+    figure = legend(frame(480, theme, hovermode="closest"), [group.name for group in groups], theme)
+    figure.update_layout(margin_b=figure.layout.margin.b - 36)  # there are no ticks
+    many = sum(len(group.labels) for group in groups) > _WEBGL
+    for group in groups:
+        (figure.add_scattergl if many else figure.add_scatter)(
+            x=group.x,
+            y=group.y,
+            mode="markers",
+            name=unmarked(group.name),
+            customdata=[[label] for label in group.labels],
+            text=[unmarked(shortened(name)) for name in group.names],
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+            marker={"symbol": group.look.symbol, "size": 6 if many else 8, "color": group.look.color, "opacity": 0.8},
+            selected={"marker": {"opacity": 0.8}},
+            unselected={"marker": {"opacity": 0.8}},
+        )
+    figure.update_xaxes(visible=False)
+    return figure.update_yaxes(visible=False, scaleanchor="x")
 
 
 def _ticks(values: NDArray[np.float64]) -> list[float]:

@@ -20,6 +20,8 @@ class Look:
 _FIRST, _LAST = "#3F7CB8", "#A355C9"  # 3:1 and more on light and on dark paper, and all between
 _SYMBOLS = ("circle", "diamond", "triangle-up", "star", "pentagon", "triangle-down", "hexagon", "cross", "x", "bowtie")
 _DASHES = ("solid", "dash", "dashdot", "longdash")
+#: Of kinds of items, which have no order: ColorBrewer's Dark2, without its green, which is the target's.
+_KINDS = ("#D95F02", "#7570B3", "#E7298A", "#66A61E", "#B8860B", "#3A86C8", "#A6761D")
 _REFERENCE = Look(REFERENCE, "square", "dot")
 
 
@@ -31,3 +33,12 @@ def looks(names: Sequence[str], reference: str) -> dict[str, Look]:
         share = place / max(1, len(others) - 1)
         found[name] = Look(blend(_FIRST, _LAST, share), _SYMBOLS[place % len(_SYMBOLS)], _DASHES[place % len(_DASHES)])
     return found
+
+
+def kinds(count: int, ordered: bool = False) -> list[Look]:
+    """The looks of some kinds of things, by color and by symbol; from light to dark where they have an order."""
+    colors = [
+        blend("#E0A030", "#7B2D8B", place / max(1, count - 1)) if ordered else _KINDS[place % len(_KINDS)]
+        for place in range(count)
+    ]
+    return [Look(color, _SYMBOLS[place % len(_SYMBOLS)], "solid") for place, color in enumerate(colors)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmtr.items.table import Items
 
@@ -30,14 +31,26 @@ def stuck(items: Items, column: int) -> Stuck | None:
     """
     if len(items.scored) < 2:
         return None
-    beyond = items.added[:, column] - np.median(items.added, axis=1)
-    stage = int(beyond.argmin())
-    if beyond[stage] >= 0:
+    stage = int(stuck_at(items)[column])
+    if stage < 0:
         return Stuck(None, 0.0, "Nowhere: each stage adds to its score as much as to the median item's, or more.")
-    behavior, takes_off = items.scored[stage], -float(beyond[stage])
+    behavior, takes_off = items.scored[stage], -float(_beyond(items)[stage, column])
     told = [_told(items, r, column) for r in range(max(stage - 1, 0), stage + 1)]
     sentence = f"{', '.join(told)}: the {behavior} stage takes {takes_off:.2f} off its score, next to the median item."
     return Stuck(behavior, takes_off, sentence[0].upper() + sentence[1:])
+
+
+def stuck_at(items: Items) -> NDArray[np.int64]:
+    """(N,) the stage at which each item gets stuck, -1 where that is nowhere."""
+    beyond = _beyond(items)
+    stages = beyond.argmin(axis=0)
+    return np.where(beyond.min(axis=0) < 0, stages, -1)
+
+
+def _beyond(items: Items) -> NDArray[np.float64]:
+    """(S, N) what each stage adds to an item's mean score, less what it adds to the median item's."""
+    beyond: NDArray[np.float64] = items.added - np.median(items.added, axis=1, keepdims=True)
+    return beyond
 
 
 def _told(items: Items, r: int, column: int) -> str:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cache, charts
 from dashboard.charts.behaviors import cues
+from dashboard.text import share
 from dashboard.views.explore import all_items
 from nmtr.items import single, table
 from nmtr.items.single import Spread, Step
@@ -86,6 +87,38 @@ def numbers(values: Any) -> list[float]:
 
     found: list[float] = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
     return found
+
+
+def test_map_shows_the_items_that_are_shown_by_where_they_get_stuck(open_page: Open, runs: Runs) -> None:
+    run = runs["shop clean nmtr"]
+    app = open_page("item", run=run)
+    app.segmented_control(key="item_color").set_value("stuck").run()
+    assert address(app)["color"] == "stuck" and not app.error and not app.exception
+    found, every = cache.item_map(run), cache.items(run)
+    assert found is not None
+    names = ("nowhere", *every.scored)
+    places = {
+        label: (group["name"], x, y)
+        for group in drawn(app)["data"]
+        for (label,), x, y in zip(group["customdata"], numbers(group["x"]), numbers(group["y"]), strict=True)
+    }
+    assert len(places) == 40
+    for column in (0, 7, 39):
+        label = str(every.dataset.items[column])
+        name, *place = places[label]
+        assert name == names[found.kinds["stuck"].place[column] + 1]
+        assert place == pytest.approx(found.places[column].tolist(), abs=1e-6)
+    same = found.kinds["stuck"].same
+    assert f"stuck at the same stage in {share(same)}" in words(app)
+    app.text_input(key="item_search").set_value("thing 3").run()
+    assert sorted(label for group in drawn(app)["data"] for (label,) in group["customdata"]) == sorted(shown(app))
+    app.segmented_control(key="item_color").set_value("no map").run()
+    assert "color" not in address(app) and "viewed most has" in words(app)
+
+
+def test_a_rule_has_no_map(open_page: Open, runs: Runs) -> None:
+    app = open_page("item", run=runs["shop standard popularity"], color="stuck")
+    assert not app.segmented_control and not app.error and not app.exception
 
 
 def test_search_finds_titles_and_labels_and_points_follow(open_page: Open, runs: Runs) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import address, cache, charts, guard
 from dashboard.charts.behaviors import cues
 from dashboard.text import item_name, past, plain, share
+from dashboard.views.explore import item_map
 from dashboard.widgets import figures
 from nmtr.data.library import DatasetInfo
 from nmtr.items import Items
@@ -37,7 +38,7 @@ def draw(info: DatasetInfo, run: Run) -> None:
         st.markdown("##### No item matches")
         st.caption("Search for other words, or take the filters back.")
     else:
-        _scatter(info, run, every, shown)
+        _picture(info, run, every, shown)
         _table(every, shown)
     limit = f", of which the first {MOST:,} are shown" if len(found) > MOST else ""
     st.caption(
@@ -142,6 +143,15 @@ def _orders(table: pd.DataFrame) -> dict[str, tuple[str, bool]]:
 def _ordered(every: Items, table: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
     column, rising = _orders(table)[st.session_state["item_order"]]
     return table[chosen].sort_values(column, ascending=rising, kind="stable")
+
+
+def _picture(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> None:
+    """The items by how far shoppers go with them; or, if that is wanted, on a map of what the model learned of them."""
+    color = item_map.pick(run)
+    if color is None:
+        _scatter(info, run, every, shown)
+    else:
+        item_map.draw(info, run, color, shown)
 
 
 def _scatter(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> None:

@@ -1,7 +1,7 @@
 """Data to Plotly figures. No Streamlit: they are drawn for a theme, and a behavior keeps its color and symbol."""
 
 from dashboard.charts.along import Axis, costs, curve, parallel
-from dashboard.charts.base import CONFIG, DARK, LIGHT, REFERENCE, Theme
+from dashboard.charts.base import DARK, LIGHT, REFERENCE, Theme, saved_as
 from dashboard.charts.comparison import Measured, intervals
 from dashboard.charts.counts import funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
@@ -17,7 +17,6 @@ from dashboard.charts.stages import cascade, sketch, waterfall
 from dashboard.charts.triangles import triangle
 
 __all__ = [
-    "CONFIG",
     "DARK",
     "LIGHT",
     "REFERENCE",
@@ -56,6 +55,7 @@ __all__ = [
     "parallel",
     "parted",
     "reliability",
+    "saved_as",
     "scale",
     "shares",
     "sketch",

@@ -10,9 +10,23 @@ import plotly.graph_objects as go
 from dashboard.charts.behaviors import Cue
 from dashboard.text import shortened, unmarked
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
+#: A figure's only button, for who points at it, saves it as an image.
+CONFIG = {
+    "displayModeBar": "hover",
+    "displaylogo": False,
+    "modeBarButtons": [["toImage"]],
+    "scrollZoom": False,
+    "responsive": True,
+}
+
+
+def saved_as(name: str) -> dict[str, object]:
+    """`CONFIG` of a figure that is saved as an SVG of this name."""
+    return CONFIG | {"toImageButtonOptions": {"format": "svg", "filename": name}}
+
+
 FAINT = "rgba(122,135,148,.25)"
-#: Runs are told from behaviors by a family of their own; what they are held against is grey.
+#: Runs are told from behaviors by a family of their own; what they are compared with is grey.
 RUN, RUN_EDGE = "#6A7FA6", "#3F4F6E"
 REFERENCE = "#7A8794"
 

@@ -1,4 +1,4 @@
-"""Runs held against each other."""
+"""Runs compared."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def intervals(runs: Sequence[Measured], theme: Theme) -> go.Figure:
             marker={"symbol": look.symbol, "size": 10, "color": look.color},
             hovertemplate=f"{unmarked(run.name)}: {metric(run.value, run.half_width)}<extra></extra>",
         )
-        if run.look and run.baseline:  # what the others are held against
+        if run.look and run.baseline:  # what the others are compared with
             line = {"color": look.color, "width": 1, "dash": "dot"}
             figure.add_shape(
                 type="line", layer="below", x0=run.value, x1=run.value, y0=0, y1=1, yref="paper", line=line

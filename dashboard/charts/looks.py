@@ -26,7 +26,7 @@ _REFERENCE = Look(REFERENCE, "square", "dot")
 
 
 def looks(names: Sequence[str], reference: str) -> dict[str, Look]:
-    """The look of each name; what the others, if there are any, are held against is a grey square."""
+    """The look of each name; what the others, if there are any, are compared with is a grey square."""
     others = [name for name in names if name != reference or len(names) == 1]
     found = {reference: _REFERENCE} if len(names) > 1 else {}
     for place, name in enumerate(others):

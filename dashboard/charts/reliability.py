@@ -1,4 +1,4 @@
-"""Chances held against what was found: a reliability curve, on axes that give small chances room."""
+"""Chances beside what was found: a reliability curve, on axes that give small chances room."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboard.charts import CONFIG
+from dashboard.charts import saved_as
 from dashboard.report.blocks import Block, Figure, Section, Table
 from dashboard.report.request import Request
 from dashboard.report.sections import PAPER, Subject, sections
@@ -98,12 +98,10 @@ def _csv(block: Figure | Table) -> str:
 
 def _figure(block: Figure, name: str) -> str:
     """A figure's data as JSON that no HTML ends, whatever titles hold."""
-    image = {"format": "svg", "filename": name}
-    buttons = {"displayModeBar": True, "displaylogo": False, "modeBarButtons": [["toImage"]]}
     # On pages Streamlit brings the template; here it is white paper.
     white = {"template": "plotly_white", "paper_bgcolor": PAPER.paper, "plot_bgcolor": PAPER.paper}
     drawing = str(go.Figure(block.drawing).update_layout(white).to_json())
-    config = json.dumps({**CONFIG, **buttons, "toImageButtonOptions": image})
+    config = json.dumps(saved_as(name) | {"displayModeBar": True})
     return ("{" + drawing.strip()[1:-1] + ', "config": ' + config + "}").translate(_ESCAPED)
 
 

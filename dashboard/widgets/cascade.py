@@ -33,7 +33,7 @@ def cascade(
     if after_paint and painted.waits():
         st.skeleton(height=int(drawing.layout.height))
     else:
-        st.plotly_chart(drawing, key=key, config=charts.CONFIG, alt=headline(explanation))
+        st.plotly_chart(drawing, key=key, config=charts.saved_as(key), alt=headline(explanation))
 
 
 def about_item(run: Run, explanation: Explanation) -> None:

@@ -44,7 +44,11 @@ def figure(
     with st.container(gap=None):
         st.markdown(f"##### {title}")
         st.caption(f"{measure} — {where}")
-    shared: dict[str, Any] = {"key": key, "config": charts.CONFIG, "alt": f"{title}: {measure}".replace("\\", "")}
+    shared: dict[str, Any] = {
+        "key": key,
+        "config": charts.saved_as(key),
+        "alt": f"{title}: {measure}".replace("\\", ""),
+    }
     if on_click is not None:
         shared |= {"on_select": on_click, "selection_mode": "points"}
     st.plotly_chart(drawing, **shared)

@@ -49,7 +49,10 @@ def standing(info: DatasetInfo, run: Run) -> None:
         ]
         drawn = charts.intervals(rows, figures.theme())
         st.plotly_chart(
-            drawn, key="standing", config=charts.CONFIG, alt=" ".join([title, *sentences]).replace("\\", "")
+            drawn,
+            key="standing",
+            config=charts.saved_as("standing"),
+            alt=" ".join([title, *sentences]).replace("\\", ""),
         )
     figures.export(board.rows(), f"standing-{run.id}.csv")
     if len(board.entries) == 1:

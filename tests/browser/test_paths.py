@@ -110,6 +110,18 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Visit, shop: str, path: str)
     assert max(widths) <= 390
 
 
+def test_a_figure_is_saved_as_an_image_with_its_name(visit: Visit, shop: str) -> None:
+    page = visit(f"/compare?data=shop&runs={shop}")
+    figure = page.locator(".st-key-standings")
+    figure.locator(".scatterlayer .trace").first.wait_for(state="attached")
+    settled(page)
+    figure.locator(".js-plotly-plot").hover()
+    with page.expect_download() as image:
+        figure.locator(".modebar-btn").click()
+    assert image.value.suggested_filename == "standings.svg"
+    assert b"NMTR-GMF" in Path(image.value.path()).read_bytes()
+
+
 def test_a_comparison_is_reopened_by_its_link(visit: Visit, shop: str, home: Path) -> None:
     other = Workspace(home).train(RunConfig.parse({"data": "shop", "method": "popularity"})).id
     page = visit(f"/compare?data=shop&runs={shop},{other}")

@@ -154,7 +154,7 @@ def _unchecked(run: Run, stage: StageChances, *, target: bool) -> None:
 def remedy(run: Run, stage: StageChances, *, target: bool) -> str:
     """What to do for a stage to have chances that are checked."""
     if not target and not run.config.hold_out_lower:
-        return "Train it again with “Test lower behaviors, too”, and they are held against pairs of its own."
+        return "Train it again with “Test lower behaviors, too”, and they are checked on pairs of its own."
     if run.config.refit:
         return "Train it again without “Refit on training + validation”: a map is fitted on the validation pairs."
     return "It takes 100 shoppers with a held-out pair: choose a data set with more."

@@ -56,7 +56,7 @@ def page() -> None:
 
 
 def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> tuple[int, Run | None]:
-    """The slim row above the answer; returns how many items to show, and the run to hold them against."""
+    """The slim row above the answer; returns how many items to show, and the run to compare them with."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         pickers.pick_data(info)
         if run is not None:
@@ -82,7 +82,7 @@ def _controls(info: DatasetInfo, shop: Dataset, run: Run | None, user: str) -> t
 
 
 def _against(info: DatasetInfo, run: Run) -> Run | None:
-    """The run to hold the list against; only of the same data set, version and protocol."""
+    """The run to compare the list with; only of the same data set, version and protocol."""
     offered = {other.id: other for other in selection.baselines(run, info)}
     if not offered:
         return None

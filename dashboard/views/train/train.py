@@ -132,7 +132,7 @@ def _units(info: DatasetInfo, behaviors: tuple[str, ...]) -> Unit | dict[str, Un
     names = [UNIT_NAMES[chosen[behavior]] for behavior in behaviors]
     drawing = charts.sketch(behaviors, names, cues(info.behaviors), figures.theme())
     said = ", then ".join(f"{behavior} by {name}" for behavior, name in zip(behaviors, names, strict=True))
-    st.plotly_chart(drawing, key="sketch", config=charts.CONFIG, alt=f"The cascade: {said}")
+    st.plotly_chart(drawing, key="sketch", config=charts.saved_as("sketch"), alt=f"The cascade: {said}")
     st.caption("Each behavior starts from the score of the one before and adds its own part.")
     return chosen[behaviors[0]] if len(set(chosen.values())) == 1 else chosen
 

@@ -54,7 +54,7 @@ class Bin(_Record):
 
 
 class Reliability(_Record):
-    """What was said held against what was held out; each bin is to hold as many held-out pairs."""
+    """What was said beside what was held out; each bin is to hold as many held-out pairs."""
 
     pairs: int
     found: int
@@ -114,7 +114,7 @@ class StageChances(_Record):
 
     @property
     def checked(self) -> bool:
-        """Whether the chances were held against pairs that neither model nor map learned from."""
+        """Whether the chances were checked on pairs that neither model nor map learned from."""
         return self.after is not None
 
 

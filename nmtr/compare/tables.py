@@ -39,7 +39,7 @@ class Comparison(Frozen):
     protocol: Protocol
     target: str
     metric: str  # what is asked about first
-    reference: str  # the entry that the others are held against
+    reference: str  # the entry that the others are compared with
 
 
 class Standing(Compared):
@@ -93,7 +93,7 @@ def leaderboard(
     dataset: Dataset | None = None,
     withhold: bool = True,
 ) -> Leaderboard:
-    """Rank finished runs of one data set and protocol by a metric, and hold each against a reference.
+    """Rank finished runs of one data set and protocol by a metric, and compare each with a reference.
 
     reference: a run, which joins the others. If not given, what is not NMTR, rules included, or else another than the
     leader; of several the best on *validation*, since the best on test would bias all differences.

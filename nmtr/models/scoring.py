@@ -17,7 +17,7 @@ from nmtr.models.units import Tower
 
 #: User-item pairs that a tower is asked for at once, so that what it needs of them stays in cache.
 _TOWER_PAIRS = 1 << 17
-#: Pairs whose rough scores are held against full ones in each block, and how much larger an error may be than theirs.
+#: Pairs whose rough scores are checked by full ones in each block, and how much larger an error may be than theirs.
 _PROBED, _MARGIN = 4096, 4.0
 
 

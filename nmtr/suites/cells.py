@@ -51,9 +51,9 @@ class Suite:
     title: str
     cells: Cells
     variants: tuple[str, ...] = tuple(VARIANTS)  # the methods that take part
-    #: Which cells may be the one that others are held against; of several the best on validation is.
+    #: Which cells may be the one that others are compared with; of several the best on validation is.
     reference: Callable[[Cell], bool] = _baseline
-    by_method: bool = False  # whether cells are held against those of the same method only
+    by_method: bool = False  # whether cells are compared with those of the same method only
     budget: int = 0  # trials a method, if not said otherwise
     both_protocols: bool = False
     protocol: Protocol = "standard"  # if not said otherwise: the paper's, where the suite is the paper's

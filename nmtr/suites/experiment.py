@@ -231,7 +231,7 @@ def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -
 def _compared(
     workspace: Workspace, suite: Suite, plans: Sequence[_Plan], rows: Sequence[Row]
 ) -> tuple[tuple[Leaderboard, ...], tuple[Sparsity, ...]]:
-    """What may be held against each other, held against the reference that validation chooses."""
+    """What may be compared, beside the reference that validation chooses."""
     together: dict[tuple[str, str], list[int]] = {}
     for number, row in enumerate(rows):
         if row.runs:
@@ -252,7 +252,7 @@ def _compared(
 
 
 def _references(suite: Suite, plans: Sequence[_Plan], numbers: Sequence[int]) -> list[int]:
-    """Which of these may be held against: what the suite says, else what is not NMTR, else all."""
+    """Which of these others may be compared with: what the suite says, else what is not NMTR, else all."""
     named = [number for number in numbers if suite.reference(plans[number].cell)]
     others = [number for number in numbers if plans[number].cell.variant.family != "nmtr"]
     return named or others or list(numbers)

@@ -142,7 +142,7 @@ def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
 
 
 def _best_baseline(outcome: Outcome, board: Leaderboard, nmtr: float) -> list[str]:
-    """Which method that is not NMTR is the best on validation, of a board that is held against another one.
+    """Which method that is not NMTR is the best on validation, of a board that is compared with another one.
 
     Rules, too: results of earlier versions took their reference from the learned single-behavior methods alone.
     """

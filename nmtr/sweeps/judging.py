@@ -70,7 +70,7 @@ class TradeOff(BaseModel):
 
 
 class _Judged(NamedTuple):
-    """Of P points: intervals, and what the best of them is held against."""
+    """Of P points: intervals, and what the best of them is compared with."""
 
     value: tuple[float, ...]
     low: tuple[float | None, ...]
@@ -200,7 +200,7 @@ def _judged(home: Path, runs: tuple[tuple[str, ...], ...], metric: str, best: in
 
 
 def _judge(values: Values, best: int) -> _Judged:
-    """values: (n, P), one for each user and point; best: the place of the point that the others are held against."""
+    """values: (n, P), one for each user and point; best: the place of the point that the others are compared with."""
     mean = values.mean(axis=0)
     apart = bootstrap(values)
     behind = mean - mean[best]

@@ -16,7 +16,7 @@ def test_no_page_has_a_serious_fault(visit: Visit, shop: str, theme: Theme) -> N
     server = page.url.split("/shopper")[0]
     faults = []
     for name in PAGES:
-        page.goto(f"{server}/{path(name)}?data=shop")
+        page.goto(f"{server}/{path(name)}?{f'run={shop}' if name == 'run' else 'data=shop'}")
         settled(page)
         expect(page.locator("h5").first).to_be_visible()
         faults += [

@@ -1,4 +1,4 @@
-"""Chances in a real browser: worked out beside the list, and held against test pairs on a page of their own."""
+"""Chances in a real browser: worked out beside the list, and checked on test pairs on a page of their own."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request
 from dashboard.address import PAGES, path
 from nmtr import sweeps
 from nmtr.config import RunConfig
+from nmtr.workspace import Workspace
 from tests.browser.conftest import PATIENCE, serving, settled
 from tests.dashboard.conftest import shops, studied
 
@@ -139,8 +140,9 @@ class Watched:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_button_of_a_page_is_clicked(browser: Browser, address: str, name: str) -> None:
-    watched = Watched(browser, address, f"{path(name)}?data=shop")
+def test_every_button_of_a_page_is_clicked(browser: Browser, address: str, home: Path, name: str) -> None:
+    asked = f"run={Workspace(home).runs.list('done')[-1].id}" if name == "run" else "data=shop"
+    watched = Watched(browser, address, f"{path(name)}?{asked}")
     watched.open()
     watched.check("opening")
     clicked = Counter[str]()

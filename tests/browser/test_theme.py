@@ -53,6 +53,8 @@ def wishes(page: Page) -> list[bytes]:
         "/whatif?run={run}&add=buy:i3",
         "/calibration?run={run}",
         "/train?run={run}",
+        "/run?run={run}",
+        "/item?run={run}&color=stuck",
         "/compare?data=shop",
         "/data?data=shop",
     ],

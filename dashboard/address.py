@@ -37,6 +37,7 @@ PARAMETERS = ("data", "run", "user", "item")
 #: is looked at; the options of a run that is about to be trained; what is changed of a shopper's history; which items
 #: are listed.
 MORE = {
+    "shopper": ("only", "between", "seen"),
     "whatif": ("add", "remove", "without"),
     "data": ("beside",),
     "item": ("find", "category", "price", "order", "color"),

@@ -27,6 +27,7 @@ from nmtr.opening import TOP, Opening, order
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
+from nmtr.wanted import Wanted
 from nmtr.whatif import Reasons, WhatIf
 from nmtr.whynot import Shortfall
 from nmtr.workspace import Workspace, default_home
@@ -133,16 +134,18 @@ def _opening(home: str, run: str) -> Opening | None:
     return at.kept_opening(run, dataset(at.data.info(at.runs.get(run).config.data)))
 
 
-def recommendations(run: str, user: str, k: int) -> Recommendations:
+def recommendations(run: str, user: str, k: int, wanted: Wanted | None = None) -> Recommendations:
     kept = _opening(home(), run)
-    if kept is not None and kept.user == user and k <= TOP:
+    if kept is not None and kept.user == user and k <= TOP and not wanted:
         return replace(kept.top, items=kept.top.items[:k])
-    return _recommendations(home(), run, user, k, told=chances(run) is not None)
+    return _recommendations(home(), run, user, k, wanted or None, told=chances(run) is not None)
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _recommendations(home: str, run: str, user: str, k: int, told: bool) -> Recommendations:
-    return recommend(_fitted(home, run), user, k, chances(run) if told else None)
+def _recommendations(home: str, run: str, user: str, k: int, wanted: Wanted | None, told: bool) -> Recommendations:
+    fitted = _fitted(home, run)
+    among = None if wanted is None else wanted.items(fitted, user)
+    return recommend(fitted, user, k, chances(run) if told else None, among)
 
 
 def places(run: str, user: str) -> dict[str, int]:

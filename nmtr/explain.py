@@ -96,6 +96,7 @@ class Recommendations:
     items: tuple[Recommendation, ...]
     candidates: int  # how many items were ranked
     held_out: Recommendation | None  # the user's held-out item with its rank, wherever it stands
+    wanted: int | None = None  # how many of the candidates may be listed; None for all
 
     def to_json(self) -> dict[str, Any]:
         return {"user": self.user, "items": [item.to_json() for item in self.items]}
@@ -135,20 +136,26 @@ class Explanation:
         return {"user": self.user, **item, "candidates": self.candidates, "bought": self.bought}
 
 
-def recommend(fitted: Fitted, user: str, k: int, chances: Chances | None = None) -> Recommendations:
+def recommend(
+    fitted: Fitted, user: str, k: int, chances: Chances | None = None, among: NDArray[np.bool_] | None = None
+) -> Recommendations:
     """The top k items for a user, the user's training and validation purchases left out.
 
-    chances: the run's (`Workspace.chances`), for each item's and stage's chance beside its score. Ties are broken by
-    item order. Raises DataError for an unknown user, ConfigError for k < 1.
+    chances: the run's (`Workspace.chances`), for each item's and stage's chance beside its score. among: (N,) which
+    items may be listed (`Wanted.items`); their ranks stay those of the whole list. Ties are broken by item order.
+    Raises DataError for an unknown user, ConfigError for k < 1.
     """
     if k < 1:
         raise ConfigError(f"the number of items must be at least 1; got {k}.")
     row = fitted.dataset.user_index(user)
     scores, candidates = _scores(fitted, row)
     count = int(candidates.sum())
-    best = np.argsort(np.where(candidates, -scores, np.inf), kind="stable")[: min(k, count)]
+    best = np.argsort(np.where(candidates, -scores, np.inf), kind="stable")[:count]
+    places = np.arange(count) if among is None else np.flatnonzero(among[best])
+    wanted = None if among is None else len(places)
+    best, places = best[places[:k]], places[:k]
     held_out = int(fitted.split.test_item[row])
-    shown, ranks = best.tolist(), [*range(len(best))]
+    shown, ranks = best.tolist(), places.tolist()
     if held_out >= 0:
         shown.append(held_out)
         ranks.append(rank_of(scores, candidates, held_out))
@@ -165,7 +172,7 @@ def recommend(fitted: Fitted, user: str, k: int, chances: Chances | None = None)
         )
         for item, rank, (stages, chance) in zip(shown, ranks, found, strict=True)
     ]
-    return Recommendations(user, tuple(items[: len(best)]), count, items[-1] if held_out >= 0 else None)
+    return Recommendations(user, tuple(items[: len(best)]), count, items[-1] if held_out >= 0 else None, wanted)
 
 
 def explain(fitted: Fitted, user: str, item: str, chances: Chances | None = None) -> Explanation:

@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "foldin": {"errors", "config", "data", "evaluation", "methods", "training", "experiment"},
     "whatif": {"errors", "config", "data", "evaluation", "chances", "explain", "foldin"},
     "whynot": {"errors", "evaluation", "explain"},
+    "wanted": {"errors", "explain"},
     "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
     "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
@@ -66,6 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "lists",
             "whatif",
             "whynot",
+            "wanted",
             "estimate",
         ),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
@@ -83,6 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "items",
             "whatif",
             "whynot",
+            "wanted",
         ),
         *("estimate", "lists"),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),

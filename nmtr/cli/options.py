@@ -96,6 +96,18 @@ def pairs(text: str, option: str, empty: bool = False) -> dict[str, str]:
     return found
 
 
+def bounds(text: str, option: str) -> tuple[float, float]:
+    """``10-25`` as a pair; ConfigError where it is none, or falls."""
+    low, _, high = text.partition("-")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = 1.0, 0.0
+    if not found[0] <= found[1]:
+        raise ConfigError(f"{option} must look like 10-25, from the lower to the higher; got {text}.")
+    return found
+
+
 def whole_number(option: str, low: int, high: int) -> Callable[[Any], int]:
     """Reads a flag's whole number, or takes its default; ConfigError where it is none, or out of range."""
 

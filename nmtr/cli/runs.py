@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from nmtr.cli.console import Json, note, say, show, table
-from nmtr.cli.options import names, whole_number
+from nmtr.cli.options import bounds, names, whole_number
 from nmtr.cli.shown import show_explanation, show_recommendations
 from nmtr.cli.training import described, show_result, summary
 from nmtr.cli.whatif import say_how, served
@@ -20,6 +20,7 @@ from nmtr.runs.job import LOG
 from nmtr.runs.labels import found
 from nmtr.runs.record import Run, Unreadable
 from nmtr.runs.withheld import report_without_test
+from nmtr.wanted import Seen, Wanted
 from nmtr.whynot import why_not
 from nmtr.workspace import Workspace
 
@@ -190,6 +191,13 @@ def recommend_items(
     top: Annotated[
         int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="How many items.")
     ] = 10,
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="CATEGORY", help="Of this category only; may be given again.")
+    ] = None,
+    price: Annotated[str | None, typer.Option(metavar="FROM-TO", help="With a price from here to there only.")] = None,
+    seen: Annotated[
+        Seen, typer.Option(help="new: what the user did nothing with before. seen: what they viewed, carted, … before.")
+    ] = "any",
     as_json: Json = False,
 ) -> None:
     """A user's top items, with their stages and chances.
@@ -205,8 +213,12 @@ def recommend_items(
         workspace = Workspace()
         fitted = workspace.fitted(run_id)
         fitted.dataset.user_index(user)  # a mistake is refused before anything is worked out and kept
-        found = recommend(fitted, user, top, workspace.chances(run_id, fitted))
+        wanted = Wanted(tuple(category or ()), None if price is None else bounds(price, "--price"), seen)
+        among = wanted.items(fitted, user) if wanted else None
+        found = recommend(fitted, user, top, workspace.chances(run_id, fitted), among)
     else:
+        if category or price or seen != "any":
+            raise ConfigError("--category, --price and --seen need --user; got --history: leave them out.")
         asked, found = served(run_id, history or [], top)
         say_how(asked)
     show(found.to_json(), as_json, lambda: show_recommendations(found))

@@ -22,7 +22,12 @@ def show_recommendations(found: Recommendations) -> None:
         for item in found.items
     ]
     columns = ["place", "item", "title", *behaviors, "score", "chance"]
-    table(columns, rows, title=f"User {found.user}: the first {len(rows)} of {found.candidates:,} items")
+    of = (
+        f"{found.candidates:,} items"
+        if found.wanted is None
+        else f"{found.wanted:,} wanted, of {found.candidates:,} items"
+    )
+    table(columns, rows, title=f"User {found.user}: the first {len(rows)} of {of}")
     if found.held_out:
         note(f"held-out item {found.held_out.item} stands at place {found.held_out.rank + 1:,}")
 

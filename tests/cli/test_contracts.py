@@ -117,6 +117,26 @@ def test_recommend_without_a_cascade_has_no_stages(nmtr: Nmtr, home: Path, runs:
     assert nmtr("explain", runs["popularity"], "--user", "u1", "--item", "i3").out.startswith("item i3 (Thing 3)")
 
 
+def test_recommend_lists_what_is_wanted_only(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
+    asked = ("recommend", runs["done"], "--user", "u1")
+    whole = nmtr(*asked, "--top", 50, "--json").json["items"]
+    new, seen = (nmtr(*asked, "--top", 50, "--seen", kind, "--json").json["items"] for kind in ("new", "seen"))
+    assert sorted([*new, *seen], key=lambda item: item["rank"]) == whole and new and seen
+    assert (
+        f"the first {len(seen)} of {len(seen)} wanted, of {len(whole)} items"
+        in nmtr(*asked, "--top", 50, "--seen", "seen").out
+    )
+    for wrong, why in (
+        (("--category", "x"), "by category where the data set tells it; shop does not"),
+        (("--price", "9"), "--price must look like 10-25"),
+        (("--price", "9-2"), "from the lower to the higher; got 9-2"),
+    ):
+        answer = nmtr(*asked, *wrong)
+        assert answer.code == 2 and why in answer.err
+    answer = nmtr("recommend", runs["done"], "--history", "view=i1", "--seen", "new")
+    assert answer.code == 2 and "need --user; got --history" in answer.err
+
+
 def test_explain_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
     first = nmtr("recommend", runs["done"], "--user", "u1", "--top", 1, "--json").json["items"][0]
     value = nmtr("explain", runs["done"], "--user", "u1", "--item", first["item"], "--json").json

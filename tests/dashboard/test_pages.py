@@ -19,6 +19,7 @@ from dashboard.widgets.row_list import row_place
 from nmtr.data.library import Library
 from nmtr.explain import explain, recommend
 from nmtr.models.scoring import Cascade
+from nmtr.wanted import Wanted
 from nmtr.whynot import why_not
 from nmtr.workspace import Workspace
 from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, address, words
@@ -56,6 +57,19 @@ def test_shopper_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> 
     assert list(listed(app)["item"]) == [item.title for item in expected.items]
     assert expected.held_out is not None
     assert f"at rank {expected.held_out.rank + 1}:" in words(app)
+
+
+def test_shopper_lists_what_is_wanted_only(open_page: Open, home: Path, runs: Runs) -> None:
+    run = runs["shop clean nmtr"]
+    app = open_page("shopper", run=run, user="u3")
+    app.segmented_control(key="seen").set_value("new").run()
+    assert address(app)["seen"] == "new" and not app.error and not app.exception
+    fitted = Workspace(home).fitted(run)
+    top = recommend(fitted, "u3", 20, among=Wanted(seen="new").items(fitted, "u3"))
+    assert list(listed(app)["#"]) == [item.rank + 1 for item in top.items]
+    assert f"{top.wanted:,} of them are wanted" in words(app).replace("\\", "")
+    app.segmented_control(key="seen").set_value("any").run()
+    assert "seen" not in address(app) and len(listed(app)) == 20
 
 
 def test_shopper_opens_the_item_of_the_address(open_page: Open, runs: Runs) -> None:

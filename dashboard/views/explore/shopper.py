@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -10,6 +12,7 @@ from dashboard import address, cache, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.glossary import help_for
 from dashboard.text import hits, item_name, plain, shift
+from dashboard.views.explore import wanted
 from dashboard.widgets import cascade, chances, empty, figures, painted, pickers, why_not
 from dashboard.widgets.history import history
 from dashboard.widgets.row_list import Cell, Column, row_list
@@ -42,13 +45,15 @@ def page() -> None:
             empty.no_run(info)
         return
     with middle:
-        st.markdown(f"##### Would {plain(shop.target)} next")
+        with st.container(horizontal=True, vertical_alignment="center", key="list_head"):
+            st.markdown(f"##### Would {plain(shop.target)} next", width="stretch")
+            only = wanted.pick(info, shop)
         with st.skeleton(height=420):
-            top = cache.recommendations(run.id, user, k)
+            top = cache.recommendations(run.id, user, k, only)
             item = _top(info, run, top, against)
     with right, st.container(border=True):
         if item is None:
-            st.caption("Nothing is left to recommend to this shopper.")
+            st.caption("No item is like that." if only else "Nothing is left to recommend to this shopper.")
         else:
             _why(info, run, user, item)
     chances.wait(run)
@@ -130,14 +135,24 @@ def _top(info: DatasetInfo, run: Run, top: Recommendations, against: Run | None)
         [*zip(*columns.values(), strict=True)],
         labels.index(item),
         lambda place: address.select(item=labels[place]),
-        key=f"top-{run.id}-{top.user}-{len(labels)}",
+        key=f"top-{run.id}-{top.user}-{len(labels)}-{top.wanted}",
         label=f"Top {len(labels)} items for shopper {top.user}",
     )
     _held_out(top)
-    st.caption(f"ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
+    of = "" if top.wanted is None else f"{top.wanted:,} of them are wanted; "
+    st.caption(f"{of}ranked among {top.candidates:,} items not yet bought — {figures.source(info, run)}")
     if among := chances.among([item.chance for item in top.items], run.config.target):
         st.caption(plain(f"{among[:1].upper()}{among[1:]}."))
-    figures.export(_table(top, run.config.target, columns), f"top-{run.id}.csv")
+    with st.container(horizontal=True):
+        figures.export(_table(top, run.config.target, columns), f"top-{run.id}.csv")
+        st.download_button(
+            "JSON",
+            lambda: json.dumps(top.to_json(), ensure_ascii=False, indent=2),
+            file_name=f"top-{run.id}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
     address.show(data=info.name, run=run.id, user=top.user, item=item)
     return item
 

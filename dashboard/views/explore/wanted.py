@@ -1,0 +1,89 @@
+"""Which items a shopper's list is to hold: of some categories, within prices, new to the shopper or seen before."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import numpy as np
+import streamlit as st
+
+from dashboard import address, guard
+from nmtr.data.dataset import Dataset
+from nmtr.data.library import DatasetInfo
+from nmtr.wanted import Seen, Wanted
+
+_SEEN: dict[Seen, str] = {"any": "all", "new": "new to the shopper", "seen": "seen before"}
+
+
+def pick(info: DatasetInfo, shop: Dataset) -> Wanted:
+    """The filters of the address, in a popover."""
+    categories, prices = _known(shop)
+    wanted = Wanted(
+        tuple(name for name in (address.selected("only") or "").split("|") if name in categories),
+        _between(address.selected("between"), prices),
+        next((seen for seen in get_args(Seen) if seen == address.selected("seen")), "any"),
+    )
+    said = sum([bool(wanted.categories), wanted.price is not None, wanted.seen != "any"])
+    with st.popover(f"Filter ({said})" if said else "Filter", icon=":material/filter_alt:", key="list_filter"):
+        if categories:
+            _pick_categories(info, categories, wanted)
+        if prices is not None:
+            _pick_price(info, prices, wanted)
+        if len(info.behaviors) > 1:
+            _pick_seen(wanted)
+    return wanted
+
+
+def _known(shop: Dataset) -> tuple[list[str], tuple[float, float] | None]:
+    """The categories, and the lowest and the highest price in whole numbers; nothing where it is not told."""
+    known = shop.attributes
+    categories: list[str] = []
+    if known is not None and "category" in known:
+        categories = known["category"].dropna().astype(str).unique().tolist()
+    prices = np.empty(0) if known is None or "price" not in known else known["price"].dropna().to_numpy(float)
+    ends = (float(np.floor(prices.min())), float(np.ceil(prices.max()))) if len(prices) else (0.0, 0.0)
+    return sorted(categories), ends if ends[0] < ends[1] else None
+
+
+def _between(asked: str | None, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", asked or "")
+    if found is None or ends is None:
+        return None
+    low, high = max(float(found[1]), ends[0]), min(float(found[2]), ends[1])
+    return (low, high) if low <= high and (low, high) != ends else None
+
+
+def _pick_categories(info: DatasetInfo, categories: list[str], wanted: Wanted) -> None:
+    key = f"only_{info.name}"
+    st.session_state[key] = [*wanted.categories]
+    st.multiselect(
+        "Categories",
+        categories,
+        key=key,
+        placeholder="every category",
+        on_change=guard.callback(lambda: address.select(only="|".join(st.session_state[key]) or None, item=None)),
+    )
+
+
+def _pick_price(info: DatasetInfo, ends: tuple[float, float], wanted: Wanted) -> None:
+    key = f"between_{info.name}"
+    st.session_state[key] = wanted.price or ends
+
+    def picked() -> None:
+        low, high = st.session_state[key]
+        address.select(between=None if (low, high) == ends else f"{low:g}-{high:g}", item=None)
+
+    st.slider("Price", *ends, key=key, on_change=guard.callback(picked))
+
+
+def _pick_seen(wanted: Wanted) -> None:
+    st.session_state["seen"] = wanted.seen
+
+    def picked() -> None:
+        chosen = st.session_state["seen"] or "any"
+        address.select(seen=None if chosen == "any" else chosen, item=None)
+
+    st.segmented_control(
+        "Items", [*_SEEN], key="seen", format_func=_SEEN.__getitem__, required=True, on_change=guard.callback(picked)
+    )

@@ -62,13 +62,13 @@ def test_shopper_lists_what_the_core_recommends(open_page: Open, runs: Runs) -> 
 def test_shopper_lists_what_is_wanted_only(open_page: Open, home: Path, runs: Runs) -> None:
     run = runs["shop clean nmtr"]
     app = open_page("shopper", run=run, user="u3")
-    app.segmented_control(key="seen").set_value("new").run()
+    app.radio(key="seen").set_value("new").run()
     assert address(app)["seen"] == "new" and not app.error and not app.exception
     fitted = Workspace(home).fitted(run)
     top = recommend(fitted, "u3", 20, among=Wanted(seen="new").items(fitted, "u3"))
     assert list(listed(app)["#"]) == [item.rank + 1 for item in top.items]
     assert f"{top.wanted:,} of them are wanted" in words(app).replace("\\", "")
-    app.segmented_control(key="seen").set_value("any").run()
+    app.radio(key="seen").set_value("any").run()
     assert "seen" not in address(app) and len(listed(app)) == 20
 
 

@@ -81,9 +81,7 @@ def _pick_seen(wanted: Wanted) -> None:
     st.session_state["seen"] = wanted.seen
 
     def picked() -> None:
-        chosen = st.session_state["seen"] or "any"
+        chosen = st.session_state["seen"]
         address.select(seen=None if chosen == "any" else chosen, item=None)
 
-    st.segmented_control(
-        "Items", [*_SEEN], key="seen", format_func=_SEEN.__getitem__, required=True, on_change=guard.callback(picked)
-    )
+    st.radio("Items", [*_SEEN], key="seen", format_func=_SEEN.__getitem__, on_change=guard.callback(picked))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -100,11 +100,15 @@ def rows(figure: go.Figure, names: Sequence[str], theme: Theme) -> go.Figure:
 ROW = 44  # pixels: a name, and a mark under it
 
 
+#: A text, where it is, and how it looks.
+Text = tuple[float, float, str, Mapping[str, object]]
+
+
 def note(figure: go.Figure, x: float, y: float, text: str, **options: object) -> None:
     notes(figure, [(x, y, text, options)])
 
 
-def notes(figure: go.Figure, texts: Sequence[tuple[float, float, str, dict[str, object]]]) -> None:
+def notes(figure: go.Figure, texts: Sequence[Text]) -> None:
     """Texts at places of the figure, at once: to add one by one, Plotly reads all that are there each time."""
     usual = {"showarrow": False, "xref": "paper", "xanchor": "left", "yanchor": "middle"}
     more = [{"x": x, "y": y, "text": text, **usual, **options} for x, y, text, options in texts]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import Theme, frame, note
+from dashboard.charts.base import Text, Theme, frame, note, notes
 from dashboard.charts.behaviors import Cues
 from dashboard.text import measure, odds, signed, stage_sum, unmarked
 from nmtr.explain import Explanation
@@ -20,6 +20,8 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
     values = [0.0, *(stage.logit for stage in stages)]
     low, high = min(values), max(values)
     pad = max(0.12 * (high - low), 0.15)
+    small = {"size": 12, "color": theme.soft}
+    texts: list[Text] = []
     for r, (stage, row) in enumerate(zip(stages, rows, strict=True)):
         look = cue[stage.behavior]
         if r:
@@ -58,13 +60,13 @@ def cascade(explanation: Explanation, cue: Cues, theme: Theme) -> go.Figure:
             name += f" · {odds(stage.chance.next)}"
         added = stage_sum(stage, r == 0).replace("  ", " · ")
         # On paper of their own: on a narrow screen the line from stage to stage runs behind them.
-        note(figure, 0, row + 0.31, name, font_size=15, bgcolor=theme.paper)
-        note(figure, 0, row - 0.27, added, font={"size": 12, "color": theme.soft}, bgcolor=theme.paper)
+        texts.append((0, row + 0.31, name, {"font_size": 15, "bgcolor": theme.paper}))
+        texts.append((0, row - 0.27, added, {"font": small, "bgcolor": theme.paper}))
         if stage.rank is not None:
-            label = "rank" if r == 0 else "▼"
-            note(figure, 1, row + 0.31, label, xanchor="right", font={"size": 12, "color": theme.soft})
-            note(figure, 1, row, f"<b>{stage.rank + 1:,}</b>", xanchor="right", font_size=20)
+            texts.append((1, row + 0.31, "rank" if r == 0 else "▼", {"xanchor": "right", "font": small}))
+            texts.append((1, row, f"<b>{stage.rank + 1:,}</b>", {"xanchor": "right", "font_size": 20}))
         figure.add_shape(type="line", x0=0, x1=0, y0=row - 0.13, y1=row + 0.13, line={"color": theme.soft, "width": 2})
+    notes(figure, texts)
     figure.update_xaxes(range=[low - pad, high + pad], domain=[0.0, 0.86], zeroline=False, tickfont_size=12)
     figure.update_xaxes(
         title_text=f"score, in {measure(explanation)}" if measure(explanation) == "log-odds" else "score"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -275,6 +276,9 @@ def _present(workspace: Workspace, study: Study, as_json: bool) -> None:
     show(value, as_json, lambda: show_points(study, test))
     for sentence in told:
         note(f"warning: {sentence}")
+    if find_spec("optuna_dashboard"):
+        database = workspace.home.absolute() / "nmtr.db"
+        note(f"optuna-dashboard is installed, and shows this study, too: optuna-dashboard sqlite:///{database}")
 
 
 def _tested(workspace: Workspace, study: Study) -> dict[str, Score] | None:

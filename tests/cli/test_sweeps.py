@@ -170,6 +170,17 @@ def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str, monkeypatch: pytest.
     assert "kept as preset nmtr-gmf-clean-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err
 
 
+def test_study_names_the_way_to_optunas_dashboard_where_that_is_installed(
+    nmtr: Nmtr, home: Path, study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "optuna-dashboard" not in nmtr("study", study).err
+    (tmp_path / "optuna_dashboard").mkdir()
+    (tmp_path / "optuna_dashboard" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    database = Path(nmtr("study", study).err.rpartition("optuna-dashboard sqlite:///")[2].strip())
+    assert database.is_file() and database.read_bytes().startswith(b"SQLite format 3")
+
+
 def test_study_is_taken_apart_by_users_and_by_behavior(nmtr: Nmtr, study: str) -> None:
     groups = nmtr("study", study, "--by", "sparsity", "--json").json
     assert sum(group["users"] for group in groups) == 12

@@ -269,6 +269,7 @@ def preview(
             recipe=recipe or Recipe(),
             memory=memory_for(path),
             preview=True,
+            known=_known(),
         )
         read_apart(order, tell)
         return Preview.model_validate_json((place / PREVIEW).read_bytes())

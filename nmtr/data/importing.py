@@ -52,8 +52,7 @@ def read(
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
             files = unpacked(path, source, Path(folder))
-            rows = rows_of(files, recipe, source, Path(folder), skip_to, tell)
-            rows = replace(rows, notes=(*rows.notes, *recognized(files, known or {})))
+            rows = rows_of(files, recipe, source, Path(folder), skip_to, known or {}, tell)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
     return assemble(rows, name=name, source=source, recipe=recipe)
@@ -79,9 +78,10 @@ def rows_of(
     source: str,
     scratch: Path,
     skip_to: Path | None,
+    known: Mapping[str, str],
     tell: Callable[[float], None],
 ) -> Rows:
-    """The rows of a source's files, whichever layout they have."""
+    """The rows of a source's files, whichever layout they have; what is not as it was said, and what is, as notes."""
     empty = [file for file in files if not file.path.stat().st_size]
     full = [file for file in files if file not in empty]
     if not full:
@@ -97,6 +97,5 @@ def rows_of(
         rows = read_events(full, recipe, source, scratch, tell=tell)
         if skip_to and (scratch / SKIPPED).exists():
             (scratch / SKIPPED).rename(skip_to)
-    if empty:
-        rows = replace(rows, notes=(*rows.notes, f"{len(empty)} empty file{'s' * (len(empty) > 1)} left out"))
-    return rows
+    notes = [f"{len(empty)} empty file{'s' * (len(empty) > 1)} left out"] if empty else []
+    return replace(rows, notes=(*rows.notes, *notes, *recognized(files, known)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -79,26 +79,35 @@ def preview(
     *,
     source: str,
     scratch: Path | None = None,
+    known: Mapping[str, str] | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Preview:
     """Read a source as `importing.read` does, keep nothing of it, and say what came out.
 
-    A mistake is part of the answer: `refusal`, beside all that is known without its being settled.
+    A mistake is part of the answer: `refusal`, beside all that is known without its being settled. known: published
+    files by their blob ids, as there.
     """
     with tempfile.TemporaryDirectory(prefix="nmtr-", dir=scratch) as folder:
         try:
-            return _preview(path, recipe, source, Path(folder), tell)
+            return _preview(path, recipe, source, Path(folder), known or {}, tell)
         except OSError as error:
             raise refused(Path(folder).parent, error) from error
 
 
-def _preview(path: Path, recipe: Recipe, source: str, scratch: Path, tell: Callable[[float], None]) -> Preview:
+def _preview(
+    path: Path,
+    recipe: Recipe,
+    source: str,
+    scratch: Path,
+    published: Mapping[str, str],
+    tell: Callable[[float], None],
+) -> Preview:
     files = unpacked(path, source, scratch)
     layout = layout_of(files, recipe)
     columns = _columns(files, recipe, scratch) if layout == "events" else ()
     known = Preview(layout=layout, columns=columns)
     try:
-        rows = rows_of(files, recipe, source, scratch, None, tell)
+        rows = rows_of(files, recipe, source, scratch, None, published, tell)
         known = known.model_copy(update=_read(rows))
         dataset = assemble(rows, name="preview", source=source, recipe=recipe)
     except UnknownOrder as error:

@@ -197,6 +197,7 @@ def _preview(order: Order) -> Preview:
         order.recipe,
         source=order.source,
         scratch=scratch,
+        known=order.known,
         tell=lambda share: _say(what=f"reading {order.source}", share=share),
     )
 

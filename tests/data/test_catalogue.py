@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nmtr.data import download
-from nmtr.data.catalogue import CATALOGUE, Entry, Published, add, blob_id
+from nmtr.data.catalogue import CATALOGUE, Entry, Published, add, blob_id, preview
 from nmtr.data.library import Library
 from nmtr.data.recipe import Recipe
 from nmtr.errors import ConfigError, DataError
@@ -139,7 +139,10 @@ def test_catalogue_behaviors_end_with_what_is_bought(library: Library, shop: Ent
 def test_published_files_under_another_name_are_said_to_be_what_they_are(
     library: Library, shop: Entry, tmp_path: Path
 ) -> None:
-    made = add(library, "mine", source=tmp_path / "published", recipe=Recipe(behaviors=("view", "buy")))
+    recipe = Recipe(behaviors=("view", "buy"))
+    before = preview(library, tmp_path / "published", recipe)
+    made = add(library, "mine", source=tmp_path / "published", recipe=recipe)
+    assert before.steps == made.origin.steps
     assert "buy/test.txt, buy/train.txt, view/train.txt as published with data set shop (github.com/who/what" in (
         made.origin.made
     )

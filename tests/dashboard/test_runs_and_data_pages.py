@@ -24,6 +24,7 @@ from nmtr.audit import audit
 from nmtr.config import RunConfig
 from nmtr.config.written import command
 from nmtr.data.catalogue import add
+from nmtr.runs.labels import MOST_TAGS
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
 from tests.dashboard.conftest import APP, HOSTILE, Open, Runs, address, events, words
@@ -185,6 +186,13 @@ def test_several_runs_are_compared_tagged_and_deleted_at_once(
     app.multiselect(key=f"more-tags-{table}").set_value(["pair"]).run()
     app.button(key=f"add-tags-{table}").click().run()
     assert [Workspace(home).runs.get(run).tags for run in (spare, other)] == [("pair",), ("pair",)]
+    full = ("pair", *(f"t{number}" for number in range(MOST_TAGS - 1)))
+    Workspace(home).runs.label(spare, tags=full)
+    app = both()
+    app.multiselect(key=f"more-tags-{table}").set_value(["t0", "more"]).run()
+    app.button(key=f"add-tags-{table}").click().run()
+    assert "at most 20 items" in words(app).replace("\\", "") and not app.exception
+    assert [Workspace(home).runs.get(run).tags for run in (spare, other)] == [full, ("pair",)], "all of them or none"
     app = both()
     app.button(key=f"delete-several-{table}").click().run()
     app.button(key="confirm_delete").click().run()

@@ -11,7 +11,7 @@ from dashboard.text import count, plain
 from dashboard.views.runs import archives
 from dashboard.widgets import queue
 from dashboard.widgets.confirm import confirm
-from nmtr.runs.labels import MOST_TAGS
+from nmtr.runs.labels import MOST_TAGS, checked
 from nmtr.runs.store import Run
 
 SHOWN = 20  # deleted runs
@@ -126,8 +126,11 @@ def of_several(runs: Sequence[Run], tags: Sequence[str], key: str) -> None:
 
 
 def _add_tags(runs: Sequence[Run], added: Sequence[str]) -> None:
-    for run in runs:
-        cache.workspace().runs.label(run.id, tags=[*run.tags, *added])
+    tags = {run.id: [*dict.fromkeys([*run.tags, *added])] for run in runs}
+    for every in tags.values():  # all of them before any is kept
+        checked({"tags": every})
+    for run_id, every in tags.items():
+        cache.workspace().runs.label(run_id, tags=every)
 
 
 @st.dialog("Delete?")

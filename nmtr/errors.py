@@ -27,7 +27,7 @@ class NmtrError(Exception):
         return self._with(lambda name, value: f"--{name} {value}".rstrip())
 
     def told(self, words: Mapping[str, str]) -> str:
-        """The message with these words for the options that it names, for who sees a form and no flags."""
+        """The message with these words for the options that it names, for people who see a form and no flags."""
         return self._with(lambda name, value: words[name])
 
     @property

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from dashboard.charts.behaviors import Cue
 from dashboard.text import shortened, unmarked
 
-#: A figure's only button, for who points at it, saves it as an image.
+#: A figure's only button, shown under the pointer, saves it as an image.
 CONFIG = {
     "displayModeBar": "hover",
     "displaylogo": False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cue:
-    """How one behavior looks everywhere: a color, and a second cue for who cannot tell colors apart."""
+    """How one behavior looks everywhere: a color, and a second cue for people who cannot distinguish colors."""
 
     color: str
     edge: str  # a darker shade: gives the light colors 3:1 on paper white

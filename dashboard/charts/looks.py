@@ -10,7 +10,7 @@ from dashboard.charts.base import REFERENCE, blend
 
 @dataclass(frozen=True)
 class Look:
-    """A color from blue-grey to violet, and a symbol and a dash for who cannot tell those apart."""
+    """A color from blue-grey to violet, and a symbol and a dash for people who cannot distinguish those."""
 
     color: str
     symbol: str

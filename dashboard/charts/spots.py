@@ -39,7 +39,7 @@ class Spot:
         return self.state == "done" and self.value is not None
 
     def said(self, behaviors: Sequence[str], measure: str) -> str:
-        """Weights and what they are worth, for who points at it."""
+        """Weights and what they are worth, shown under the pointer."""
         weights = ", ".join(f"{unmarked(b)} {w:.2f}" for b, w in zip(behaviors, self.weights, strict=True))
         weights += "".join(f"<br>{unmarked(name)} {unmarked(text)}" for name, text in self.others.items())
         if self.state == "empty":
@@ -63,7 +63,7 @@ def scale(spots: Sequence[Spot]) -> Range:
 
 
 def shades(theme: Theme) -> tuple[str, str]:
-    """From the lowest value, near the paper, to the highest: one hue, told apart by its lightness alone."""
+    """From the lowest value, near the paper, to the highest: one hue, by its lightness alone."""
     return ("#2A3444", "#DDBDF8") if theme.dark else ("#E4EAF3", "#54237F")
 
 

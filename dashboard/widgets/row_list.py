@@ -23,7 +23,7 @@ class Column:
 
     kind: text; a number, to the right; or a bar from 0 to `full` under the number.
     show: how a number or share reads; texts are shown as they are.
-    help: what the column means, for who asks its heading.
+    help: what the column means, shown at its heading.
     """
 
     name: str
@@ -229,7 +229,7 @@ def row_list(
 ) -> None:
     """Draw the list; `on_select` gets the place of a row of `rows`, whatever the browser sent.
 
-    rows: a cell a column. selected: the place of the selected row. label: what the list is, for who cannot see it.
+    rows: a cell a column. selected: the place of the selected row. label: what the list is, for screen readers.
     height: in pixels, above which it scrolls.
     """
 
@@ -257,5 +257,5 @@ def _cell(column: Column, cell: Cell) -> dict[str, Cell]:
 
 
 def row_place(sent: object, rows: int) -> int | None:
-    """The place of one of so many rows that the browser sent; None where it is anything else."""
+    """The place of a row that the browser sent, of `rows`; None where it is anything else."""
     return sent if type(sent) is int and 0 <= sent < rows else None

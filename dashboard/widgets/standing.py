@@ -1,5 +1,5 @@
-"""How good a data set's model is, in words: of 100 shoppers so many find their next purchase, and with the best
-alternative so many."""
+"""How good a data set's model is, in words: how many of 100 shoppers find their next purchase, and how many
+with the best alternative."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def compare(
     """Compare runs of one data set and protocol.
 
     Each value has its 95 % interval over test users, each difference to the reference its interval and its p, corrected
-    by Holm. Runs that differ in nothing but the seed count as one, whose spread over seeds is told apart.
+    by Holm. Runs that differ in nothing but the seed count as one, with its spread over seeds.
     """
     lows = None if groups is None else whole_numbers(groups, "--groups")
     if lows and by != "sparsity":

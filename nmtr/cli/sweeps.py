@@ -37,7 +37,7 @@ def sweep(
         int | None,
         count(
             *("--trials", 1, 1000),
-            "Draw so many points by TPE instead of taking a grid; with --resume, so many more.",
+            "Draw N points by TPE instead of taking a grid; with --resume, N more.",
         ),
     ] = None,
     search: Annotated[

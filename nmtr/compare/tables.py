@@ -98,7 +98,7 @@ def leaderboard(
     reference: a run, which joins the others. If not given, what is not NMTR, rules included, or else another than the
     leader; of several the best on *validation*, since the best on test would bias all differences.
     dataset: the runs' own, where the caller has it loaded; without one, here or given, all comes from the ranks and
-    nobody is told apart. withhold: whether to refuse runs whose test figures are not to be shown
+    there are no parts. withhold: whether to refuse runs whose test figures are not to be shown
     (`nmtr.runs.withheld`); only suites do not.
 
     Raises NmtrError for runs that cannot be compared, and for an unknown metric.

@@ -1,4 +1,4 @@
-"""Data sets from files: events or one line a user, told apart by what is in them."""
+"""Data sets from files: events or one line a user, which of the two is seen from what is in them."""
 
 from __future__ import annotations
 

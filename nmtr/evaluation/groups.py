@@ -1,4 +1,4 @@
-"""Users told apart by what is known of them: by training purchases, and by whether the held-out item was visited."""
+"""Groups of users by what is known of them: by training purchases, and by whether the held-out item was visited."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group:
     """Some of the users."""
 
     name: str  # "5–8", "> 20"
-    members: Members  # (n,) of the users that were told apart
+    members: Members  # (n,) of the users that were grouped
 
 
 def purchases(dataset: Dataset) -> NDArray[np.int64]:

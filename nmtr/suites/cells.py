@@ -59,7 +59,7 @@ class Suite:
     protocol: Protocol = "standard"  # if not said otherwise: the paper's, where the suite is the paper's
     curves: bool = False  # whether it shows epochs
     watches_test: bool = False  # whether it shows the best test epoch, as the paper reports; nothing is chosen by it
-    sparsity: bool = False  # whether it tells users apart by how much they bought
+    sparsity: bool = False  # whether it groups users by how much they bought
 
     def protocols(self, protocol: Protocol) -> tuple[Protocol, ...]:
         """Those that it reports."""

@@ -80,7 +80,7 @@ def create(workspace: Workspace, plan: Plan) -> Study:
             raise ConfigError(f"a grid of {len(behaviors)} behaviors needs a step, such as 0.25; or draw by tpe.")
         plan = plan.model_copy(update={"step": step})
         given = [{"lambdas": list(lambdas)} for lambdas in simplex(len(behaviors), step)]
-        # All over the simplex from the start: for who watches, and since pruning compares with what came before.
+        # All over the simplex from the start: for people who watch, and since pruning compares with what came before.
         random.Random(0).shuffle(given)
     else:
         given = [_usual(plan, resolved)]

@@ -23,7 +23,7 @@ from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 
 METRICS = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in CUTOFFS]
-MOST = 20  # entries at once: more are not told apart
+MOST = 20  # entries at once: more cannot be distinguished
 FEW = 8  # that are chosen where nobody chose
 BEST_OTHER = "best"  # the reference, left to the core
 

@@ -1,4 +1,4 @@
-"""The tour: one shopper and one purchase in six steps, for who presents this or sees it for the first time."""
+"""The tour: one shopper and one purchase in six steps, for presenters and for a first visit."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dashboard.charts import Parted
@@ -164,3 +165,20 @@ def _between(of: int, score: Score) -> str:
 
 def _sign(value: float) -> str:
     return f"{round(value):+d}".replace("-", "−").replace("+0", "0")
+
+
+# How a comparison is had again
+
+
+def comparing(
+    runs: Sequence[str], metric: str, reference: str | None, function: str, asked: str = "", **options: object
+) -> tuple[str, str]:
+    """The command and the Python of a comparison: `nmtr compare` with what is asked, a function of `nmtr.compare`."""
+    against = f" --reference {reference}" if reference else ""
+    given = {"reference": reference, "metric": metric, **options}
+    named = "".join(f", {name}={value!r}" for name, value in given.items() if value is not None)
+    return (
+        f"nmtr compare {' '.join(runs)} --metric {metric}{against}{asked} --csv compare.csv",
+        f"from nmtr.compare import {function}\nfrom nmtr.workspace import Workspace\n\n"
+        f"{function}(Workspace(), {[*runs]!r}{named}).rows()",
+    )

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from dashboard import charts
 from dashboard.charts.behaviors import cues
-from dashboard.findings import leads, measured, sparsity_finding, standing_row, verdict, visited_finding
+from dashboard.findings import comparing, leads, measured, sparsity_finding, standing_row, verdict, visited_finding
 from dashboard.report.blocks import Block, Code, Figure, Section, Table, Words
 from dashboard.report.request import SECTIONS, Request
 from dashboard.report.shoppers import shoppers
@@ -72,14 +72,9 @@ class Subject:
     def _ids(self) -> list[str]:
         return [run.id for run in self.runs]
 
-    def compared(self, options: str = "") -> Code:
+    def compared(self, function: str = "leaderboard", options: str = "") -> Code:
         """How a comparison of these runs is had again."""
-        ids = self._ids
-        return Code(
-            f"nmtr compare {' '.join(ids)} --metric {self.request.metric}{options} --csv compare.csv",
-            "from nmtr.compare import leaderboard, sparsity\nfrom nmtr.workspace import Workspace\n\n"
-            f"{'sparsity' if options else 'leaderboard'}(Workspace(), {ids}, metric={self.request.metric!r}).rows()",
-        )
+        return Code(*comparing(self._ids, self.request.metric, self.request.reference, function, options))
 
 
 def sections(subject: Subject) -> tuple[Section, ...]:
@@ -225,7 +220,7 @@ def _sparsity(subject: Subject) -> Iterator[Block]:
             PAPER,
         ),
         table.rows(),
-        subject.compared(" --by sparsity"),
+        subject.compared("sparsity", " --by sparsity"),
     )
 
 

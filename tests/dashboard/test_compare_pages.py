@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from dashboard.address import PAGES
 from dashboard.text import metric, share
+from nmtr.cli.main import app as cli
 from nmtr.compare import compare_lists, leaderboard, moves, slices, sparsity
 from nmtr.config import RunConfig
 from nmtr.workspace import Workspace
@@ -238,6 +240,41 @@ def test_groups_say_who_gains_and_who_loses(open_page: Open, home: Path, catalog
     assert f"{entry.up:,} gain" in words(app) and f"{entry.down:,} lose" in words(app)
     alone = open_page("groups", runs=catalogued[0], by="user")
     assert "One model alone" in words(alone) and not alone.error
+
+
+@pytest.mark.parametrize(
+    ("page", "parameters"),
+    [
+        ("compare", {}),
+        ("groups", {}),
+        ("groups", {"by": "price"}),
+        ("groups", {"by": "price < 70 AND item <> 'it''s'"}),
+        ("groups", {"by": "user"}),
+        ("lists", {}),
+    ],
+)
+def test_the_code_that_a_page_shows_makes_what_the_page_shows(
+    open_page: Open,
+    home: Path,
+    catalogued: list[str],
+    page: str,
+    parameters: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = open_page(page, runs=",".join(catalogued), against=catalogued[0], metric="HR@10", **parameters)
+    command, python = (block.value for block in app.code)
+    imports, _, call = python.rpartition("\n")
+    names: dict[str, object] = {}
+    exec(imports, names)
+    rows = eval(call, names)
+    assert {row["reference"] for row in rows} == {"Popularity"} and len(rows) > 1
+    words = shlex.split(command)
+    assert words[-2:] == ["--csv", "compare.csv"]
+    monkeypatch.chdir(tmp_path)
+    cli(words[1:], standalone_mode=False)
+    written = pd.read_csv(tmp_path / "compare.csv")
+    assert len(written) == len(rows) and set(written["model"]) == {row["model"] for row in rows}
 
 
 def test_groups_offer_what_the_data_set_tells(open_page: Open, standard: list[str]) -> None:

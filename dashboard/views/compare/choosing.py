@@ -10,9 +10,10 @@ from itertools import groupby
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
+from dashboard.findings import comparing
 from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, plain, shortened
-from dashboard.widgets import empty, pickers
+from dashboard.widgets import again, empty, pickers
 from nmtr import compare
 from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Moves, Slices, Sparsity, check, grouped, names
 from nmtr.config import PROTOCOLS
@@ -298,6 +299,11 @@ def _lists(
 
 def _key(choice: Choice) -> tuple[str, str, tuple[str, ...], str | None, str]:
     return cache.home(), cache.version(choice.info), choice.runs, choice.reference, choice.metric
+
+
+def code(choice: Choice, function: str, asked: str = "", **options: object) -> None:
+    """How the comparison is had again, folded."""
+    again.code(*comparing(choice.runs, choice.metric, choice.reference, function, asked, **options))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

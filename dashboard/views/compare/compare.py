@@ -35,6 +35,7 @@ def page() -> None:
     _table(choice, board)
     _curves(choice, board, looks)
     _options(board)
+    choosing.code(choice, "leaderboard")
 
 
 # Who leads

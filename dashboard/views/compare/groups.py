@@ -48,6 +48,7 @@ def page() -> None:
     with right, st.container(border=True, height="stretch"):
         _differences(choice, table, groups, looks)
     _tables(table)
+    choosing.code(choice, "sparsity", " --by sparsity")
 
 
 def _values(table: Sparsity) -> dict[str, list[tuple[float, float | None]]]:

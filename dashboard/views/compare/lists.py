@@ -48,6 +48,7 @@ def page() -> None:
             st.markdown("##### No categories to compare")
             st.markdown("Where a data set says which category each item is of, the lists' make-up is drawn here.")
     _table(found)
+    choosing.code(choice, "compare_lists", " --by list")
 
 
 def _popularity(choice: Choice, found: Lists, looks: dict[str, charts.Look]) -> None:

@@ -58,6 +58,7 @@ def show(choice: Choice) -> None:
             "Places of the next purchase, which no model saw. The most gained is the most times further up: from 200 "
             "to 10 is more than from 2,000 to 1,000. A row opens that shopper."
         )
+    choosing.code(choice, "moves", " --by user")
 
 
 def finding(found: Moves) -> str:

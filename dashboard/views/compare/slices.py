@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 
 import pandas as pd
@@ -108,6 +109,8 @@ def show(choice: Choice, by: str) -> None:
     with right, st.container(border=True, height="stretch"):
         _differences(choice, table, groups, looks)
     _tables(table)
+    asked = f" --by {by}" if by in _MEASURED else f" --where {shlex.quote(by)}"
+    choosing.code(choice, "slices", asked, by=by)
 
 
 def finding(table: Slices) -> str:

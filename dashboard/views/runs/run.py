@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import address, cache
 from dashboard.text import metric, plain
 from dashboard.views.runs import actions
-from dashboard.widgets import empty, figures, live_run, pickers
+from dashboard.widgets import again, empty, figures, live_run, pickers
 from nmtr.config.written import command, usual
 from nmtr.data.library import DatasetInfo
 from nmtr.evaluation.metrics import CUTOFFS
@@ -159,14 +159,11 @@ def _files(run: Run) -> None:
 
 def _again(run: Run) -> None:
     st.markdown("##### Train it again")
-    st.code(command(run.config), language="bash", wrap_lines=True)
-    with st.expander("In Python", icon=":material/code:"):
-        st.code(
-            "from nmtr.config import RunConfig\nfrom nmtr.workspace import Workspace\n\n"
-            f"Workspace().train(RunConfig.parse({run.config.to_json()!r}))",
-            language="python",
-            wrap_lines=True,
-        )
+    again.code(
+        command(run.config),
+        "from nmtr.config import RunConfig\nfrom nmtr.workspace import Workspace\n\n"
+        f"Workspace().train(RunConfig.parse({run.config.to_json()!r}))",
+    )
     st.caption(f"On data version {run.fingerprint[:8]}, with seed {run.config.seed}.")
 
 

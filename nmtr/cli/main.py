@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from nmtr.cli import archives, chances, data, methods, queue, runs, services, suites, sweeps, training
+from nmtr.cli import archives, chances, data, methods, queue, recommending, runs, services, suites, sweeps, training
 from nmtr.cli.compare import compare
 from nmtr.cli.console import note
 from nmtr.cli.items import items
@@ -53,8 +53,8 @@ app.command("export")(archives.export_run)
 app.command("import")(archives.import_run)
 app.command("evaluate")(runs.evaluate)
 app.command("compare")(compare)
-app.command("recommend")(runs.recommend_items)
-app.command("explain")(runs.explain_item)
+app.command("recommend")(recommending.recommend_items)
+app.command("explain")(recommending.explain_item)
 app.command("items")(items)
 app.command("calibration")(chances.calibration)
 app.command("whatif")(what_if)

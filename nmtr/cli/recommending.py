@@ -1,0 +1,88 @@
+"""nmtr recommend | explain"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nmtr.cli.console import Json, show
+from nmtr.cli.options import bounds, whole_number
+from nmtr.cli.runs import RunId
+from nmtr.cli.shown import show_explanation, show_recommendations
+from nmtr.cli.whatif import say_how, served
+from nmtr.errors import ConfigError
+from nmtr.explain import explain, recommend
+from nmtr.wanted import Seen, Wanted
+from nmtr.whynot import why_not
+from nmtr.workspace import Workspace
+
+
+def recommend_items(
+    run_id: RunId,
+    user: Annotated[str | None, typer.Option(metavar="U", help="The user's label.", show_default=False)] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BEHAVIOR=ITEM,…", help="What a shopper who is not in the data set did; may be given again."
+        ),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="How many items.")
+    ] = 10,
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="CATEGORY", help="Of this category only; may be given again.")
+    ] = None,
+    price: Annotated[str | None, typer.Option(metavar="FROM-TO", help="With a price from here to there only.")] = None,
+    seen: Annotated[
+        Seen, typer.Option(help="new: what the user did nothing with before. seen: what they viewed, carted, … before.")
+    ] = "any",
+    as_json: Json = False,
+) -> None:
+    """A user's top items, with their stages and chances.
+
+    The chance is that the user's next purchase is this item; `nmtr calibration RUN` says how far it can be trusted.
+    With --history, the items of a shopper who is not in the data set: the model stays as it was trained, and only the
+    shopper's vector is fitted.
+    """
+    if (user is None) == (history is None):
+        given = "both" if user is not None else "neither"
+        raise ConfigError(f"a list needs --user U or --history view=item,item, one of the two; got {given}.")
+    if user is not None:
+        workspace = Workspace()
+        fitted = workspace.fitted(run_id)
+        fitted.dataset.user_index(user)  # a mistake is refused before anything is worked out and kept
+        wanted = Wanted(tuple(category or ()), None if price is None else bounds(price, "--price"), seen)
+        among = wanted.items(fitted, user) if wanted else None
+        found = recommend(fitted, user, top, workspace.chances(run_id, fitted), among)
+    else:
+        if category or price or seen != "any":
+            raise ConfigError("--category, --price and --seen need --user; got --history: leave them out.")
+        asked, found = served(run_id, history or [], top)
+        say_how(asked)
+    show(found.to_json(), as_json, lambda: show_recommendations(found))
+
+
+def explain_item(
+    run_id: RunId,
+    user: Annotated[str, typer.Option(metavar="U", help="The user's label.")],
+    item: Annotated[str, typer.Option(metavar="I", help="The item's label.")],
+    top: Annotated[
+        int, typer.Option(parser=whole_number("--top", 1, 10_000), metavar="K", help="Among how many it should be.")
+    ] = 10,
+    as_json: Json = False,
+) -> None:
+    """One score taken apart along the cascade.
+
+    For each stage: what it inherits, its own part, the item's bias, the chance that it means, and the item's rank; then
+    what the item lacks to be among the first K of the user's list, and at which stage.
+    """
+    workspace = Workspace()
+    fitted = workspace.fitted(run_id)
+    fitted.dataset.user_index(user)  # before anything is worked out and kept
+    fitted.dataset.item_index(item)
+    chances = workspace.chances(run_id, fitted)
+    found = explain(fitted, user, item, chances)
+    short = why_not(fitted, found, top)
+    value = found.to_json() | {"short": short and short.to_json()}
+    show(value, as_json, lambda: show_explanation(found, chances, short))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,18 +23,23 @@ NAME = "lists.npz"
 LENGTH = 20  # items that are kept of each list
 _VERSION = 1
 _BLOCK_SCORES = 1 << 21  # held at once, as in ranking
+_AT_ONCE = 500  # users whose rows are held at once
 _BANDS = 4  # of prices: quarters of the catalogue
 
 Lists = NDArray[np.int32]
 
 
 def first_items(fitted: Fitted) -> Lists:
-    """(n, LENGTH) int32: the best items of each of the n users with a held-out item; -1 where a list is shorter.
+    """(n, LENGTH) int32: `best_items` of each of the n users with a held-out item."""
+    return best_items(fitted, np.flatnonzero(fitted.split.test_item >= 0), LENGTH)
+
+
+def best_items(fitted: Fitted, users: NDArray[np.int64], length: int) -> Lists:
+    """(n, length) int32: the best items of each of n users (rows); -1 where a list is shorter.
 
     As `recommend` lists them: what the user has bought before is left out, and ties are broken by item order.
     """
-    users = np.flatnonzero(fitted.split.test_item >= 0)
-    found = np.full((len(users), LENGTH), -1, np.int32)
+    found = np.full((len(users), length), -1, np.int32)
     size = max(1, _BLOCK_SCORES // max(1, fitted.dataset.num_items))
     for start in range(0, len(users), size):
         block = users[start : start + size]
@@ -46,7 +52,7 @@ def first_items(fitted: Fitted) -> Lists:
 
 def _best(scores: NDArray[np.float32], out: Lists) -> None:
     """Write the items with the highest scores (B, N) into each row, those at -inf left out."""
-    count = min(LENGTH, scores.shape[1])
+    count = min(out.shape[1], scores.shape[1])
     least = np.partition(scores, scores.shape[1] - count, axis=1)[:, -count]
     rows, items = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
     order = np.lexsort((items, -scores[rows, items], rows))
@@ -54,6 +60,24 @@ def _best(scores: NDArray[np.float32], out: Lists) -> None:
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
     kept = place < count
     out[rows[kept], place[kept]] = items[kept]
+
+
+def rows(fitted: Fitted, users: NDArray[np.int64], length: int) -> Iterator[list[dict[str, object]]]:
+    """A row for each item of `best_items` with its place from 1, some hundred users at a time, so of bounded memory."""
+    dataset = fitted.dataset
+    for start in range(0, len(users), _AT_ONCE):
+        block = users[start : start + _AT_ONCE]
+        yield [
+            {
+                "user": str(dataset.users[user]),
+                "place": place,
+                "item": str(dataset.items[item]),
+                "title": dataset.title(int(item)),
+            }
+            for user, listed in zip(block, best_items(fitted, block, length), strict=True)
+            for place, item in enumerate(listed, 1)
+            if item >= 0
+        ]
 
 
 def read(path: Path, users: int) -> Lists | None:

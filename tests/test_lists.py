@@ -93,6 +93,16 @@ def listed(workspace: Workspace, fitted: Fitted, run: str) -> list[list[str]]:
     return [[str(fitted.dataset.items[item]) for item in row if item >= 0] for row in workspace.first_items(run)]
 
 
+def test_rows_of_many_users_come_in_blocks(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = workspace.fitted(trained(workspace, "last-behavior"))
+    users = np.arange(fitted.dataset.num_users)[::-1]
+    whole = [row for block in lists.rows(fitted, users, 3) for row in block]
+    monkeypatch.setattr(lists, "_AT_ONCE", 7)
+    blocks = list(lists.rows(fitted, users, 3))
+    assert len(blocks) == -(-len(users) // 7) and [row for block in blocks for row in block] == whole
+    assert [row["user"] for row in whole[::3]] == [str(label) for label in fitted.dataset.users[users]]
+
+
 @pytest.mark.parametrize("method", ["last-behavior", "nmtr"])
 def test_kept_lists_are_what_is_recommended(workspace: Workspace, method: str) -> None:
     """Of touched items, many have the same score."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,17 @@ from nmtr.errors import ConfigError
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows as CSV (see `csv_text`); whole, or ConfigError and not at all."""
     write_text(path, csv_text(rows), "--csv")
+
+
+def write_blocks(path: Path, blocks: Iterable[Sequence[dict[str, Any]]]) -> int:
+    """`write_csv` of rows with the same keys that come in blocks and are not held together; how many there were."""
+    written = 0
+    with whole(path, "--csv") as file:
+        for block in blocks:
+            text = csv_text(block)
+            file.write((text if not written else text.partition("\r\n")[2]).encode())
+            written += len(block)
+    return written
 
 
 def write_text(path: Path, text: str, option: str) -> None:

@@ -137,6 +137,36 @@ def test_recommend_lists_what_is_wanted_only(nmtr: Nmtr, home: Path, runs: dict[
     assert answer.code == 2 and "need --user; got --history" in answer.err
 
 
+def test_lists_of_many_users_go_to_a_file(nmtr: Nmtr, home: Path, runs: dict[str, str], tmp_path: Path) -> None:
+    path, asked = tmp_path / "lists.csv", tmp_path / "users.txt"
+    answer = nmtr("recommend", runs["done"], "--users", "all", "--top", 4, "--csv", path)
+    rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+    users = list(dict.fromkeys(row["user"] for row in rows))
+    assert len(users) == 12 and f"of 12 users are in {path}: {len(rows)} rows" in answer.out
+    for user in users[::5]:
+        single = nmtr("recommend", runs["done"], "--user", user, "--top", 4, "--json").json["items"]
+        own = [row for row in rows if row["user"] == user]
+        assert [row["item"] for row in own] == [item["item"] for item in single]
+        assert [row["place"] for row in own] == ["1", "2", "3", "4"][: len(own)]
+        assert own[0]["title"] == single[0]["title"]
+    asked.write_text("u3\n\nu1\nu3\n")
+    answer = nmtr("recommend", runs["done"], "--users", asked, "--top", 1, "--csv", path)
+    assert [row["user"] for row in csv.DictReader(path.read_text("utf-8").splitlines())] == ["u3", "u1"]
+    assert "1 of 3 lines name a user again, and are left out" in answer.err
+    asked.write_text("u3\nnobody\n")
+    for wrong, why in (
+        (("--users", asked, "--csv", path), "user must be one of the 12 users"),
+        (("--users", tmp_path / "none.txt", "--csv", path), "a text file with a user a line; got"),
+        (("--users", "all"), "--users and --csv go together"),
+        (("--user", "u1", "--csv", path), "--users and --csv go together"),
+        (("--users", "all", "--csv", path, "--seen", "new"), "need --user; got --users"),
+        (("--users", "all", "--user", "u1", "--csv", path), "got --user and --users"),
+    ):
+        answer = nmtr("recommend", runs["done"], *wrong)
+        assert answer.code == 2 and why in answer.err, wrong
+    assert len(path.read_text("utf-8").splitlines()) == 3, "what was there stays where a command is refused"
+
+
 def test_explain_keeps_its_contract(nmtr: Nmtr, home: Path, runs: dict[str, str]) -> None:
     first = nmtr("recommend", runs["done"], "--user", "u1", "--top", 1, "--json").json["items"][0]
     value = nmtr("explain", runs["done"], "--user", "u1", "--item", first["item"], "--json").json

@@ -60,8 +60,8 @@ def test_recommend_serves_a_shopper_who_is_not_in_the_data_set(nmtr: Nmtr, home:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("recommend",), "--user U or --history"),
-        (("recommend", "--user", "u1", "--history", "view=i1"), "got both"),
+        (("recommend",), "--users all or --history"),
+        (("recommend", "--user", "u1", "--history", "view=i1"), "got --user and --history"),
         (("recommend", "--history", "view"), "must look like view=item"),
         (("recommend", "--history", "view=i1,,i2"), "must look like view=item"),
         (("whatif", "--add", "wish=i1"), "a behavior must be one of view, cart, buy"),

@@ -7,13 +7,14 @@ import streamlit as st
 
 from dashboard import address, cache, guard
 from dashboard.text import item_name, measure, plain, signed
-from dashboard.widgets import figures
+from dashboard.widgets import figures, painted
 from nmtr.data.library import DatasetInfo
 from nmtr.explain import Explanation
 from nmtr.runs.store import Run
 from nmtr.whynot import Shortfall
 
 FIRST = 10
+OFFERED = 2_000  # items that are offered by name; more would be sent to the browser with each shopper
 
 
 def ask(info: DatasetInfo, run: Run, user: str) -> None:
@@ -22,8 +23,13 @@ def ask(info: DatasetInfo, run: Run, user: str) -> None:
         address.go("cascade", run=run.id, user=user, item=item)
 
     def asked() -> None:  # a callback cannot leave the page itself
-        st.session_state["why_not_item"] = st.session_state["why_not"]
+        st.session_state["why_not_item"] = (st.session_state["why_not"] or "").strip() or None
 
+    if painted.waits():  # until the list is there
+        return
+    if info.items > OFFERED:
+        st.text_input("Why not …?", key="why_not", placeholder="an item's id", on_change=guard.callback(asked))
+        return
     names = cache.item_names(info)
     st.selectbox(
         "Why not …?",
@@ -33,7 +39,6 @@ def ask(info: DatasetInfo, run: Run, user: str) -> None:
         placeholder="an item that is missing here",
         format_func=lambda label: names.get(label, label),
         filter_mode="contains",
-        accept_new_options=info.items > cache.SUGGESTIONS,
         on_change=guard.callback(asked),
     )
 

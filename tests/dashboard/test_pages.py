@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cache
 from dashboard.address import PAGES
+from dashboard.widgets import why_not as why_not_widget
 from dashboard.widgets.row_list import row_place
 from nmtr.data.library import Library
 from nmtr.explain import explain, recommend
@@ -261,6 +262,16 @@ def test_an_item_that_is_missing_in_the_list_says_what_it_lacks(open_page: Open,
     lacks = next(frame.value for frame in app.dataframe if "together" in frame.value)
     assert list(lacks["together"]) == pytest.approx([one.together for one in short.stages])
     assert "it lacks" not in words(open_page("cascade", run=run, user="u3", item=last))
+
+
+def test_of_many_items_one_is_named_by_its_id(open_page: Open, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(why_not_widget, "OFFERED", 39)
+    app = open_page("shopper", run=runs["shop clean nmtr"], user="u3")
+    app.text_input(key="why_not").set_value(" i11 ").run()
+    assert address(app)["item"] == "i11" and not app.error and not app.exception
+    app = open_page("shopper", run=runs["shop clean nmtr"], user="u3")
+    app.text_input(key="why_not").set_value("nothing").run()
+    assert "must be one of the 40 items" in app.error[0].value.replace("\\", "") and not app.exception
 
 
 def test_cascade_of_an_unknown_item_gives_a_sentence(open_page: Open, runs: Runs) -> None:

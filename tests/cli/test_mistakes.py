@@ -261,7 +261,7 @@ MISTAKES = [
     ),
     ("recommend {done} --user u1 --top 0", "--top must be a whole number from 1 to 10000; got 0."),
     ("recommend {done} --user u1 --top few", "--top must be a whole number from 1 to 10000; got few."),
-    ("recommend {done}", "a list needs --user U or --history view=item,item, one of the two; got neither."),
+    ("recommend {done}", "a list needs --user U, --users all or --history view=item,item, one of them; got none."),
     (
         "explain {done} --user u1 --item nothing",
         "item must be one of the 9 items of data set shop, such as i0; got nothing.",

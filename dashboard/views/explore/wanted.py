@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import address, guard
+from dashboard.widgets import painted
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.wanted import Seen, Wanted
@@ -26,6 +27,8 @@ def pick(info: DatasetInfo, shop: Dataset) -> Wanted:
     )
     said = sum([bool(wanted.categories), wanted.price is not None, wanted.seen != "any"])
     with st.popover(f"Filter ({said})" if said else "Filter", icon=":material/filter_alt:", key="list_filter"):
+        if painted.waits():  # until the list is there
+            return wanted
         if categories:
             _pick_categories(info, categories, wanted)
         if prices is not None:

@@ -36,6 +36,8 @@ _PAGES = (
     ("Train", "Runs", "[class*=st-key-runs-]"),
     ("Judge", "Compare", ".st-key-standings"),
     ("Judge", "Groups", ".st-key-groups"),
+    ("Judge", "Lists", ".st-key-list_popularity"),
+    ("Judge", "Calibration", ".st-key-reliability_buy"),
     ("Data", "Data", ".st-key-funnel"),
     ("Explore", "Shopper", "[class*=st-key-top-]"),
 )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from dashboard import address, cache, guard, selection
 from dashboard.findings import comparing
 from dashboard.glossary import help_for
-from dashboard.text import STUDIES, count, plain, shortened
+from dashboard.text import STUDIES, count, gap, p_value, plain, shortened
 from dashboard.widgets import again, empty, pickers
 from nmtr import compare
-from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Moves, Slices, Sparsity, check, grouped, names
+from nmtr.compare import METRIC, Interval, Leaderboard, Lists, Moves, Score, Slices, Sparsity, check, grouped, names
 from nmtr.config import PROTOCOLS
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -23,6 +24,7 @@ from nmtr.evaluation.metrics import CUTOFFS, SELECTION
 from nmtr.runs.store import Run
 from nmtr.training.report import EpochReport
 
+T = TypeVar("T")
 METRICS = [f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in CUTOFFS]
 MOST = 20  # entries at once: more cannot be distinguished
 FEW = 8  # that are chosen where nobody chose
@@ -238,63 +240,45 @@ def _pick_metric() -> str:
 
 
 def leaderboard(choice: Choice) -> Leaderboard:
-    return _leaderboard(*_key(choice), choice.info)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _leaderboard(
-    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
-) -> Leaderboard:
-    shop = cache.dataset(_info)
-    return compare.leaderboard(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+    return _found(compare.leaderboard, choice)
 
 
 def sparsity(choice: Choice) -> Sparsity:
-    return _sparsity(*_key(choice), choice.info)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _sparsity(
-    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
-) -> Sparsity:
-    shop = cache.dataset(_info)
-    return compare.sparsity(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+    return _found(compare.sparsity, choice)
 
 
 def slices(choice: Choice, by: str) -> Slices:
-    return _slices(*_key(choice), by, choice.info)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _slices(
-    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, by: str, _info: DatasetInfo
-) -> Slices:
-    shop = cache.dataset(_info)
-    return compare.slices(cache.workspace(), runs, by=by, reference=reference, metric=metric, dataset=shop)
+    return _found(compare.slices, choice, by=by)
 
 
 def moves(choice: Choice) -> Moves:
-    return _moves(*_key(choice), choice.info)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _moves(
-    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
-) -> Moves:
-    shop = cache.dataset(_info)
-    return compare.moves(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+    return _found(compare.moves, choice)
 
 
 def lists(choice: Choice) -> Lists:
-    return _lists(*_key(choice), choice.info)
+    return _found(compare.compare_lists, choice)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _lists(
-    home: str, version: str, runs: tuple[str, ...], reference: str | None, metric: str, _info: DatasetInfo
-) -> Lists:
+def _found(function: Callable[..., T], choice: Choice, **asked: str) -> T:
+    """What one of the functions of `nmtr.compare` finds; kept."""
+    found: T = _kept(*_key(choice), function.__name__, asked, function, choice.info)
+    return found
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _kept(
+    home: str,
+    version: str,
+    runs: tuple[str, ...],
+    reference: str | None,
+    metric: str,
+    name: str,
+    asked: dict[str, str],
+    _function: Callable[..., Any],
+    _info: DatasetInfo,
+) -> Any:
     shop = cache.dataset(_info)
-    return compare.compare_lists(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop)
+    return _function(cache.workspace(), runs, reference=reference, metric=metric, dataset=shop, **asked)
 
 
 def _key(choice: Choice) -> tuple[str, str, tuple[str, ...], str | None, str]:
@@ -310,6 +294,19 @@ def code(choice: Choice, function: str, asked: str = "", **options: object) -> N
 def selecting(run: str) -> list[EpochReport]:
     """The reports of a finished run's select phase, which chose its epoch."""
     return [report for report in cache.workspace().runs.reports(run) if report.phase == "select"]
+
+
+def alone(wanted: str) -> None:
+    """What stands in the place of a difference where there is one model."""
+    st.markdown("##### One model alone")
+    st.markdown(f"Choose a second one above, or train one, to see {wanted}.")
+
+
+def difference(score: Score) -> str:
+    """How far it is from the reference, with its p; the reference itself has none."""
+    other = score.difference
+    assert other is not None, "it is not the reference"
+    return f"{gap(other.value, other.half_width)} · {p_value(other.p) or '–'}"
 
 
 def part(score: Interval) -> tuple[float, float | None]:

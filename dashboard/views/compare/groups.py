@@ -75,8 +75,7 @@ def _differences(choice: Choice, table: Sparsity, groups: dict[str, int], looks:
     """How far each is from the reference, group by group."""
     others = [entry for entry in table.entries if entry.name != table.reference]
     if not others:
-        st.markdown("##### One model alone")
-        st.markdown("Choose a second one above, or train one, to see where they are apart.")
+        choosing.alone("where they are apart")
         return
     best = max(others, key=lambda entry: entry.groups[0].value)
     difference = best.groups[0].difference
@@ -113,7 +112,8 @@ def _tables(table: Sparsity) -> None:
     if others:
         st.markdown(f"##### Difference to {plain(table.reference)}")
         rows = [
-            {"model": entry.name, **dict(zip(names, map(_difference, entry.groups), strict=True))} for entry in others
+            {"model": entry.name, **dict(zip(names, map(choosing.difference, entry.groups), strict=True))}
+            for entry in others
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=right, alt="Differences by group")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -130,11 +130,6 @@ def _row(entry: Sparse, names: list[str]) -> dict[str, Any]:
 def _drop(drop: Interval) -> str:
     """Its size, with half an interval: ``23 % ± 4 %``."""
     return share(abs(drop.value)) + (f" ± {share(drop.half_width)}" if drop.half_width is not None else "")
-
-
-def _difference(score: Any) -> str:
-    other = score.difference
-    return f"{gap(other.value, other.half_width)} · {p_value(other.p) or '–'}"
 
 
 page()

@@ -24,8 +24,7 @@ def leave_if_asked() -> None:
 
 def show(choice: Choice) -> None:
     if len(choice.entries) < 2:
-        st.markdown("##### One model alone")
-        st.markdown("Choose a second one above, or train one, to see whom each of them serves better.")
+        choosing.alone("whom each of them serves better")
         return
     with st.skeleton(height=320):
         found = choosing.moves(choice)

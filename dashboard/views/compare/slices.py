@@ -129,8 +129,7 @@ def finding(table: Slices) -> str:
 def _differences(choice: Choice, table: Slices, groups: dict[str, int], looks: dict[str, charts.Look]) -> None:
     others = [entry for entry in table.entries if entry.name != table.reference]
     if not others:
-        st.markdown("##### One model alone")
-        st.markdown("Choose a second one above, or train one, to see where they are apart.")
+        choosing.alone("where they are apart")
         return
     most = max(
         (
@@ -165,7 +164,11 @@ def _tables(table: Slices) -> None:
     right = {name: st.column_config.TextColumn(alignment="right", help=help_for("interval")) for name in names}
     for title, said, columns in (
         (f"{table.metric} by group", _value, names),
-        (f"Difference to {plain(table.reference)}", _difference, [name for name in names if name != table.reference]),
+        (
+            f"Difference to {plain(table.reference)}",
+            choosing.difference,
+            [name for name in names if name != table.reference],
+        ),
     ):
         if not columns:
             continue
@@ -188,9 +191,3 @@ def _tables(table: Slices) -> None:
 
 def _value(score: Score) -> str:
     return metric(score.value, score.half_width)
-
-
-def _difference(score: Score) -> str:
-    other = score.difference
-    assert other is not None, "it is not the reference"
-    return f"{gap(other.value, other.half_width)} · {p_value(other.p) or '–'}"

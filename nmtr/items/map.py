@@ -15,6 +15,7 @@ from nmtr.items.table import Counts, Items
 
 #: Items whose nearest neighbor is looked for, at most; of more, some are drawn.
 _ASKED = 1_000
+_SCORES = 1 << 22  # similarities held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +75,14 @@ def _groups(fitted: Fitted, items: Items) -> dict[str, tuple[Counts, list[str]]]
 def _nearest(units: FloatArray, known: NDArray[np.int64]) -> NDArray[np.int64]:
     """(2, n) columns of items that are asked, evenly spread, and of the item of the highest cosine to each."""
     asked = np.linspace(0, len(known) - 1, min(_ASKED, len(known))).astype(np.int64)
-    similarity = units[asked] @ units.T
-    similarity[np.arange(len(asked)), asked] = -np.inf
-    found: NDArray[np.int64] = known[np.stack([asked, similarity.argmax(axis=1)])]
+    nearest = []
+    size = max(1, _SCORES // len(units))
+    for start in range(0, len(asked), size):
+        block = asked[start : start + size]
+        similarity = units[block] @ units.T
+        similarity[np.arange(len(block)), block] = -np.inf
+        nearest.append(similarity.argmax(axis=1))
+    found: NDArray[np.int64] = known[np.stack([asked, np.concatenate(nearest)])]
     return found
 
 

@@ -31,10 +31,11 @@ def stuck(items: Items, column: int) -> Stuck | None:
     """
     if len(items.scored) < 2:
         return None
-    stage = int(stuck_at(items)[column])
-    if stage < 0:
+    beyond = _beyond(items)[:, column]
+    stage = int(beyond.argmin())
+    if beyond[stage] >= 0:
         return Stuck(None, 0.0, "Nowhere: each stage adds to its score as much as to the median item's, or more.")
-    behavior, takes_off = items.scored[stage], -float(_beyond(items)[stage, column])
+    behavior, takes_off = items.scored[stage], -float(beyond[stage])
     told = [_told(items, r, column) for r in range(max(stage - 1, 0), stage + 1)]
     sentence = f"{', '.join(told)}: the {behavior} stage takes {takes_off:.2f} off its score, next to the median item."
     return Stuck(behavior, takes_off, sentence[0].upper() + sentence[1:])

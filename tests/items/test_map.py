@@ -83,6 +83,14 @@ def test_of_many_items_some_are_asked(fitted: Fitted, items: Items, monkeypatch:
     assert found is not None and found.kinds["price"].asked == 10
 
 
+def test_neighbors_are_looked_for_in_blocks(fitted: Fitted, items: Items, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = item_map(fitted, items)
+    monkeypatch.setattr(map, "_SCORES", 7 * 150)
+    found = item_map(fitted, items)
+    assert whole is not None and found is not None
+    assert [found.kinds[name].same for name in found.kinds] == [whole.kinds[name].same for name in whole.kinds]
+
+
 def test_items_without_a_vector_are_left_out_and_a_rule_has_no_map(fitted: Fitted, items: Items) -> None:
     class Half:
         item_vectors = np.where(np.arange(150)[:, None] % 2, 0, vectors(fitted)).astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from dashboard import address, cache, charts, guard
 from dashboard.charts.behaviors import cues
 from dashboard.text import item_name, past, plain, share
 from dashboard.views.explore import item_map
+from dashboard.views.explore.choices import choices, within
 from dashboard.widgets import figures
 from nmtr.data.library import DatasetInfo
 from nmtr.items import Items
@@ -56,15 +56,13 @@ def _chosen(info: DatasetInfo, table: pd.DataFrame) -> pd.Series:
         if word := _picked_words(table):
             columns = [table[name].astype(str) for name in ("title", "item") if name in table]
             chosen &= np.any([text.str.contains(word, case=False, regex=False) for text in columns], axis=0)
-        if "category" in table and table["category"].notna().any():
-            category = _picked_category(info, sorted(table["category"].dropna().astype(str).unique()))
+        categories, ends = choices(table)
+        if categories:
+            category = _picked_category(info, categories)
             if category is not None:
                 chosen &= table["category"] == category
-        prices = table["price"].dropna() if "price" in table else pd.Series(dtype=float)
-        if prices.nunique() > 1:
-            ends = float(np.floor(prices.min())), float(np.ceil(prices.max()))
-            if (between := _picked_price(info, ends)) != ends:
-                chosen &= table["price"].between(*between)
+        if ends is not None and (between := _picked_price(info, ends)) != ends:
+            chosen &= table["price"].between(*between)
         _pick_order([*_orders(table)])
     return chosen
 
@@ -99,7 +97,7 @@ def _picked_category(info: DatasetInfo, categories: list[str]) -> str | None:
 def _picked_price(info: DatasetInfo, ends: tuple[float, float]) -> tuple[float, float]:
     """The range of prices to show; `ends`, the lowest and the highest, where none was chosen."""
     key = f"item_price_{info.name}"
-    st.session_state[key] = _range(address.selected("price"), ends)
+    st.session_state[key] = within(address.selected("price"), ends)
 
     def picked() -> None:
         low, high = st.session_state[key]
@@ -108,15 +106,6 @@ def _picked_price(info: DatasetInfo, ends: tuple[float, float]) -> tuple[float, 
     st.slider("Price", *ends, key=key, width=260, on_change=guard.callback(picked))
     low, high = st.session_state[key]
     return low, high
-
-
-def _range(asked: str | None, ends: tuple[float, float]) -> tuple[float, float]:
-    """The range that an address asks for, as `10-25`, within the ends; the ends where it is none."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", asked or "")
-    if found is None:
-        return ends
-    low, high = max(float(found[1]), ends[0]), min(float(found[2]), ends[1])
-    return (low, high) if low <= high else ends
 
 
 def _pick_order(orders: list[str]) -> None:
@@ -151,7 +140,8 @@ def _picture(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> 
     if color is None:
         _scatter(info, run, every, shown)
     else:
-        item_map.draw(info, run, color, shown)
+        names = np.array(_names(shown), object)
+        item_map.draw(info, run, every, color, shown, names, guard.callback(_open_point, item_map.KEY))
 
 
 def _scatter(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> None:
@@ -163,7 +153,7 @@ def _scatter(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> 
     kind = "expected" if known else "observed"
     x, y = (shown[f"{kind}_{behavior}"].to_numpy(float) for behavior in (first, last))
     there = x > 0
-    names = [item_name(title, label) for title, label in zip(_titles(shown), shown["item"], strict=True)]
+    names = _names(shown)
     points = charts.Crowd(
         labels=shown["item"][there].tolist(),
         names=[name for name, drawn in zip(names, there.tolist(), strict=True) if drawn],
@@ -181,19 +171,21 @@ def _scatter(info: DatasetInfo, run: Run, every: Items, shown: pd.DataFrame) -> 
         charts.crowd(points, cues(info.behaviors)[last], figures.theme()),
         "crowd",
         figures.source(info, run),
-        guard.callback(_open_point),
+        guard.callback(_open_point, "crowd"),
     )
 
 
-def _open_point() -> None:
-    if (item := figures.clicked("crowd")) is not None:
+def _open_point(figure: str) -> None:
+    if (item := figures.clicked(figure)) is not None:
         address.select(item=item)
 
 
-def _titles(shown: pd.DataFrame) -> list[str | None]:
-    if "title" not in shown:
-        return [None] * len(shown)
-    return [title if isinstance(title, str) else None for title in shown["title"]]
+def _names(shown: pd.DataFrame) -> list[str]:
+    titles = shown["title"] if "title" in shown else [None] * len(shown)
+    return [
+        item_name(title if isinstance(title, str) else None, label)
+        for title, label in zip(titles, shown["item"], strict=True)
+    ]
 
 
 def _finding(every: Items, kind: str, first: str, last: str) -> str:

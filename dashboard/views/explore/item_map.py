@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import address, cache, charts, guard
 from dashboard.charts.behaviors import cues
-from dashboard.text import count, item_name, share
+from dashboard.text import count, share
 from dashboard.widgets import figures
 from nmtr.data.library import DatasetInfo
+from nmtr.items import Items
 from nmtr.items.map import Kind
 from nmtr.runs.store import Run
 
+KEY = "item_map"  # of the figure
 FUNNEL = "no map"
 COLORS = {"category": "category", "price": "price", "stuck": "where it gets stuck"}
 _MOST = 7  # kinds that have a color of their own; the others are grey
@@ -43,22 +47,22 @@ def pick(run: Run) -> str | None:
     return None if chosen in (None, FUNNEL) else str(chosen)
 
 
-def draw(info: DatasetInfo, run: Run, color: str, shown: pd.DataFrame) -> None:
-    """The map of the items that are shown; a click on one opens it."""
+def draw(
+    info: DatasetInfo,
+    run: Run,
+    every: Items,
+    color: str,
+    shown: pd.DataFrame,
+    names: np.ndarray,
+    on_click: Callable[[], None],
+) -> None:
+    """The map of the items that are shown, which are called so."""
     found = cache.item_map(run.id)
     assert found is not None, "a color was picked"
-    kind, dataset = found.kinds[color], cache.dataset(info)
-    columns = np.array([dataset.item_index(label) for label in shown["item"]], np.int64)
+    kind = found.kinds[color]
+    columns = np.argsort(every.rank)[shown["place"].to_numpy() - 1]
     drawn = ~np.isnan(found.places[columns, 0])
-    columns, shown = columns[drawn], shown[drawn]
-    titles = shown["title"] if "title" in shown else [None] * len(shown)
-    names = np.array(
-        [
-            item_name(title if isinstance(title, str) else None, label)
-            for title, label in zip(titles, shown["item"], strict=True)
-        ],
-        object,
-    )
+    labels = shown["item"].to_numpy(object)[drawn]
     missing = int((~drawn).sum())
     figures.figure(
         finding(kind, color),
@@ -66,11 +70,11 @@ def draw(info: DatasetInfo, run: Run, color: str, shown: pd.DataFrame) -> None:
         f"{share(found.share)} of what their vectors differ by (PCA)"
         + (f"; {count(missing, 'item', 'items')} of which nothing was learned left out" if missing else ""),
         charts.item_map(
-            _groups(info, kind, color, columns, shown["item"].to_numpy(object), names, found.places), figures.theme()
+            _groups(info, kind, color, columns[drawn], labels, names[drawn], found.places), figures.theme()
         ),
-        "item_map",
+        KEY,
         figures.source(info, run),
-        guard.callback(_open),
+        on_click,
     )
 
 
@@ -114,8 +118,3 @@ def _groups(
         for name, look, members in groups
         if members.any()
     ]
-
-
-def _open() -> None:
-    if (item := figures.clicked("item_map")) is not None:
-        address.select(item=item)

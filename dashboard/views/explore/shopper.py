@@ -47,7 +47,7 @@ def page() -> None:
     with middle:
         with st.container(horizontal=True, vertical_alignment="center", key="list_head"):
             st.markdown(f"##### Would {plain(shop.target)} next", width="stretch")
-            only = wanted.pick(info, shop)
+            only = wanted.pick(info)
         with st.skeleton(height=420):
             top = cache.recommendations(run.id, user, k, only)
             item = _top(info, run, top, against)

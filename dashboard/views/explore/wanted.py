@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import get_args
 
-import numpy as np
 import streamlit as st
 
 from dashboard import address, guard
+from dashboard.views.explore import choices
 from dashboard.widgets import painted
-from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.wanted import Seen, Wanted
 
 _SEEN: dict[Seen, str] = {"any": "all", "new": "new to the shopper", "seen": "seen before"}
 
 
-def pick(info: DatasetInfo, shop: Dataset) -> Wanted:
+def pick(info: DatasetInfo) -> Wanted:
     """The filters of the address, in a popover."""
-    categories, prices = _known(shop)
+    categories, prices = choices.of_dataset(info)
+    asked = None if prices is None else choices.within(address.selected("between"), prices)
     wanted = Wanted(
         tuple(name for name in (address.selected("only") or "").split("|") if name in categories),
-        _between(address.selected("between"), prices),
+        None if asked == prices else asked,
         next((seen for seen in get_args(Seen) if seen == address.selected("seen")), "any"),
     )
     said = sum([bool(wanted.categories), wanted.price is not None, wanted.seen != "any"])
@@ -36,25 +35,6 @@ def pick(info: DatasetInfo, shop: Dataset) -> Wanted:
         if len(info.behaviors) > 1:
             _pick_seen(wanted)
     return wanted
-
-
-def _known(shop: Dataset) -> tuple[list[str], tuple[float, float] | None]:
-    """The categories, and the lowest and the highest price in whole numbers; nothing where it is not told."""
-    known = shop.attributes
-    categories: list[str] = []
-    if known is not None and "category" in known:
-        categories = known["category"].dropna().astype(str).unique().tolist()
-    prices = np.empty(0) if known is None or "price" not in known else known["price"].dropna().to_numpy(float)
-    ends = (float(np.floor(prices.min())), float(np.ceil(prices.max()))) if len(prices) else (0.0, 0.0)
-    return sorted(categories), ends if ends[0] < ends[1] else None
-
-
-def _between(asked: str | None, ends: tuple[float, float] | None) -> tuple[float, float] | None:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", asked or "")
-    if found is None or ends is None:
-        return None
-    low, high = max(float(found[1]), ends[0]), min(float(found[2]), ends[1])
-    return (low, high) if low <= high and (low, high) != ends else None
 
 
 def _pick_categories(info: DatasetInfo, categories: list[str], wanted: Wanted) -> None:

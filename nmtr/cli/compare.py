@@ -101,7 +101,7 @@ def compare(
         raise ConfigError(f"--where makes groups of its own; got --by {by}, too: leave one of them out.")
     found: Leaderboard | Grouped | Lists | Moves
     if where is not None or by in ATTRIBUTES:
-        found = slices(Workspace(), run_ids, by=where or by, reference=reference, metric=metric)
+        found = slices(Workspace(), run_ids, by=by if where is None else where, reference=reference, metric=metric)
     elif by == "sparsity":
         found = sparsity(Workspace(), run_ids, reference=reference, metric=metric, lows=lows)
     elif by == "user":

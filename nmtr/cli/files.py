@@ -21,7 +21,7 @@ def write_blocks(path: Path, blocks: Iterable[Sequence[dict[str, Any]]]) -> int:
     """`write_csv` of rows with the same keys that come in blocks and are not held together; how many there were."""
     written = 0
     with whole(path, "--csv") as file:
-        for block in blocks:
+        for block in filter(None, blocks):
             text = csv_text(block)
             file.write((text if not written else text.partition("\r\n")[2]).encode())
             written += len(block)

@@ -108,6 +108,8 @@ def _rows(fitted: Fitted, users: str) -> NDArray[np.int64]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"--users must be all, tested or a text file with a user a line; got {users}.") from error
     labels = [line.strip() for line in lines if line.strip()]
+    if not labels:
+        raise ConfigError(f"--users must be a file with a user a line; {users} names nobody.")
     if twice := len(labels) - len({*labels}):
         note(f"{twice:,} of {len(labels):,} lines name a user again, and are left out.")
     return np.array([fitted.dataset.user_index(label) for label in dict.fromkeys(labels)], np.int64)

@@ -103,6 +103,7 @@ def test_compare_by_user_says_who_gains_and_who_loses(
         (["--by", "visited"], "by visited, all are in one: visited"),
         (["--by", "buyers"], "by buyers, all are in one: 2–3"),
         (["--where", "age > 3"], "there is no age"),
+        (["--where", ""], "a condition has 1 to 1,000 characters; got 0"),
         (["--where", "buyers > 3", "--by", "price"], "--where makes groups of its own"),
         (["--top", "3"], "--top needs --by list or --by user"),
         (["--by", "list", "--top", "21"], "--top"),

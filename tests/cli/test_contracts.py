@@ -154,7 +154,9 @@ def test_lists_of_many_users_go_to_a_file(nmtr: Nmtr, home: Path, runs: dict[str
     assert [row["user"] for row in csv.DictReader(path.read_text("utf-8").splitlines())] == ["u3", "u1"]
     assert "1 of 3 lines name a user again, and are left out" in answer.err
     asked.write_text("u3\nnobody\n")
+    (nobody := tmp_path / "nobody.txt").write_text("\n\n")
     for wrong, why in (
+        (("--users", nobody, "--csv", path), "nobody.txt names nobody"),
         (("--users", asked, "--csv", path), "user must be one of the 12 users"),
         (("--users", tmp_path / "none.txt", "--csv", path), "a text file with a user a line; got"),
         (("--users", "all"), "--users and --csv go together"),

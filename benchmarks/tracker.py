@@ -72,11 +72,8 @@ def _fill(workspace: Workspace) -> list[str]:
     """
     model = next(run for run in workspace.runs.list("done") if run.config.method == "nmtr" and run.result)
     assert model.result is not None
-    options, ranks, random = (
-        model.config.to_json(),
-        load_ranks(workspace.runs.folder(model.id)),
-        np.random.default_rng(0),
-    )
+    options, ranks = model.config.to_json(), load_ranks(workspace.runs.folder(model.id))
+    random = np.random.default_rng(0)
     several = []
     for number in range(_RUNS):
         size = {"embedding_size": 33 + number} if number < _COMPARED else {}

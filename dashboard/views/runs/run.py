@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -37,6 +37,7 @@ def page() -> None:
         return
     workspace = cache.workspace()
     run = workspace.runs.get(chosen)
+    every = workspace.runs.list()
     address.show(data=run.config.data, run=run.id)
     info = _data(run)
     if run.name or run.tags or run.note:
@@ -45,12 +46,12 @@ def page() -> None:
             st.caption(plain(" ".join([*(f"#{tag}" for tag in run.tags), run.note]).strip()) or "No tags, no note.")
     live_run.show(run, info)
     with st.container(horizontal=True, vertical_alignment="center", key=f"actions-{run.id}"):
-        actions.manage(run, tags_of(workspace.runs.list()))
+        actions.manage(run, tags_of(every))
         if st.button("All runs", key="all_runs", icon=":material/list_alt:", type="tertiary"):
             address.go("runs", run=None)
     left, right = st.columns(2, gap="medium")
     with left:
-        _options(run)
+        _options(run, every)
     with right:
         _figures(without_test(run) if workspace.runs.withheld([run]) else run)
         _files(run)
@@ -79,9 +80,9 @@ def _data(run: Run) -> DatasetInfo | None:
     return info
 
 
-def _options(run: Run) -> None:
+def _options(run: Run, every: Sequence[Run]) -> None:
     """What differs from the usual options, or from another run's; all of them where nothing does, or if asked."""
-    others = {other.id: other for other in cache.workspace().runs.list() if other.id != run.id}
+    others = {other.id: other for other in every if other.id != run.id}
     beside = st.selectbox(
         "Options beside",
         [USUAL, *others],

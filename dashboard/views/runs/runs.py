@@ -88,8 +88,8 @@ def _tables(runs: Sequence[Run], tags: Sequence[str]) -> None:
             _comparison(members, f"{plain(data)} · {protocol} · data version {fingerprint[:8]}", f"compared-{key}")
             _table(members, tags, f"runs-{key}")
     st.caption(
-        "Select a row to open a run, name it, see its log, cancel, resume or delete it; several rows to compare, tag, "
-        "archive or delete them at once."
+        "Select a row to open a run, see its details and log, name it, cancel, resume or delete it; several rows to "
+        "compare, tag, archive or delete them at once."
         if runs
         else "No run is like that."
     )

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
     "chances": {"config", "data", "evaluation"},
-    "audit": {"data", "evaluation", "chances"},
+    "audit": {"config", "data", "evaluation", "chances"},
     "explain": {"errors", "config", "data", "evaluation", "chances"},
     "opening": {"data", "evaluation", "chances", "explain"},
     "lists": {"data", "evaluation", "explain"},

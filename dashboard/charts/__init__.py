@@ -3,7 +3,7 @@
 from dashboard.charts.along import Axis, costs, curve, parallel
 from dashboard.charts.base import DARK, LIGHT, REFERENCE, Theme, saved_as
 from dashboard.charts.comparison import Measured, intervals
-from dashboard.charts.counts import funnel, histogram, shares
+from dashboard.charts.counts import activity, funnel, histogram, shares
 from dashboard.charts.curves import by_epoch, losses, validation
 from dashboard.charts.groups import Parted, by_group, by_slice, differences, exchanged, parted
 from dashboard.charts.items import Crowd, Spots, crowd, item_map, spread, steps
@@ -31,6 +31,7 @@ __all__ = [
     "Spots",
     "Theme",
     "Try",
+    "activity",
     "buyers",
     "by_epoch",
     "by_group",

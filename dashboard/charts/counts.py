@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import plotly.graph_objects as go
 
-from dashboard.charts.base import Theme, frame, note
+from dashboard.charts.base import Text, Theme, frame, note, notes
 from dashboard.charts.behaviors import Cue, Cues
 from dashboard.text import share, unmarked
 
@@ -55,3 +56,32 @@ def histogram(labels: Sequence[str], counts: Sequence[int], cue: Cue, unit: str,
     figure.update_xaxes(title_text=unmarked(unit) + " a shopper", type="category")
     figure.update_yaxes(title_text="shoppers")
     return figure
+
+
+_ROW, _NAMED = 86, 26  # pixels: a behavior's bars with its name above them, and the name
+
+
+def activity(
+    starts: Sequence[date], counts: Mapping[str, Sequence[int]], period: str, cue: Cues, theme: Theme
+) -> go.Figure:
+    """How many pairs of each behavior there were in each period: a row of bars a behavior, each on its own scale."""
+    figure = frame(_ROW * len(counts) + 34, theme, margin={"l": 8, "r": 8, "t": 4, "b": 34}, bargap=0.15)
+    texts: list[Text] = []
+    for row, (behavior, numbers) in enumerate(counts.items()):
+        look, axis = cue[behavior], "" if not row else str(row + 1)
+        top = 1 - row / len(counts)
+        figure.add_bar(
+            x=[start.isoformat() for start in starts],
+            y=list(numbers),
+            yaxis=f"y{axis}",
+            marker={"color": look.color, "line": {"color": look.edge, "width": 1 if len(starts) < 70 else 0}},
+            hovertemplate=f"{unmarked(behavior)}: %{{y:,}}<extra>{period} of %{{x|%d %b %Y}}</extra>",
+        )
+        room = (_ROW - _NAMED) / _ROW / len(counts)
+        place = {"domain": [top - 1 / len(counts), top - 1 / len(counts) + room], "visible": False, "fixedrange": True}
+        figure.update_layout({f"yaxis{axis}": place})
+        said = f"{look.glyph} {unmarked(behavior)}, at most {max(numbers):,} a {period}"
+        texts.append((0, top, said, {"yref": "paper", "yanchor": "top", "font": {"size": 13, "color": theme.ink}}))
+    notes(figure, texts)
+    last = f"y{len(counts)}" if len(counts) > 1 else "y"
+    return figure.update_xaxes(showgrid=False, nticks=6, anchor=last)

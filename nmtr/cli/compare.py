@@ -58,7 +58,7 @@ def compare(
         typer.Option(
             help="sparsity: by how many training purchases users have. list: what the lists are like as a whole. "
             "visited, category, price, buyers: by what the held-out item is, and how many bought it in training. "
-            "user: who gains and who loses."
+            "recency: by how long users had not been seen. user: who gains and who loses."
         ),
     ] = "all",
     where: Annotated[
@@ -171,6 +171,7 @@ _BY = {
     "category": "category of the held-out item",
     "price": "price of the held-out item",
     "buyers": "how many bought the held-out item in training",
+    "recency": "days from the user's last training pair to the log's end",
 }
 
 

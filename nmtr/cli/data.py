@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nmtr.audit import Audit, audit, beside
+from nmtr.audit import FIRST, Audit, Found, audit, beside
 from nmtr.cli.console import Json, loading_progress, say, show, table
 from nmtr.cli.files import export_to
 from nmtr.cli.options import names, pairs, whole_number
@@ -73,7 +73,8 @@ def _show_one(summary: Summary, found: Audit) -> None:
     for sentence in found.verdict:
         say(sentence)
     value = summary.to_json()
-    rows = [[key.replace("_", " "), _shown(content)] for key, content in value.items() if key != "sample"]
+    apart = ("sample", "activity")
+    rows = [[key.replace("_", " "), _shown(content)] for key, content in value.items() if key not in apart]
     rows += [[f"some {kind}", _shown(labels)] for kind, labels in value["sample"].items()]
     rows.append(["from", f"{summary.origin.source} (licence {summary.origin.licence})"])
     rows += [["made" if not n else "", step] for n, step in enumerate(summary.origin.steps or [summary.origin.made])]
@@ -92,10 +93,27 @@ def _show_one(summary: Summary, found: Audit) -> None:
             for name, leak in leaks
         ]
         table(["in", "of the test", "held out", "share", "95 %"], rows, title="what standard gives away of the test")
+    rows = [
+        [f"{rule.touched}, then popular" if rule.touched else "popular", _found(rule.standard), _found(rule.clean)]
+        for rule in found.rules
+    ]
+    if rows:
+        table(["rule", "standard", "clean"], rows, title=f"HR@{FIRST} of rules that learn nothing, 95 % intervals")
     rows = [[tail.behavior, f"{tail.top_tenth:.0%}", f"{tail.gini:.2f}"] for tail in found.tails]
     table(["behavior", "of the top tenth of items", "Gini"], rows, title="how far pairs gather at few items")
+    if (when := summary.activity) is not None:
+        rows = [
+            [name, f"{sum(numbers):,}", f"{max(numbers):,}", when.starts[numbers.index(max(numbers))].isoformat()]
+            for name, numbers in when.pairs.items()
+        ]
+        columns = ["behavior", "pairs", f"most in a {when.period}", f"{when.period} of"]
+        table(columns, rows, title=f"activity by {when.period}, {when.starts[0]} to {when.starts[-1]}")
     for gap in found.gaps:
         say(f"{gap.missing:,} of {gap.pairs:,} {gap.behavior} pairs are without a {gap.below}.")
+
+
+def _found(part: Found) -> str:
+    return f"{part.share:.1%} ({part.low:.1%} – {part.high:.1%})"
 
 
 def _show_beside(described: list[tuple[Summary, Audit]]) -> None:
@@ -152,6 +170,12 @@ def add_data(
     least_of_item: Annotated[
         int, typer.Option(parser=whole_number("--least-of-item", 0, 10**6), metavar="N", help="Pairs an item needs.")
     ] = 0,
+    sample_users: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number("--sample-users", 1, 10**9), metavar="N", help="Keep N of the users, drawn at random."
+        ),
+    ] = None,
     hold_out: Annotated[
         str,
         typer.Option(
@@ -183,6 +207,7 @@ def add_data(
             "implied": implied,
             "least_of_user": least_of_user,
             "least_of_item": least_of_item,
+            "sample_users": sample_users,
             "hold_out": hold_out,
             "cut_later": cut_later,
             "seed": seed,

@@ -10,7 +10,7 @@ import numpy as np
 
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError
-from nmtr.evaluation.groups import Members, visited
+from nmtr.evaluation.groups import Members, idle_days, visited
 from nmtr.lists import popularity
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def facts(dataset: Dataset, tested: Members) -> pd.DataFrame:
     """A row for each of the n tested users, by what a condition may ask.
 
     user; how many training pairs it has, by the name of each behavior; and of its held-out item: item, visited (in a
-    lower behavior), buyers (in training), and title, category and price where the data set has them. A behavior that is
-    called as one of these is left out.
+    lower behavior), buyers (in training), and title, category and price where the data set has them. Where it has
+    times of day, recency: days from the user's last training pair to the log's end. A behavior that is called as one of
+    these is left out.
     """
     import pandas as pd
 
@@ -47,6 +48,8 @@ def facts(dataset: Dataset, tested: Members) -> pd.DataFrame:
     for name in ("title", "category", "price"):
         if dataset.attributes is not None and name in dataset.attributes:
             found[name] = dataset.attributes[name].to_numpy()[items]
+    if (idle := idle_days(dataset)) is not None:
+        found["recency"] = pd.Series(idle[tested]).where(lambda days: days >= 0)
     return found.assign(
         user=dataset.users[tested].astype(object),
         item=dataset.items[items].astype(object),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmtr import lists
 from nmtr.compare.entries import dataset_of
@@ -14,11 +15,12 @@ from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
 from nmtr.compare.tables import METRIC, Compared, Comparison, about, prepared, row, shared
 from nmtr.data.dataset import Dataset, IntArray
 from nmtr.errors import ConfigError
-from nmtr.evaluation.groups import Group, Members, by_purchases, purchases, visited
+from nmtr.evaluation.groups import Group, Members, by_purchases, idle_days, purchases, visited
 from nmtr.workspace import Workspace
 
-#: What the held-out item is: one of the user's lower behaviors, of a category, of a price, bought by so many.
-Attribute = Literal["visited", "category", "price", "buyers"]
+#: What the held-out item is: one of the user's lower behaviors, of a category, of a price, bought by so many; or how
+#: many days before the log's end the user was last seen in training.
+Attribute = Literal["visited", "category", "price", "buyers", "recency"]
 ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 OTHERS = "others"  # users for whom a condition does not hold, or whose group would be too small
 UNKNOWN = "not known"
@@ -117,8 +119,8 @@ def slices(
 ) -> Slices:
     """One metric of finished runs by groups of test users that lie across how much they bought.
 
-    by: an `Attribute` of the held-out item, or a condition over users and held-out items (`filtering`). Categories that
-    fewer than 30 users bought next are taken together, as are all but the ten largest; price and buyers make quarters.
+    by: an `Attribute`, or a condition over users and held-out items (`filtering`). Categories that fewer than 30 users
+    bought next are taken together, as are all but the ten largest; price, buyers and recency make quarters.
     Raises ConfigError where the data set does not tell, or all users are in one group; the rest as `leaderboard`.
     """
     ranked, against = prepared(workspace, run_ids, reference, metric, withhold=True)
@@ -143,9 +145,9 @@ def _groups(dataset: Dataset, tested: Members, by: str) -> list[Group]:
         case "visited":
             found = _two("visited", "not visited", visited(dataset)[tested])
         case "buyers":
-            bought = lists.popularity(dataset)[items]
-            lows = np.unique(np.quantile(bought, _QUARTERS, method="inverted_cdf")).tolist()
-            found = list(by_purchases(bought, lows))
+            found = _quarters(lists.popularity(dataset)[items])
+        case "recency":
+            found = _by_recency(dataset, tested)
         case "category" | "price":
             found = _by_attribute(dataset, items, by)
         case _:
@@ -154,6 +156,26 @@ def _groups(dataset: Dataset, tested: Members, by: str) -> list[Group]:
     if len(found) < 2:
         raise ConfigError(f"slices need two groups of test users; by {by}, all are in one: {found[0].name}.")
     return found
+
+
+def _quarters(numbers: NDArray[np.int64]) -> list[Group]:
+    """Users by whole numbers (n,), in about four groups of one size, the lowest first."""
+    lows = np.unique(np.quantile(numbers, _QUARTERS, method="inverted_cdf")).tolist()
+    return list(by_purchases(numbers, lows))
+
+
+def _by_recency(dataset: Dataset, tested: Members) -> list[Group]:
+    """Quarters of the tested users by how long they had not been seen, the most recent first."""
+    days = idle_days(dataset)
+    if days is None:
+        raise ConfigError(f"slices by recency need times of day; data set {dataset.name} does not have any.")
+    known = days[tested] >= 0
+    groups = []
+    for group in _quarters(days[tested][known]):
+        members = np.zeros(len(known), np.bool_)
+        members[known] = group.members
+        groups.append(Group(f"{group.name} day{'' if group.name == '1' else 's'}", members))
+    return [*groups, Group(UNKNOWN, ~known)]
 
 
 def _two(name: str, other: str, members: Members) -> list[Group]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmtr.data.activity import activity, last_days
 from nmtr.data.cleaning import at_least, implied
 from nmtr.data.dataset import Dataset, IntArray, Origin, matrix_of
 from nmtr.data.recipe import Recipe
@@ -15,6 +16,7 @@ from nmtr.data.rows import TEST, TRAIN, VALID, Rows
 from nmtr.errors import DataError, option
 
 _NONE = -1
+_SAMPLE = 1  # a stream of random numbers of its own
 
 
 def assemble(
@@ -65,6 +67,10 @@ def assemble(
             f"the {_count(len(rows.user), 'row')} of {source} hold none: check the order of the behaviors."
         )
     done.append(f"{_count((purchases == 0).sum(), 'user')} without a {target} dropped")
+    left_out = _left_out(purchases > 0, recipe)
+    if len(left_out):
+        done.append(f"{_count(len(left_out), 'user')} left out of a sample (seed {recipe.seed})")
+        purchases[left_out] = 0
     rows = rows.take(np.flatnonzero((purchases > 0)[rows.user]))
 
     test, valid, how = _held_out(rows, purchases, recipe, by_part)
@@ -123,6 +129,11 @@ def assemble(
     steps = tuple(step for step in done if not step.startswith("no "))
     made = f"{remark}{', '.join(steps)}."
     attributes = rows.attributes
+    last_day = when = None
+    if rows.time is not None and rows.clock is not None:
+        last_day = last_days(user_number[rows.user], rows.time, keep, rows.clock, len(users))
+        keep[test] = True
+        when = activity(rows.behavior, rows.time, keep, rows.clock, rows.behaviors)
     return Dataset(
         name=name,
         behaviors=rows.behaviors,
@@ -133,6 +144,8 @@ def assemble(
         items=rows.items[items],
         origin=Origin(source, licence, made, synthetic, steps, given),
         attributes=None if attributes is None else attributes.iloc[items].reset_index(drop=True),
+        last_day=last_day,
+        activity=when,
     )
 
 
@@ -166,6 +179,15 @@ def _cleaned(rows: Rows, recipe: Recipe) -> tuple[Rows, list[str]]:
         if said:
             done.append(f"{' and '.join(said)} left out, {_count(before - len(rows.user), 'pair')} with them")
     return rows, done
+
+
+def _left_out(there: NDArray[np.bool_], recipe: Recipe) -> NDArray[np.intp]:
+    """The users that a sample of those who are there leaves out, drawn by their order of labels."""
+    users = np.flatnonzero(there)
+    if recipe.sample_users is None or recipe.sample_users >= len(users):
+        return users[:0]
+    drawn = np.random.default_rng([recipe.seed, _SAMPLE]).permutation(len(users))
+    return np.sort(users[drawn[recipe.sample_users :]])
 
 
 def _times_of(test: NDArray[np.intp], rows: Rows) -> NDArray[np.float64]:

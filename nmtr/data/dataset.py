@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from nmtr.config.resolving import check_behaviors
+from nmtr.data.activity import Activity
 from nmtr.data.recipe import Recipe
 from nmtr.errors import DataError
 
@@ -50,6 +51,9 @@ class Dataset:
     items: NDArray[np.str_]  # (N,) original labels
     origin: Origin
     attributes: pd.DataFrame | None = field(default=None, repr=False)  # N rows: title, category, price, image
+    # Of a source with times of day; no figure of a model depends on them.
+    last_day: IntArray | None = field(default=None, repr=False)  # (M,) a user's last training pair, days since 1970; -1
+    activity: Activity | None = field(default=None, repr=False)
 
     @property
     def num_users(self) -> int:

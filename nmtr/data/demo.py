@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from nmtr.data.activity import Clock
 from nmtr.data.assemble import assemble
 from nmtr.data.dataset import Dataset
 from nmtr.data.rows import Rows
@@ -93,6 +94,7 @@ def generate_with_truth(seed: int = 7) -> tuple[Dataset, Truth]:
         items=np.array([f"p{number:03}" for number in range(1, NUM_ITEMS + 1)]),
         behaviors=behaviors,
         time=time,
+        clock=Clock(),
         attributes=shop[["title", "category", "price"]],
         catalogue=True,
     )

@@ -207,6 +207,7 @@ def _rows(
         items=_labels(database, "item"),
         behaviors=order,
         time=pairs["time"] if times else None,
+        clock=times.clock if times else None,
         part=pairs.get("part"),
         duplicates=total - len(pairs["user"]),
         split_first=split_first,

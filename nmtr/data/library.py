@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.sparse import csr_array
 
+from nmtr.data.activity import Activity
 from nmtr.data.dataset import Dataset, Origin, matrix_of, pairs_of
 from nmtr.data.recipe import Recipe
 from nmtr.data.staging import doomed, staging, sweep
@@ -45,6 +46,7 @@ class DatasetInfo(BaseModel):
     created: datetime
     steps: tuple[str, ...] = ()  # those of `Origin`; older versions kept neither
     recipe: Recipe | None = None
+    activity: Activity | None = None  # of a source with times of day; older versions kept none
 
     @classmethod
     def of(cls, dataset: Dataset, created: datetime | None = None) -> DatasetInfo:
@@ -64,6 +66,7 @@ class DatasetInfo(BaseModel):
             created=created or datetime.now(UTC),
             steps=dataset.origin.steps,
             recipe=dataset.origin.recipe,
+            activity=dataset.activity,
         )
 
 
@@ -89,8 +92,8 @@ class Library:
 
     Each is a folder of its own: `dataset.json` (`DatasetInfo`), `interactions.parquet` (user int32,
     item int32, behavior int8; sorted by behavior, user, item; the target's without the held-out pairs),
-    `users.parquet` (label, test_item, valid_item; -1 = none) and `items.parquet` (label and the attributes
-    there are).
+    `users.parquet` (label, test_item, valid_item; -1 = none; last_day, where the source has times of day) and
+    `items.parquet` (label and the attributes there are).
     """
 
     def __init__(self, root: Path) -> None:
@@ -125,6 +128,8 @@ class Library:
                 items=np.array(items["label"].to_pylist(), dtype=np.str_),
                 origin=Origin(info.source, info.licence, info.made, info.synthetic, info.steps, info.recipe),
                 attributes=attributes if len(attributes.columns) else None,
+                last_day=users["last_day"].to_numpy() if "last_day" in users.column_names else None,
+                activity=info.activity,
             )
             if dataset.fingerprint != info.fingerprint:
                 raise ValueError(f"its fingerprint is {dataset.fingerprint}, not {info.fingerprint}")
@@ -219,6 +224,8 @@ def write(dataset: Dataset, folder: Path) -> None:
         "test_item": dataset.test_item.astype(np.int32),
         "valid_item": dataset.given_valid_item.astype(np.int32),
     }
+    if dataset.last_day is not None:
+        users["last_day"] = dataset.last_day
     items = {"label": pa.array(dataset.items.tolist(), pa.string())}
     if dataset.attributes is not None:
         items |= {str(c): pa.array(dataset.attributes[c], from_pandas=True) for c in dataset.attributes.columns}

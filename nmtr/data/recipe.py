@@ -29,6 +29,7 @@ class Recipe(BaseModel):
     implied: bool = False  # whoever did a step did those below it: add the pairs that are missing
     least_of_user: int = Field(default=0, ge=0)  # pairs that a user needs, over all behaviors; so for items, until
     least_of_item: int = Field(default=0, ge=0)  # nothing more falls away
+    sample_users: int | None = Field(default=None, ge=1)  # so many users with a target pair, drawn at random; all
     hold_out: HoldOut = "auto"
     cut_later: bool = False  # leave out what a user did at or after the held-out purchase
     seed: int = 0  # of what is drawn at random

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nmtr.data.activity import Clock
 from nmtr.data.dataset import IntArray
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Rows:
     items: NDArray[np.str_]  # labels
     behaviors: tuple[str, ...]  # lowest first, the target last
     time: NDArray[np.float64] | None = None  # (n,) in any unit
+    clock: Clock | None = None  # what makes times of day of them; None where they are mere numbers
     part: NDArray[np.int8] | None = None  # (n,) TRAIN, VALID or TEST, where the source says so
     duplicates: int = 0  # rows that were merged into others already, to the earliest
     split_first: bool = False  # the parts decide even where there are times

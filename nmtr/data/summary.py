@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from nmtr.data.activity import Activity
 from nmtr.data.dataset import Dataset, IntArray, Origin, pairs_of
 from nmtr.data.library import count_interactions
 from nmtr.data.split import stands_in
@@ -15,7 +16,7 @@ from nmtr.data.split import stands_in
 _SAMPLE = 5
 _SHOWN = {
     *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
-    *("held_out_newest", "valid_named"),
+    *("held_out_newest", "valid_named", "activity"),
 }
 
 
@@ -76,6 +77,7 @@ class Summary(_Frozen):
     valid_named: int  # users whose validation purchase the source names, however others' are drawn
     funnel: tuple[Step, ...]  # lowest behavior first
     per_user: dict[str, Spread]
+    activity: Activity | None  # None where the source has no times of day
     origin: Origin
 
     def to_json(self) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def describe(dataset: Dataset) -> Summary:
         per_user={
             behavior: _spread(np.bincount(users, minlength=dataset.num_users)) for behavior, (users, _) in pairs.items()
         },
+        activity=dataset.activity,
         origin=dataset.origin,
     )
 

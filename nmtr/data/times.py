@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from nmtr.data.activity import Clock
 from nmtr.data.bad import BadRows
 from nmtr.errors import DataError, option
 
@@ -32,6 +33,7 @@ class Times:
 
     expression: str  # SQL for an event's time, a DOUBLE that grows with it
     note: str  # what was read, in words
+    clock: Clock | None = None  # what makes times of day of them; None where they are mere numbers
 
 
 def read_times(bad: BadRows, dates: str | None = None) -> Times | None:
@@ -73,7 +75,7 @@ def _numbers(bad: BadRows) -> Times:
     )
     number = "time::DOUBLE"
     if note := _dates_in_digits(bad):
-        return Times(number, note)
+        return Times("epoch(strptime(time, '%Y%m%d'))", note, Clock())
     low, high = _YEAR_1990, time.time() + _DAY
     within = ", ".join(f"count(*) FILTER ({number} BETWEEN {low * size} AND {high * size})" for size in _UNITS.values())
     *counted, total = database.execute(f"SELECT {within}, count(*) FROM events").fetchone() or ()
@@ -86,16 +88,18 @@ def _numbers(bad: BadRows) -> Times:
     smallest, largest = _span(database, number)
     if 2 * counts[unit] <= total:  # no times of day: a count, perhaps
         return Times(number, f"times read as numbers from {smallest:g} to {largest:g}")
-    size = _UNITS[unit]
+    size, start = _UNITS[unit], 0.0
     if unit == "nanoseconds":  # nineteen digits are more than a DOUBLE has
         first = _one(database, "SELECT min(try_cast(time AS BIGINT)) FROM events")
+        start = first / size
         number = f"coalesce((try_cast(time AS BIGINT) - {first})::DOUBLE, time::DOUBLE - {first})"
     bad.refuse(
         f"time::DOUBLE NOT BETWEEN {low * size} AND {high * size}",
         f"times in {unit} since 1970 must lie between 1990 and today",
         "has {}",
     )
-    return Times(number, f"times read in {unit} since 1970, {_day(smallest / size)} to {_day(largest / size)}")
+    span = f"{_day(smallest / size)} to {_day(largest / size)}"
+    return Times(number, f"times read in {unit} since 1970, {span}", Clock(size, start))
 
 
 def _dates_in_digits(bad: BadRows) -> str | None:
@@ -205,7 +209,7 @@ def _whole(bad: BadRows, parts: tuple[str, str, str], form: str) -> Times:
 
 def _dated(database: duckdb.DuckDBPyConnection, expression: str, form: str) -> Times:
     smallest, largest = _span(database, expression)
-    return Times(expression, f"times read as dates, {form}, {_day(smallest)} to {_day(largest)}")
+    return Times(expression, f"times read as dates, {form}, {_day(smallest)} to {_day(largest)}", Clock())
 
 
 def _span(database: duckdb.DuckDBPyConnection, expression: str) -> tuple[float, float]:

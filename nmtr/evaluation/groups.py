@@ -46,6 +46,17 @@ def visited(dataset: Dataset, behaviors: Collection[str] | None = None) -> Membe
     return found
 
 
+def idle_days(dataset: Dataset) -> NDArray[np.int64] | None:
+    """(M,) days from each user's last training pair to the last of anybody's, -1 where a user has none.
+
+    None where the data set does not know when things happened.
+    """
+    if dataset.last_day is None:
+        return None
+    last = dataset.last_day.astype(np.int64)
+    return np.where(last < 0, -1, last.max(initial=0) - last)
+
+
 def by_purchases(counts: NDArray[np.int64], lows: Sequence[int] | None = None) -> tuple[Group, ...]:
     """The users (n,) by how many purchases they have, the sparsest first; none of the groups is empty.
 

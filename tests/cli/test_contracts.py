@@ -30,7 +30,7 @@ def test_data_show_keeps_its_contract(nmtr: Nmtr, home: Path) -> None:
     value = nmtr("data", "show", "shop", "--json").json
     assert set(value) == {
         *("name", "users", "items", "behaviors", "interactions", "test_users", "fingerprint", "sample", "leak"),
-        *("held_out_newest", "valid_named", "audit"),
+        *("held_out_newest", "valid_named", "activity", "audit"),
     }
     assert (value["name"], value["users"], value["items"]) == ("shop", 12, 9)
     assert value["behaviors"] == BEHAVIORS

@@ -166,3 +166,35 @@ def test_a_condition_is_an_expression_over_the_facts_and_nothing_else(
     with pytest.raises(ConfigError, match=why):
         matching(asked, condition)
     assert time.perf_counter() - before < 5
+
+
+def test_recency_makes_quarters_of_those_who_were_seen(workspace: Workspace, finish: Finish) -> None:
+    days = np.arange(USERS) + 19_000  # the last one was seen on the log's last day
+    days[0] = -1
+    workspace.data.remove("shop")
+    workspace.data.save(replace(random_dataset(USERS), last_day=days.astype(np.int32)))
+    run = finish(np.where(np.arange(USERS) >= USERS - 10, 0.0, 1000.0))
+    table = slices(workspace, [run.id], by="recency")
+    assert [(group.name, group.users) for group in table.groups] == [
+        ("0–8 days", 9),
+        ("9–18 days", 10),
+        ("19–28 days", 10),
+        ("> 28 days", 10),
+        ("not known", 1),
+    ]
+    assert [score.value for score in table.entries[0].groups] == [1, 0.1, 0, 0, 0]
+    recent = slices(workspace, [run.id], by="recency < 10")
+    assert [
+        (group.users, score.value) for group, score in zip(recent.groups, recent.entries[0].groups, strict=True)
+    ] == [
+        (10, 1),
+        (30, 0),
+    ]
+
+
+def test_without_times_there_is_no_recency(workspace: Workspace, finish: Finish) -> None:
+    run = finish(hitting(0.5))
+    with pytest.raises(ConfigError, match="slices by recency need times of day; data set shop does not have any"):
+        slices(workspace, [run.id], by="recency")
+    with pytest.raises(ConfigError, match="there is no recency"):
+        slices(workspace, [run.id], by="recency < 10")

@@ -116,6 +116,10 @@ def test_test_purchase_and_cleaning_change_what_is_kept(open_page: Open) -> None
     assert "1 pair at or after the held-out purchase left out" in words(app)
     choose(app, "checkbox", "_implied", True)
     assert "1 pair of lower behaviors added that later ones imply" in words(app)
+    choose(app, "number_input", "_sample", 1)
+    assert "left out of a sample (seed 0)" in words(app)
+    choose(app, "number_input", "_sample", None)
+    assert "sample (seed" not in words(app)
     choose(app, "number_input", "_items", 2)
     said = "1 item with fewer than 2 pairs left out, 1 pair with them"
     assert said in words(app), "88 has one view; 77 a purchase and the view that this implies"

@@ -24,6 +24,7 @@ from nmtr.audit import audit
 from nmtr.config import RunConfig
 from nmtr.config.written import command
 from nmtr.data.catalogue import add
+from nmtr.data.demo import generate
 from nmtr.runs.labels import MOST_TAGS
 from nmtr.workspace import Workspace
 from tests.conftest import FULL, random_dataset
@@ -422,3 +423,29 @@ def test_worker_is_started_again_by_the_next_page(open_page: Open, monkeypatch: 
     before = len(started)
     app.run()
     assert len(started) == before + 1
+
+
+def test_data_page_says_when_things_happened_and_what_rules_score(open_page: Open, home: Path) -> None:
+    library = Workspace(home).data
+    shop = generate()
+    library.save(shop)
+    try:
+        app = open_page("data", data="demo")
+        assert shop.activity is not None
+        most = max(sum(counts) for counts in zip(*shop.activity.pairs.values(), strict=True))
+        total = sum(sum(counts) for counts in shop.activity.pairs.values())
+        assert f"The busiest week began on 10 March 2025: {most:,} of {total:,} pairs" in words(app)
+        drawn = [json.loads(chart.proto.spec)["data"] for chart in app.get("plotly_chart")]
+        (bars,) = [
+            traces for traces in drawn if len(traces) == 3 and traces[0]["type"] == "bar" and "yaxis" in traces[2]
+        ]
+        assert len(bars[0]["x"]) == len(shop.activity.starts) and bars[0]["x"][0] == "2024-12-30"
+        rules = audit(shop).rules
+        (table,) = [frame.value for frame in app.dataframe if "standard" in frame.value]
+        assert table["list"].tolist() == ["the most bought", "view, then the most bought", "cart, then the most bought"]
+        assert [cell.partition(" %")[0] for cell in table["standard"]] == [
+            f"{100 * r.standard.share:.0f}" for r in rules
+        ]
+    finally:
+        library.remove("demo")
+    assert "busiest" not in words(open_page("data", data="shop"))

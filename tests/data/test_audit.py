@@ -12,10 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmtr.audit import audit, beside
+from nmtr.config import Protocol
 from nmtr.data.dataset import Dataset
 from nmtr.data.importing import read
 from nmtr.data.recipe import Recipe
+from nmtr.data.split import split
 from nmtr.data.summary import describe
+from nmtr.evaluation.ranking import rank_held_out
+from nmtr.evaluation.rules import rule_ranks
+from nmtr.models.rules import LastBehavior, Popularity
+from tests.conftest import random_dataset
 
 
 def made(folder: Path, text: str, recipe: Recipe | None = None, header: str = "user,item,behavior,time") -> Dataset:
@@ -127,3 +133,30 @@ def test_facts_stand_beside_each_other(tmp_path: Path) -> None:
     assert facts["test pairs in view"] == "66.7%" and facts["buy"] == "7" and facts["tested users"] == "3"
     assert facts["fingerprint"] == dataset.fingerprint and facts["buy without cart"] == "71.4%"
     assert np.char.isalnum(facts["users"])
+
+
+@pytest.mark.parametrize("protocol", ["standard", "clean"])
+def test_rules_rank_as_the_scorers_of_the_methods_do(protocol: Protocol) -> None:
+    dataset = random_dataset(60)
+    parts = split(dataset, protocol, 0, validation=None)
+    for rule, touched in ((Popularity(parts.train), None), (LastBehavior(parts.train), parts.train[-2])):
+        expected = rank_held_out(rule, parts.test_item, parts.known)
+        assert np.isfinite(expected).sum() > 30
+        np.testing.assert_array_equal(rule_ranks(parts, touched), expected)
+
+
+def test_what_rules_score_is_counted_by_hand(tmp_path: Path) -> None:
+    """Of 24 items, those that most bought are no held-out one; ann and bob carted theirs, cat did not."""
+    bought = "".join(f"{u},{i},buy,1\n" for u in ("p", "q", "r") for i in "abcdefghijkl")
+    others = "".join(f"s,{i},buy,1\n" for i in "mnopqrstuvwx")
+    shoppers = (
+        "ann,y,buy,1\nann,m,cart,2\nann,m,buy,3\nbob,y,buy,1\nbob,n,cart,2\nbob,n,buy,3\ncat,y,buy,1\ncat,o,buy,3\n"
+    )
+    lone = "".join(f"{u},z,cart,1\n" for u in ("p", "q"))
+    found = audit(made(tmp_path, bought + others + shoppers + lone))
+    popular, carted = found.rules
+    assert (popular.touched, carted.touched) == (None, "cart")
+    # p, q, r and s have one of their own held out, each by popularity among the first ten but for s.
+    assert popular.standard == popular.clean
+    assert carted.standard.share - carted.clean.share == pytest.approx(2 / 7)
+    assert "for 71% of shoppers under standard, for 43% under clean" in found.verdict[0]

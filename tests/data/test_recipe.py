@@ -188,3 +188,18 @@ def test_least_numbers_are_those_of_a_naive_loop(pairs: list[tuple[int, int, int
     assert rows == [*frame.itertuples(index=False, name=None)]
     assert users_gone == len({user for _, user, _ in pairs}) - frame["user"].nunique()
     assert items_gone == len({item for _, _, item in pairs}) - frame["item"].nunique()
+
+
+def test_a_sample_keeps_so_many_users_with_all_that_they_did(tmp_path: Path) -> None:
+    users = [f"u{number:02}" for number in range(30)]
+    rows = [f"{u},{item},{behavior},{n}" for n, u in enumerate(users) for item in "abc" for behavior in ("view", "buy")]
+    rows += ["looker,a,view,1"]
+    whole = made(tmp_path, "\n".join(rows), Recipe())
+    some = made(tmp_path, "\n".join(rows), Recipe(sample_users=12))
+    assert len(some.users) == 12 and set(some.users) < set(whole.users)
+    assert some.matrix("view").nnz == 36 and some.matrix("buy").nnz + (some.test_item >= 0).sum() == 36
+    assert "18 users left out of a sample (seed 0)" in some.origin.steps
+    np.testing.assert_array_equal(made(tmp_path, "\n".join(reversed(rows)), Recipe(sample_users=12)).users, some.users)
+    assert set(made(tmp_path, "\n".join(rows), Recipe(sample_users=12, seed=1)).users) != set(some.users)
+    everyone = made(tmp_path, "\n".join(rows), Recipe(sample_users=30))
+    assert everyone.fingerprint == whole.fingerprint and not any("sample" in step for step in everyone.origin.steps)

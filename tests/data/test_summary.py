@@ -49,6 +49,7 @@ def test_summary_json_is_the_contract_of_data_show(dataset: Dataset) -> None:
         "leak": {"view": 0.5},
         "held_out_newest": {"share": 1.0, "by_chance": 0.5},
         "valid_named": 0,
+        "activity": None,
     }
     named = dataclasses.replace(
         dataset, given_valid_item=np.array([-1, -1, dataset.matrices[-1].indices[-1]], np.int32)

@@ -24,6 +24,7 @@ NAMES = {
     "visited": "visit of it before, or none",
     "category": "category of the next purchase",
     "price": "price of the next purchase",
+    "recency": "how long they had not been seen",
     CONDITION: "a condition of yours",
     MOVES: "who gains and who loses",
 }
@@ -32,14 +33,16 @@ _MEASURED = {
     "visited": "by whether the shopper had visited the held-out item before",
     "category": "by the category of the held-out item",
     "price": "by the price of the held-out item",
+    "recency": "by days from the shopper's last pair in training to the end of the log",
 }
+
+_WHERE_TOLD = ("category", "price", "recency")  # what only some data sets know
 
 
 def pick(choice: Choice) -> str:
     """What the groups are made by: "purchases", an attribute, or a condition; "" where none is written yet."""
-    known = cache.dataset(choice.info).attributes
-    told_of = set() if known is None else set(known)
-    names = [name for name in NAMES if name not in ("category", "price") or name in told_of]
+    told_of = _told(choice)
+    names = [name for name in NAMES if name not in _WHERE_TOLD or name in told_of]
     asked = address.selected("by") or PURCHASES
     by = asked if asked in names else CONDITION
     if st.session_state.get("groups_by") != CONDITION or by != PURCHASES:  # one that is about to be written stays
@@ -74,12 +77,20 @@ def pick(choice: Choice) -> str:
         )
     behaviors = ", ".join(cache.dataset(choice.info).behaviors)
     about = [name for name in ("title", "category", "price") if name in told_of]
+    seen = ", how many days they had not been seen (recency)" if "recency" in told_of else ""
     st.caption(
-        f"You can ask how many pairs a shopper has of each behavior ({plain(behaviors)}), who they are (user), and of "
-        f"the held-out item: {', '.join(['item', *about, 'buyers, visited'])}. Put them together with AND, OR, NOT, =, "
-        "<, >, IN, BETWEEN, LIKE."
+        f"You can ask how many pairs a shopper has of each behavior ({plain(behaviors)}), who they are (user){seen}, "
+        f"and of the held-out item: {', '.join(['item', *about, 'buyers, visited'])}. Put them together with AND, OR, "
+        "NOT, =, <, >, IN, BETWEEN, LIKE."
     )
     return asked if by == CONDITION else ""
+
+
+def _told(choice: Choice) -> set[str]:
+    """What the data set knows beside who did what."""
+    dataset = cache.dataset(choice.info)
+    known = set() if dataset.attributes is None else {str(name) for name in dataset.attributes}
+    return known | ({"recency"} if dataset.last_day is not None else set())
 
 
 def show(choice: Choice, by: str) -> None:

@@ -10,6 +10,7 @@ from dashboard.text import and_list, past, plain, share, told
 from dashboard.views.data import trust
 from dashboard.widgets import figures, pickers
 from dashboard.widgets.confirm import confirm
+from nmtr.data.activity import Activity
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary
 from nmtr.errors import NmtrError
@@ -79,9 +80,14 @@ def _show(info: DatasetInfo, facts: Summary) -> None:
         with right, st.container(border=True):
             trust.by_group(info, found)
     with left, st.container(border=True):
+        trust.rules(info, found)
+    with left, st.container(border=True):
         trust.gathered(info, found)
     with right, st.container(border=True):
         _per_user(facts, where)
+    if facts.activity is not None:
+        with left, st.container(border=True):
+            _activity(facts.activity, facts, where)
     far_from_chance = facts.held_out_newest["share"] > _FAR_FROM_CHANCE * facts.held_out_newest["by_chance"]
     if far_from_chance and 2 * facts.valid_named < facts.test_users:  # else there is little to choose
         with right, st.container(border=True):
@@ -159,6 +165,21 @@ def _per_user(facts: Summary, where: str) -> None:
         f"on average {spread.mean:.1f}, at most {spread.most:,}",
         charts.histogram(labels, [b.users for b in spread.bins], look, behavior, figures.theme()),
         "per_user",
+        where,
+    )
+
+
+def _activity(when: Activity, facts: Summary, where: str) -> None:
+    totals = [sum(counts) for counts in zip(*when.pairs.values(), strict=True)]
+    most = max(range(len(totals)), key=totals.__getitem__)
+    beginning = "was" if when.period in ("day", "year") else "began on"
+    first = f"{when.starts[most]:%Y}" if when.period == "year" else f"{when.starts[most]:%-d %B %Y}"
+    figures.figure(
+        f"The busiest {when.period} {beginning} {first}: {totals[most]:,} of {sum(totals):,} pairs",
+        f"pairs by the {when.period} in which they were first seen, each behavior on a scale of its own; the first and "
+        f"the last {when.period} may not be whole",
+        charts.activity(when.starts, when.pairs, when.period, cues(facts.behaviors), figures.theme()),
+        "activity",
         where,
     )
 

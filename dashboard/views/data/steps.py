@@ -142,6 +142,17 @@ def cleaning(found: Preview, key: str) -> dict[str, object]:
         dates = forms[0]
         if found.layout == "events":
             dates = st.selectbox("Form of dates", forms, key=f"{key}_dates", width=220)
+    sample = st.number_input(
+        "Keep only a sample of the shoppers",
+        1,
+        None,
+        None,
+        key=f"{key}_sample",
+        width=300,
+        placeholder="all of them",
+        help="So many of those who have a purchase, drawn at random and with all that they did: to try things out on a "
+        "large log.",
+    )
     skip = found.layout == "events" and st.checkbox(
         "Leave out rows that cannot be read",
         key=f"{key}_skip",
@@ -151,6 +162,7 @@ def cleaning(found: Preview, key: str) -> dict[str, object]:
         "implied": implied,
         "least_of_user": int(users),
         "least_of_item": int(items),
+        "sample_users": None if sample is None else int(sample),
         "dates": None if dates == forms[0] else dates,
         "skip_bad": skip,
     }

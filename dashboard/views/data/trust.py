@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import address, cache, charts, guard
 from dashboard.text import past, plain, share
 from dashboard.widgets import figures
-from nmtr.audit import Audit, beside
+from nmtr.audit import FIRST, Audit, Found, beside
 from nmtr.data.library import DatasetInfo
 
 
@@ -39,6 +39,35 @@ def by_group(info: DatasetInfo, found: Audit) -> None:
         "leak_by_group",
         figures.source(info),
     )
+
+
+def rules(info: DatasetInfo, found: Audit) -> None:
+    """What lists score that nobody learned: the floor under every model, and what the leak is worth."""
+    if not found.rules:
+        return
+    target = plain(info.behaviors[-1])
+    best = max(found.rules, key=lambda rule: rule.clean.share)
+    st.markdown(
+        f"##### Without learning, a rule has the held-out {target} among its first {FIRST} for "
+        f"{share(best.clean.share)} of shoppers"
+    )
+    st.caption(
+        f"share of test shoppers whose held-out {target} is among the first {FIRST} (HR@{FIRST}), 95 % intervals — "
+        f"{figures.source(info)}"
+    )
+    rows = [
+        {
+            "list": f"{plain(rule.touched)}, then the most bought" if rule.touched else "the most bought",
+            "clean": _found(rule.clean),
+            "standard": _found(rule.standard),
+        }
+        for rule in found.rules
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="What rules score without learning, on both protocols")
+
+
+def _found(part: Found) -> str:
+    return f"{share(part.share)} ({share(part.low)} to {share(part.high)})"
 
 
 def gathered(info: DatasetInfo, found: Audit) -> None:

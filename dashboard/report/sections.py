@@ -15,7 +15,8 @@ from dashboard.report.request import SECTIONS, Request
 from dashboard.report.shoppers import shoppers
 from dashboard.text import and_list, metric, past, raw, share
 from nmtr.audit import audit
-from nmtr.compare import Interval, Leaderboard, Sparsity, against_best, leaderboard, leak, option_text, sparsity
+from nmtr.compare import Interval, Leaderboard, Sparsity, against_best, leaderboard, leak, sparsity
+from nmtr.config.written import option_text
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
 from nmtr.errors import DataError, RunError

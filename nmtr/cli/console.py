@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from nmtr.suites.queue import Progress as SuiteProgress
 from nmtr.training.report import EpochReport
+from nmtr.workspace.batch import Progress as SuiteProgress
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

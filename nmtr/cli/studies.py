@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from nmtr.cli.console import say, table
-from nmtr.compare import Score, option_text
+from nmtr.compare import Score
+from nmtr.config.written import option_text
 from nmtr.sweeps import Importance, Point, Sensitivity, Study, TradeOff
 
 

@@ -16,10 +16,10 @@ from nmtr.config import RunConfig
 from nmtr.errors import ConfigError
 from nmtr.runs import process
 from nmtr.runs.store import Run
-from nmtr.suites.queue import Progress, train_all
 from nmtr.sweeps import Point, Study
 from nmtr.sweeps.choosing import final_configs
 from nmtr.workspace import Workspace
+from nmtr.workspace.batch import Progress, train_all
 
 _PARTS = ("sparsity", "behavior", "option")
 

@@ -16,8 +16,7 @@ from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs import process
 from nmtr.runs.store import Run
 from nmtr.runs.withheld import said, without_test
-from nmtr.suites import presets
-from nmtr.workspace import Workspace, default_home
+from nmtr.workspace import Workspace, default_home, presets
 
 _MOST_PRIORITY = 1000  # either way
 Priority = Annotated[

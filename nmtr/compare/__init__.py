@@ -1,7 +1,7 @@
 """Finished runs compared, from their stored ranks: nothing is scored again, and no torch is imported."""
 
 from nmtr.compare.alternative import against_best
-from nmtr.compare.entries import Entry, check, differing, entries, grouped, names, option_text
+from nmtr.compare.entries import Entry, check, differing, entries, grouped, names
 from nmtr.compare.lists import Lists, compare_lists
 from nmtr.compare.moves import Moved, Mover, Moves, moves
 from nmtr.compare.scores import Difference, Interval, PValue, Score
@@ -39,7 +39,6 @@ __all__ = [
     "leak",
     "moves",
     "names",
-    "option_text",
     "slices",
     "sparsity",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nmtr.config import RunConfig
+from nmtr.config.written import option_text
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError, RunError
 from nmtr.evaluation.groups import Members
@@ -183,16 +184,3 @@ def names(runs: Sequence[Run]) -> list[str]:
             found[run.id] = " · ".join([label, *told])
     times = Counter(found.values())
     return [found[run.id] if times[found[run.id]] == 1 else f"{found[run.id]} · {run.id}" for run in runs]
-
-
-def option_text(name: str, value: Any) -> str:
-    """An option with its value, short and for people: ``λ .33/.67``, ``behaviors cart+buy``, ``epochs 20``."""
-    if name == "lambdas":
-        return "λ " + "/".join(f"{weight:.2f}".removeprefix("0") for weight in value)
-    if isinstance(value, bool):
-        return name if value else f"no {name}"
-    if isinstance(value, Mapping):
-        value = "+".join(f"{key}={part}" for key, part in value.items())
-    elif isinstance(value, list | tuple):
-        value = "+".join(map(str, value))
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"

@@ -65,3 +65,16 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={part}" for key, part in value.items())
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def option_text(name: str, value: Any) -> str:
+    """An option with its value, short and for people: ``λ .33/.67``, ``behaviors cart+buy``, ``epochs 20``."""
+    if name == "lambdas":
+        return "λ " + "/".join(f"{weight:.2f}".removeprefix("0") for weight in value)
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if isinstance(value, Mapping):
+        value = "+".join(f"{key}={part}" for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        value = "+".join(map(str, value))
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"

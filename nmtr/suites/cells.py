@@ -9,8 +9,8 @@ from typing import Any
 
 from nmtr.config import PROTOCOLS, Protocol
 from nmtr.config.lambdas import grid
+from nmtr.config.variants import VARIANTS, Variant
 from nmtr.errors import ConfigError
-from nmtr.suites.methods import VARIANTS, Variant
 
 #: The λ grid's steps by the number of behaviors: of 1/10 for two and of 1/6 for three, as in the paper.
 _LAMBDA_STEPS = {1: 1, 2: 10, 3: 6}

@@ -14,17 +14,16 @@ from typing import Any
 
 from nmtr.compare import Leaderboard, Sparsity, leaderboard, sparsity
 from nmtr.config import RunConfig
+from nmtr.config.variants import choose
 from nmtr.data.summary import describe
 from nmtr.errors import DataError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
-from nmtr.suites import presets
 from nmtr.suites.cells import Cell, Setting, Suite, find
-from nmtr.suites.methods import choose
 from nmtr.suites.outcome import Outcome, Point, Row, SeedRun
-from nmtr.suites.queue import Progress, train_all
 from nmtr.suites.search import SEED, Search, affordable, search
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, presets
+from nmtr.workspace.batch import Progress, train_all
 
 _PACKAGES = ("torch", "numpy", "scipy")
 

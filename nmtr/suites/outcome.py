@@ -14,7 +14,7 @@ from nmtr.compare import Leaderboard, Sparsity
 from nmtr.errors import ConfigError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.evaluation.result import Result
-from nmtr.suites.files import write_whole
+from nmtr.files import write_whole
 from nmtr.suites.search import Search
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nmtr.compare import Leaderboard, Score, Sparsity, Standing, option_text
+from nmtr.compare import Leaderboard, Score, Sparsity, Standing
+from nmtr.config.written import option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
 from nmtr.suites.notes import ELSE, INTERVAL, against, of_presets, options_from, setting, validated_by
 from nmtr.suites.numbers import NONE, count, number, p_value, share, star, with_interval

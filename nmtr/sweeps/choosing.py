@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from nmtr.config import RunConfig
+from nmtr.config.variants import VARIANTS
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs import supervisor
 from nmtr.runs.store import Run
 from nmtr.runs.withheld import FINALIZED
-from nmtr.suites import presets, queue
-from nmtr.suites.methods import VARIANTS
 from nmtr.sweeps import storage
-from nmtr.sweeps.record import Study
-from nmtr.sweeps.study import check_data, glance, with_options
-from nmtr.workspace import Workspace
+from nmtr.sweeps.record import Study, check_data
+from nmtr.sweeps.study import glance, with_options
+from nmtr.workspace import Workspace, batch, presets
 
 #: Seeds that a choice is trained with before its test figures are shown.
 SEEDS = 3
@@ -33,10 +32,10 @@ def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> 
     study = glance(workspace, study_id)
     check_data(workspace, study)
     prepared = [workspace.prepare(config) for config in final_configs(study, number)]
-    there = queue.by_key(workspace.runs.list())
-    found = [there.get(queue.key_of(config, info.fingerprint)) for config, info in prepared]
+    there = batch.by_key(workspace.runs.list())
+    found = [there.get(batch.key_of(config, info.fingerprint)) for config, info in prepared]
     runs = [
-        queue.begun(workspace, run, config, info.fingerprint)
+        batch.begun(workspace, run, config, info.fingerprint)
         for run, (config, info) in zip(found, prepared, strict=True)
     ]
     ids = tuple(run.id for run in runs)

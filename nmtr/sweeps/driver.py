@@ -14,8 +14,8 @@ from pathlib import Path
 from nmtr.errors import NmtrError, RunError
 from nmtr.runs import alone, process
 from nmtr.sweeps import storage
-from nmtr.sweeps.record import Study
-from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, check_data, glance, studies, waits
+from nmtr.sweeps.record import Study, check_data
+from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, glance, studies, waits
 from nmtr.sweeps.trainer import Trainer, ask_to_stop
 from nmtr.workspace import Workspace
 

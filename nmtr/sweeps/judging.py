@@ -23,8 +23,7 @@ from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.result import Result
 from nmtr.evaluation.significance import Values, bootstrap, ends
 from nmtr.runs.checkpoint import RANKS, load_ranks
-from nmtr.sweeps.record import Point, Study
-from nmtr.sweeps.study import check_data
+from nmtr.sweeps.record import Point, Study, check_data
 from nmtr.workspace import Workspace
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from nmtr.config import Protocol
 from nmtr.errors import RunError
 from nmtr.sweeps.plan import Plan
+from nmtr.workspace import Workspace
 
 PointState = Literal["queued", "running", "stopped", "failed", "pruned", "done"]
 StudyState = Literal["running", "stopped", "done"]
@@ -82,3 +83,13 @@ class Study(BaseModel):
             what = "a point that is done" if number is None else f"a point {number}"
             raise RunError(f"study {self.id} must have {what} for this, and has none: train it first, or name another.")
         return found
+
+
+def check_data(workspace: Workspace, study: Study) -> None:
+    """RunError where the data set is another now than the study began with."""
+    fingerprint = workspace.data.info(study.data).fingerprint
+    if fingerprint != study.fingerprint:
+        raise RunError(
+            f"study {study.id} needs data set {study.data} as it was (fingerprint {study.fingerprint}); it is another "
+            f"now ({fingerprint}): bring the old one back, or begin a new study."
+        )

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from nmtr.config import UNITS, RunConfig
-from nmtr.suites.search import SPACE
+from nmtr.config.search_space import SPACE
 from nmtr.sweeps.plan import Plan
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from nmtr.runs import process
 from nmtr.runs.withheld import FINALIZED
 from nmtr.sweeps import storage
 from nmtr.sweeps.plan import PAPER_STEPS, Plan, simplex
-from nmtr.sweeps.record import Point, PointState, Study
+from nmtr.sweeps.record import Point, PointState, Study, check_data
 from nmtr.sweeps.space import place_of
 from nmtr.training.report import EpochReport
 from nmtr.workspace import Workspace
@@ -170,16 +170,6 @@ def with_options(plan: Plan, options: dict[str, Any], seed: int = 0) -> RunConfi
     """The unresolved config of a point; seed: which of its runs, from 0."""
     fixed = plan.config.model_dump(exclude_unset=True)
     return RunConfig.parse({**fixed, **options, "seed": plan.config.seed + seed, "threads": plan.threads})
-
-
-def check_data(workspace: Workspace, study: Study) -> None:
-    """RunError where the data set is another now than the study began with."""
-    fingerprint = workspace.data.info(study.data).fingerprint
-    if fingerprint != study.fingerprint:
-        raise RunError(
-            f"study {study.id} needs data set {study.data} as it was (fingerprint {study.fingerprint}); it is another "
-            f"now ({fingerprint}): bring the old one back, or begin a new study."
-        )
 
 
 def _validates(workspace: Workspace, data: str, info: DatasetInfo) -> bool:

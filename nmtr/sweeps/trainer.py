@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 from nmtr.errors import NmtrError, RunError
 from nmtr.runs import process, supervisor
 from nmtr.runs.store import Run
-from nmtr.suites import queue
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study
 from nmtr.sweeps.space import draw, suggest_given
@@ -43,7 +42,7 @@ from nmtr.sweeps.study import (
     left_to_draw,
     with_options,
 )
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, batch
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
@@ -225,8 +224,8 @@ class Trainer:
     def _begin(self, taken: _Taken) -> None:
         """Its run of the next seed: one that is there, or a new one."""
         config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
-        found = queue.by_key(self._workspace.runs.list()).get(queue.key_of(config, info.fingerprint))
-        run = queue.begun(self._workspace, found, config, info.fingerprint, owner(self._id), self._id)
+        found = batch.by_key(self._workspace.runs.list()).get(batch.key_of(config, info.fingerprint))
+        run = batch.begun(self._workspace, found, config, info.fingerprint, owner(self._id), self._id)
         taken.runs.append(run)
         taken.ending = run.cancel_requested
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])

@@ -14,8 +14,8 @@ from rich.console import Console
 from nmtr.cli import console
 from nmtr.config import RunConfig
 from nmtr.data.importing import read
-from nmtr.suites.queue import Progress
 from nmtr.workspace import Workspace
+from nmtr.workspace.batch import Progress
 from tests.cli.conftest import Nmtr
 
 METHODS = ("--methods", "nmtr-gmf,popularity", "--epochs", 2, "--seeds", 1)
@@ -117,8 +117,8 @@ def test_missing_runs_make_the_exit_code_2_and_are_named(nmtr: Nmtr, monkeypatch
             store.fail(run.id, "it ran out of luck.")
         store.close()
 
-    monkeypatch.setattr("nmtr.suites.queue.supervisor.ensure_running", fail)
-    monkeypatch.setattr("nmtr.suites.queue._WORKER_TICK", 0.0)
+    monkeypatch.setattr("nmtr.workspace.batch.supervisor.ensure_running", fail)
+    monkeypatch.setattr("nmtr.workspace.batch._WORKER_TICK", 0.0)
     answer = nmtr("suite", "table3", "--data", "shop", "--methods", "popularity,last-behavior", "--seeds", 1)
     assert answer.code == 2 and answer.err.strip().endswith("(seed 0) it ran out of luck.")
     assert "Popularity" in answer.out

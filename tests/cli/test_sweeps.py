@@ -164,7 +164,7 @@ def test_final_run_that_fails_is_named(nmtr: Nmtr, study: str, trained: Path, mo
 def test_choice_is_kept_as_a_preset(nmtr: Nmtr, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = nmtr("study", study, "--keep")
     assert refused.code == 2 and "a preset must be of runs of the usual 60 epochs or more" in refused.err
-    monkeypatch.setattr("nmtr.suites.presets.USUAL_EPOCHS", 2)
+    monkeypatch.setattr("nmtr.workspace.presets.USUAL_EPOCHS", 2)
     answer = nmtr("study", study, "--keep")
     assert answer.code == 0
     assert "kept as preset nmtr-gmf-clean-view+buy of shop: nmtr train --data shop --config nmtr-gmf" in answer.err

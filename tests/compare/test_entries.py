@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from nmtr.compare import differing, entries, option_text
+from nmtr.compare import differing, entries
+from nmtr.config.written import option_text
 from nmtr.errors import ConfigError, NmtrError, RunError
 from nmtr.runs.checkpoint import RANKS, save_ranks
 from nmtr.workspace import Workspace

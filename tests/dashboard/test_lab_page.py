@@ -20,9 +20,8 @@ from nmtr import sweeps
 from nmtr.config import RunConfig
 from nmtr.data.summary import describe
 from nmtr.errors import RunError
-from nmtr.suites import presets
 from nmtr.sweeps import Plan, Study, storage
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, presets
 from tests.dashboard.conftest import APP, Open, address, shops, studied, words
 
 SMALL = {"method": "nmtr", "epochs": 2, "embedding_size": 4}

@@ -11,10 +11,9 @@ import pytest
 from nmtr.data.library import Library
 from nmtr.runs.job import execute
 from nmtr.runs.store import RunStore
-from nmtr.suites import queue
 from nmtr.suites.experiment import Order, carry_out
 from nmtr.suites.outcome import Outcome
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, batch
 from tests.conftest import random_dataset
 
 Perform = Callable[..., Outcome]
@@ -42,7 +41,7 @@ def trained_here() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nmtr.runs.supervisor.ensure_running", ensure_running)
-        patch.setattr(queue, "_TICK", 0.02)
+        patch.setattr(batch, "_TICK", 0.02)
         patch.setattr("os.cpu_count", lambda: 1)
         yield
         ended.set()

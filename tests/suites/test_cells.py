@@ -8,10 +8,10 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
+from nmtr.config.variants import VARIANTS, choose
 from nmtr.errors import ConfigError
 from nmtr.suites.cells import SUITES, Cell, Setting, find, simplex
 from nmtr.suites.experiment import Order
-from nmtr.suites.methods import VARIANTS, choose
 
 ALL = ("view", "cart", "buy")
 

@@ -16,19 +16,18 @@ from sqlalchemy import update
 
 from nmtr.compare import leaderboard
 from nmtr.config import RunConfig
+from nmtr.config.variants import VARIANTS
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError, DataError, NmtrError
 from nmtr.evaluation.metrics import summarize
 from nmtr.experiment import Experiment
 from nmtr.runs import job, schema
 from nmtr.runs.checkpoint import load_ranks
-from nmtr.suites import presets
 from nmtr.suites.figures import rows, standing
-from nmtr.suites.methods import VARIANTS
 from nmtr.suites.numbers import number
 from nmtr.suites.outcome import Outcome
 from nmtr.suites.tables import markdown, tables
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, presets
 from tests.conftest import random_dataset
 from tests.suites.conftest import Perform
 

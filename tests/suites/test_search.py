@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from nmtr.config import RunConfig
+from nmtr.config.search_space import SPACE
+from nmtr.config.variants import VARIANTS
 from nmtr.errors import CapacityError
-from nmtr.suites.methods import VARIANTS
-from nmtr.suites.search import SEED, SPACE, Search, Trial, affordable, search
+from nmtr.suites.search import SEED, Search, Trial, affordable, search
 
 ALL = ("view", "cart", "buy")
 

@@ -8,9 +8,8 @@ import pytest
 
 from nmtr.errors import ConfigError, RunError
 from nmtr.runs.checkpoint import load_ranks
-from nmtr.suites import presets
 from nmtr.sweeps import Plan, create, drive, finalize, keep, read, storage
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, presets
 from tests.runs.fakes import eventually
 from tests.sweeps.conftest import Begin
 

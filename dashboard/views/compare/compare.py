@@ -13,7 +13,8 @@ from dashboard.text import and_list, metric, plain, share
 from dashboard.views.compare import choosing
 from dashboard.views.compare.choosing import Choice, part
 from dashboard.widgets import figures
-from nmtr.compare import Leaderboard, Standing, leak, option_text
+from nmtr.compare import Leaderboard, Standing, leak
+from nmtr.config.written import option_text
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.training.report import EpochReport
 

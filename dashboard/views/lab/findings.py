@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.charts import Axis, Spot
 from dashboard.text import and_list, metric, plain
-from nmtr.compare import option_text
+from nmtr.config.written import option_text
 from nmtr.paper import optimum
 from nmtr.sweeps import Point, Study, simplex
 from nmtr.sweeps.plan import PAPER_STEPS

@@ -12,8 +12,8 @@ from nmtr import sweeps
 from nmtr.compare import Standing, leaderboard
 from nmtr.config import RunConfig
 from nmtr.runs.store import Run
-from nmtr.suites import presets
 from nmtr.sweeps import Point, Study
+from nmtr.workspace import presets
 
 
 def show(study: Study, point: Point) -> None:

@@ -14,8 +14,7 @@ from dashboard.glossary import help_for
 from dashboard.text import STUDIES, count, duration, in_line, metric, plain
 from dashboard.views.runs import actions, archives, filters
 from dashboard.widgets import empty, figures, live_run, pickers, queue
-from nmtr.compare import option_text
-from nmtr.config.written import unusual
+from nmtr.config.written import option_text, unusual
 from nmtr.runs.labels import tags_of
 from nmtr.runs.record import Unreadable
 from nmtr.runs.store import Run

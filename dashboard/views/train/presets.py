@@ -13,7 +13,7 @@ from dashboard.widgets.option_field import ADVANCED, DEFAULT
 from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import ConfigError
-from nmtr.suites import presets as kept
+from nmtr.workspace import presets as kept
 
 
 def take_up(info: DatasetInfo) -> None:

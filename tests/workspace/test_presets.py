@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nmtr.config import RunConfig
+from nmtr.config.variants import VARIANTS
 from nmtr.errors import ConfigError
-from nmtr.suites import presets
-from nmtr.suites.methods import VARIANTS
+from nmtr.workspace import presets
 
 ALL = ("view", "cart", "buy")
 GMF = VARIANTS["nmtr-gmf"]

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmtr.compare import option_text
 from nmtr.config import Protocol, RunConfig
+from nmtr.config.variants import Variant
+from nmtr.config.written import option_text
 from nmtr.errors import ConfigError
-from nmtr.suites.files import write_whole
-from nmtr.suites.methods import Variant
+from nmtr.files import write_whole
 
 SHIPPED = Path(__file__).parents[1] / "presets"
 #: What a preset leaves to the run.

@@ -13,9 +13,8 @@ from nmtr.data.library import DatasetInfo
 from nmtr.errors import ConfigError
 from nmtr.runs.store import Run
 from nmtr.runs.supervisor import Supervisor
-from nmtr.suites import queue
-from nmtr.suites.queue import Progress, train_all
-from nmtr.workspace import Workspace
+from nmtr.workspace import Workspace, batch
+from nmtr.workspace.batch import Progress, train_all
 from tests.conftest import random_dataset
 from tests.runs.fakes import FINGERPRINT, GO, JOB, eventually
 
@@ -25,7 +24,7 @@ Train = Callable[..., list[Run]]
 @pytest.fixture(autouse=True)
 def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
-    monkeypatch.setattr(queue, "_TICK", 0.02)
+    monkeypatch.setattr(batch, "_TICK", 0.02)
 
 
 @pytest.fixture
@@ -161,7 +160,7 @@ def test_interrupt_cancels_what_has_not_begun_and_the_next_call_goes_on(
 def test_paused_queue_starts_no_worker_until_it_goes_on(
     workspace: Workspace, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_WORKER_TICK", 0.01)
+    monkeypatch.setattr(batch, "_WORKER_TICK", 0.01)
     workspace.runs.queue.pause()
     looked = 0
 

@@ -6,10 +6,8 @@ Novelty, popularity, coverage and diversity are RecTools' `MeanInvUserFreq`, `Av
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from nmtr.data.dataset import Dataset
 from nmtr.evaluation.significance import Values
 from nmtr.explain import Fitted
+from nmtr.files import kept_if_there_is_room, whole
 
 NAME = "lists.npz"
 LENGTH = 20  # items that are kept of each list
@@ -91,15 +90,9 @@ def read(path: Path, users: int) -> Lists | None:
 
 
 def write(path: Path, found: Lists) -> None:
-    """Keep lists, whole or not at all. On a full disk they are not kept, which costs but time."""
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with draft.open("wb") as file:
-            np.savez_compressed(file, version=np.array(_VERSION), items=found)
-        os.replace(draft, path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
+    """Keep lists, whole or not at all."""
+    with kept_if_there_is_room(), whole(path) as file:
+        np.savez_compressed(file, version=np.array(_VERSION), items=found)
 
 
 # What lists are like

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from nmtr.chances import Chances
 from nmtr.chances.fitting import VERSION as OF_CHANCES
 from nmtr.data.dataset import Dataset
 from nmtr.explain import Explanation, Fitted, Recommendation, Recommendations, explain, recommend
+from nmtr.files import kept_if_there_is_room, whole
 
 NAME = "opening.json"
 TOP = 20  # items of the list
@@ -84,13 +83,8 @@ def _titled(item: Recommendation, dataset: Dataset) -> Recommendation:
 
 
 def write(path: Path, opening: Opening) -> None:
-    """Keep it, whole or not at all. On a full disk it is not kept, which costs but time."""
+    """Keep it, whole or not at all."""
     if len(opening.order) > MOST:
         return
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        draft.write_text(opening.model_dump_json(), encoding="utf-8")
-        os.replace(draft, path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
+    with kept_if_there_is_room(), whole(path) as file:
+        file.write(opening.model_dump_json().encode())

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +31,7 @@ from nmtr.data.dataset import IntArray
 from nmtr.errors import CapacityError, NmtrError, RunError
 from nmtr.estimate import Pace
 from nmtr.evaluation.scorer import Scorer
+from nmtr.files import whole
 from nmtr.training.report import Stopped
 
 Stop = Callable[[], bool]
@@ -103,13 +103,10 @@ def probe(home: Path, config: RunConfig, fingerprint: str) -> Pace:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise RunError(last if done.returncode == 2 else f"the run could not be timed ({last[:200]}); try again.")
     pace = Pace.model_validate_json(done.stdout.splitlines()[-1])
-    draft = place.with_suffix(f".{os.getpid()}.tmp")
     try:
-        draft.write_text(pace.model_dump_json(), encoding="utf-8")
-        os.replace(draft, place)
+        with whole(place) as file:
+            file.write(pace.model_dump_json().encode())
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise _refused(place.parent, error) from error
     return pace
 

@@ -25,11 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "native": {"errors"},
     "evaluation": {"errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native"},
-    "chances": {"config", "data", "evaluation"},
+    "chances": {"files", "config", "data", "evaluation"},
     "audit": {"config", "data", "evaluation", "chances"},
     "explain": {"errors", "config", "data", "evaluation", "chances"},
-    "opening": {"data", "evaluation", "chances", "explain"},
-    "lists": {"data", "evaluation", "explain"},
+    "opening": {"files", "data", "evaluation", "chances", "explain"},
+    "lists": {"files", "data", "evaluation", "explain"},
     "items": {"errors", "config", "data", "evaluation", "chances", "explain", "lists"},
     "estimate": {"errors", "config", "data"},
     "training": {"errors", "config", "models", "evaluation", "training.report"},
@@ -39,8 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "whatif": {"errors", "config", "data", "evaluation", "chances", "explain", "foldin"},
     "whynot": {"errors", "evaluation", "explain"},
     "wanted": {"errors", "explain"},
-    "runs": {"errors", "config", "data", "evaluation", "training.report", "experiment"},
-    "probe": {"errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
+    "runs": {"files", "errors", "config", "data", "evaluation", "training.report", "experiment"},
+    "probe": {"files", "errors", "config", "data", "evaluation", "estimate", "training.report", "experiment", "runs"},
     "workspace": {
         *(
             "errors",
@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *(
+            "files",
             "errors",
             "csv_text",
             "config",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from nmtr.chances.fitting import VERSION
 from nmtr.chances.record import Chances
+from nmtr.files import kept_if_there_is_room, whole
 
 NAME = "chances.json"
 
@@ -24,11 +23,6 @@ def read(path: Path, run: str) -> Chances | None:
 
 
 def write(path: Path, chances: Chances) -> None:
-    """Keep them, whole or not at all. On a full disk they are not kept, which costs but time."""
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        draft.write_text(chances.model_dump_json(), encoding="utf-8")
-        os.replace(draft, path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
+    """Keep them, whole or not at all."""
+    with kept_if_there_is_room(), whole(path) as file:
+        file.write(chances.model_dump_json().encode())

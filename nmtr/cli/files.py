@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nmtr import files
 from nmtr.csv_text import csv_text
 from nmtr.errors import ConfigError
 
@@ -47,14 +47,9 @@ def export_to(path: Path) -> Iterator[BinaryIO]:
 def whole(path: Path, what: str) -> Iterator[BinaryIO]:
     """A file to be written by `what`, which appears once it is; ConfigError where it cannot be, and nothing is left."""
     # A device or a pipe, such as /dev/stdout, can only be written as it is.
-    draft = path if path.exists() and not path.is_file() else path.with_name(f".{path.name}.tmp")
+    as_it_is = path.exists() and not path.is_file()
     try:
-        with draft.open("wb") as file:
+        with path.open("wb") if as_it_is else files.whole(path) as file:
             yield file
-        if draft != path:
-            os.replace(draft, path)
     except OSError as error:
         raise ConfigError(f"{what} needs a file that can be written; {path} cannot ({error.strerror}).") from None
-    finally:
-        if draft != path:
-            draft.unlink(missing_ok=True)

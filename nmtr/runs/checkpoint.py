@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmtr.errors import RunError, lacks_memory
+from nmtr.files import whole
 
 if TYPE_CHECKING:
     from torch import Tensor  # torch takes seconds to import: only inside the functions that need it
@@ -41,7 +42,7 @@ _BLOCK = 1 << 20  # bytes read at once
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Write the state of a training (tensors and plain values), keeping the one before it; OSError if it cannot be."""
-    with _whole(folder / _CHECKPOINT, keep_as=folder / _PREVIOUS) as file:
+    with whole(folder / _CHECKPOINT, durable=True, keep_as=folder / _PREVIOUS) as file:
         _save(state, file)
 
 
@@ -73,7 +74,7 @@ def clear(folder: Path) -> None:
 
 def save_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write the fitted model's tensors by name; OSError if that cannot be."""
-    with _whole(folder / WEIGHTS) as file:
+    with whole(folder / WEIGHTS, durable=True) as file:
         _save(weights, file)
 
 
@@ -85,7 +86,7 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
 
 def save_ranks(folder: Path, ranks: Mapping[str, NDArray[Any]]) -> None:
     """Write each user's ranks by name ("valid", "test"); OSError if that cannot be."""
-    with _whole(folder / RANKS) as file:
+    with whole(folder / RANKS, durable=True) as file:
         np.savez_compressed(file, allow_pickle=False, **ranks)
 
 
@@ -93,22 +94,6 @@ def load_ranks(folder: Path) -> dict[str, NDArray[Any]]:
     """Each user's ranks by name; RunError where they are missing, damaged or cannot be read."""
     with _refused(folder / RANKS), (folder / RANKS).open("rb") as file, np.load(file, allow_pickle=False) as ranks:
         return dict(ranks)
-
-
-@contextmanager
-def _whole(path: Path, keep_as: Path | None = None) -> Iterator[BinaryIO]:
-    """A file that takes the path's place once it is complete and on the disk."""
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if keep_as is not None and path.exists():
-            os.replace(path, keep_as)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save(values: Mapping[str, Any], file: BinaryIO) -> None:

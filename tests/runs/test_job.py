@@ -113,7 +113,7 @@ class FullDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.refused: set[str] = set()
-        whole = checkpoint._whole
+        whole = checkpoint.whole
 
         @contextmanager
         def until_full(path: Path, *args: Any, **kwargs: Any) -> Iterator[BinaryIO]:
@@ -122,7 +122,7 @@ class FullDisk:
                 if path.name in self.refused:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr(checkpoint, "_whole", until_full)
+        monkeypatch.setattr(checkpoint, "whole", until_full)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from nmtr.methods import contract
 from nmtr.models import kernels
 from nmtr.models.factorization import Factorization
 from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from nmtr.training.report import EpochReport, Stopped
 from tests.conftest import FUNNEL, random_dataset, resolved
 
@@ -367,7 +367,7 @@ def test_visited_and_not_visited_users_sum_to_the_test_users(protocol: str) -> N
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
-        ({}, Cascade),
+        ({}, NMTRScorer),
         ({"method": "bpr"}, Factorization),
         ({"method": "popularity"}, Popularity),
         ({"method": "last-behavior"}, LastBehavior),

@@ -20,7 +20,7 @@ from nmtr.evaluation.scorer import CascadeScorer, FloatArray, IndexArray, Scorer
 from nmtr.explain import Fitted, Lift, explain, lifted, recommend
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import Popularity
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from tests.conftest import random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,7 +67,7 @@ def cascade(kind: str, dataset: Dataset) -> Scorer:
     model = NMTR(dataset.num_users, dataset.num_items, ("gmf", "neumf", "mlp"), embedding_size=4, layers=2)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
-    return Cascade(model)
+    return NMTRScorer(model)
 
 
 @pytest.fixture(scope="module")

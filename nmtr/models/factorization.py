@@ -40,10 +40,10 @@ class Factorization(nn.Module):
             nn.init.normal_(table.weight, 0.0, scale)
         self.bias = nn.Parameter(torch.zeros(num_behaviors, num_items)) if item_bias else None  # (R, N)
 
-    def forward(
+    def of_batch(
         self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int], dropout: float = 0.0
     ) -> list[Tensor]:
-        """The score of each pair under its own behavior; the pairs are given as to `NMTR.forward`.
+        """The score of each pair under its own behavior; the pairs are given as to `NMTR.of_batch`.
 
         Returns R tensors of scores, lowest behavior first. Dropout acts on each of a user's vectors as a whole.
         """

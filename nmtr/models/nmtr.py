@@ -56,6 +56,19 @@ class NMTR(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(units), num_items))  # (R, N)
         self.initialize(scale)
 
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """y_ui^r of B pairs (u, i) under every behavior, (R, B), as the paper writes it; users, items: (B,) int64.
+
+        Training and ranking go other ways, which cost less: `of_batch`, `over_items` and `scoring`. Each is tested
+        against this one.
+        """
+        p_u, q_i, b_i = self.users(users), self.items(items), self.bias[:, items]  # Eq. 4
+        y: list[Tensor] = []
+        for r, f in enumerate(self.units):  # Eq. 9, and Eq. 5 for its first stage; f: Eq. 6, 7 or 8
+            own = f(self.block(p_u, r), self.block(q_i, r))
+            y.append(own + b_i[r] if r == 0 else self.kept * y[r - 1] + self.own * own + b_i[r])
+        return torch.stack(y)
+
     @torch.no_grad()
     def initialize(self, scale: float) -> None:
         for table in (self.users, self.items):
@@ -68,7 +81,7 @@ class NMTR(nn.Module):
     def num_behaviors(self) -> int:
         return len(self.units)
 
-    def forward(
+    def of_batch(
         self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int], dropout: float = 0.0
     ) -> list[Tensor]:
         """The logit of each pair under its own behavior, computed through the stages up to that behavior only.
@@ -92,7 +105,7 @@ class NMTR(nn.Module):
         *,
         everywhere: int = 0,
     ) -> list[Tensor]:
-        """`forward` of vectors: p (m, E), q (n, E), bias (R, n). The first `everywhere` pairs, which `sizes` do not
+        """`of_batch` of vectors: p (m, E), q (n, E), bias (R, n). The first `everywhere` pairs, which `sizes` do not
         count, are wanted under every behavior: their logits come first in each of the R tensors.
         """
         ends = [
@@ -114,7 +127,7 @@ class NMTR(nn.Module):
         for r, (unit, end, of_stage) in enumerate(zip(self.units, ends, wanted, strict=True)):
             inherited = None if inherited is None else inherited[:end]
             if unit.tower is not None:
-                own = unit.tower(self.block(p, r), self.block(q, r), rows[:end], columns[:end])
+                own = unit.tower.of_pairs(self.block(p, r), self.block(q, r), rows[:end], columns[:end])
                 inherited = self.next_stage(r, inherited, own)
             elif inherited is not None:
                 inherited = self.next_stage(r, inherited, None)
@@ -182,7 +195,7 @@ class NMTR(nn.Module):
         rows, columns = grid(len(p), len(q))
         for r, (unit, (k, b)) in enumerate(zip(self.units, self.folded(q, bias), strict=True)):
             if unit.tower is not None:
-                own = unit.tower(self.block(p, r), self.block(q, r), rows, columns).view(len(p), len(q))
+                own = unit.tower.of_pairs(self.block(p, r), self.block(q, r), rows, columns).view(len(p), len(q))
                 inherited = self.next_stage(r, inherited, own)
             elif inherited is not None:
                 inherited = self.next_stage(r, inherited, None)

@@ -35,10 +35,10 @@ class Products(Protocol):
 def scorer_of(model: NMTR, stage: int = -1) -> Scorer:
     """The scorer of a model as it is now, by the logits of a stage: the last is the target's."""
     rough = model.has_towers and kernels.usable(model.bias) and kernels.half_precision()
-    return RoughCascade(model, stage) if rough else Cascade(model, stage)
+    return RoughNMTRScorer(model, stage) if rough else NMTRScorer(model, stage)
 
 
-class Cascade:
+class NMTRScorer:
     """Scores in full: all that depends on items alone is worked out once."""
 
     @torch.no_grad()
@@ -91,12 +91,9 @@ class Cascade:
         """The stages of B pairs, taken apart."""
         rows, columns = _index(users), _index(items)
         p, q = self._model.users.weight[rows], self._model.items.weight[columns]
-        each = torch.arange(len(p), dtype=torch.int32)
         parts: list[Tensor] = []
         for r, unit in enumerate(self._model.units):
-            of_user, of_item = self._model.block(p, r), self._model.block(q, r)
-            own = p.new_zeros(len(p)) if unit.gmf is None else (of_user * of_item) @ unit.gmf
-            own = own if unit.tower is None else own + unit.tower(of_user, of_item, each, each)
+            own = unit(self._model.block(p, r), self._model.block(q, r))
             parts.append(own if r == 0 else self._model.own * own)
         own = torch.stack(parts, dim=1)  # (B, R)
         bias = self._model.bias[:, columns].T.numpy()  # indexing copied it
@@ -165,7 +162,7 @@ class Cascade:
         ]
 
 
-class RoughCascade(Cascade):
+class RoughNMTRScorer(NMTRScorer):
     """Where towers can be had in bfloat16, which takes half the time, on matrix tiles less: `rough` for ranking."""
 
     @torch.no_grad()

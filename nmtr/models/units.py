@@ -41,8 +41,16 @@ class Tower(nn.Module):
         for layer in (self.item_half, *self.hidden):
             layer.bias.zero_()
 
-    def forward(self, p: Tensor, q: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Of the pairs p[rows], q[columns]: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
+    def forward(self, p: Tensor, q: Tensor) -> Tensor:
+        """h . z_L of Eq. 7 for B pairs, (B, E) each -> (B,)."""
+        z = (self.user_half(p) + self.item_half(q)).relu()  # z_1 = a(W_1 [p; q] + b_1)
+        for layer in self.hidden:
+            z = layer(z).relu()
+        projected: Tensor = self.project(z)
+        return projected.squeeze(-1)
+
+    def of_pairs(self, p: Tensor, q: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """`forward` of the pairs p[rows], q[columns]: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
         return self.of_halves(self.of_users(p), self.of_items(q), rows, columns)
 
     def of_users(self, p: Tensor) -> Tensor:
@@ -56,7 +64,7 @@ class Tower(nn.Module):
     def of_halves(
         self, of_users: Tensor, of_items: Tensor, rows: Tensor, columns: Tensor, *, half_precision: bool = False
     ) -> Tensor:
-        """`forward` from the halves of the first layer, W_user p (m, W) and W_item q + b_1 (n, W)."""
+        """`of_pairs` from the halves of the first layer, W_user p (m, W) and W_item q + b_1 (n, W)."""
         hidden = [(layer.weight, layer.bias) for layer in self.hidden]
         project = self.project.weight[0]
         return towers(of_users, of_items, rows, columns, hidden, project, half_precision=half_precision)
@@ -73,6 +81,11 @@ class InteractionUnit(nn.Module):
         self.kind = kind
         self.gmf = nn.Parameter(torch.empty(embedding_size)) if kind in ("gmf", "neumf") else None
         self.tower = Tower(embedding_size, layers) if kind in ("mlp", "neumf") else None
+
+    def forward(self, p: Tensor, q: Tensor) -> Tensor:
+        """f(p, q) of B pairs, (B, E) each -> (B,)."""
+        f = p.new_zeros(len(p)) if self.gmf is None else (p * q) @ self.gmf  # Eq. 6
+        return f if self.tower is None else f + self.tower(p, q)  # Eq. 7; both are Eq. 8
 
     @torch.no_grad()
     def initialize(self) -> None:

@@ -33,10 +33,10 @@ class PairModel(Protocol):
     num_users: int
     num_items: int
 
-    def __call__(
+    def of_batch(
         self, users: Tensor, items: Tensor, rows: Tensor, columns: Tensor, sizes: Sequence[int], dropout: float = 0.0
     ) -> list[Tensor]:
-        """The scores of pairs under their own behaviors; see `NMTR.forward`."""
+        """The scores of pairs under their own behaviors; see `NMTR.of_batch`."""
         ...
 
 
@@ -78,7 +78,7 @@ class SampledLoss:
     def backward(self, batch: Batch) -> NDArray[np.float64]:
         users, rows = self.users.of(np.concatenate(batch.users[::-1]))
         items, columns = self.items.of(np.concatenate(batch.items[::-1]))
-        logits = self.model(users, items, rows, columns, [len(own) for own in batch.users], self.dropout)
+        logits = self.model.of_batch(users, items, rows, columns, [len(own) for own in batch.users], self.dropout)
         losses = [self.loss(own, positive) for own, positive in zip(logits, batch.positives, strict=True)]
         (weighted(self.lambdas, losses) * self.scale).backward()
         return np.array([float(loss.detach()) for loss in losses])

@@ -68,7 +68,7 @@ class PairwiseLoss:
         each = rows.repeat_interleave(negatives.shape[1])
         pairs = rows.new_empty(len(columns))
         pairs[: len(rows)], pairs[len(rows) :] = rows, each
-        (scores,) = self.model(users, items, pairs, columns, [len(columns)], self.dropout)
+        (scores,) = self.model.of_batch(users, items, pairs, columns, [len(columns)], self.dropout)
         own, others = scores.tensor_split([len(rows)])
         loss = bpr_loss(own[:, None] - others.view(negatives.shape))
         (loss / negatives.size).backward()  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from dashboard.widgets import why_not as why_not_widget
 from dashboard.widgets.row_list import row_place
 from nmtr.data.library import Library
 from nmtr.explain import explain, recommend
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from nmtr.wanted import Wanted
 from nmtr.whynot import why_not
 from nmtr.workspace import Workspace
@@ -199,13 +199,13 @@ def test_switching_shopper_loads_and_scores_nothing_but_that_shopper(
 ) -> None:
     app = open_page(run=runs["shop clean nmtr"], user="u1")
     scored: list[int] = []
-    score = Cascade.score
+    score = NMTRScorer.score
 
-    def counted(cascade: Cascade, users: np.ndarray) -> np.ndarray:
+    def counted(cascade: NMTRScorer, users: np.ndarray) -> np.ndarray:
         scored.append(len(users))
         return score(cascade, users)
 
-    monkeypatch.setattr(Cascade, "score", counted)
+    monkeypatch.setattr(NMTRScorer, "score", counted)
     monkeypatch.setattr(Library, "load", lambda *_: pytest.fail("the data set was loaded again"))
     monkeypatch.setattr("nmtr.experiment.load_scorer", lambda *_: pytest.fail("the model was loaded again"))
     for user in ("u2", "u3"):

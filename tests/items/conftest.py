@@ -16,7 +16,7 @@ from nmtr.data.split import Split
 from nmtr.evaluation.scorer import Scorer
 from nmtr.explain import Fitted
 from nmtr.models.nmtr import NMTR
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 
 USERS = (1.0, -1.0, 2.0, 0.0)
 ITEMS = (1.0, 2.0, 0.0)
@@ -65,4 +65,4 @@ def gmf(users: Any = USERS, items: Any = ITEMS, bias: Any = BIAS, **options: Any
 
 @pytest.fixture
 def fitted() -> Fitted:
-    return fitted_of(Cascade(gmf()))
+    return fitted_of(NMTRScorer(gmf()))

@@ -17,7 +17,7 @@ from nmtr.items import Item, all_items, one_item, table
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from tests.items.conftest import ITEMS, PURCHASES, VIEWS, fitted_of, gmf
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,7 +42,7 @@ def test_scores_of_all_shoppers_are_spread_over_shared_bins(fitted: Fitted, ever
 
 
 def test_scores_that_are_all_the_same_have_a_bin() -> None:
-    one = of(fitted_of(Cascade(gmf(users=(0.0,) * 4, bias=((0.0,) * 3,) * 2))), "i1")
+    one = of(fitted_of(NMTRScorer(gmf(users=(0.0,) * 4, bias=((0.0,) * 3,) * 2))), "i1")
     assert (one.edges[0], one.edges[-1]) == (-0.5, 0.5)
     assert sum(one.spread[0].histogram) == 4
 
@@ -73,7 +73,7 @@ def test_one_item_is_told_over_all_shoppers_where_the_table_drew_some(
 
 def test_an_item_is_stuck_at_the_stage_that_adds_least_next_to_the_median_item() -> None:
     # Added at view: 1, 0, 0 of the median 0; at buy: -3, 1, 0 of the median 0.
-    fitted = fitted_of(Cascade(gmf(users=(0.0,) * 4, bias=((1.0, 0.0, 0.0), (-3.0, 1.0, 0.0)))))
+    fitted = fitted_of(NMTRScorer(gmf(users=(0.0,) * 4, bias=((1.0, 0.0, 0.0), (-3.0, 1.0, 0.0)))))
     found = [of(fitted, item).stuck for item in ("i0", "i1", "i2")]
     assert found[0] is not None and (found[0].behavior, found[0].takes_off) == ("buy", pytest.approx(3))
     assert found[0].sentence == (
@@ -91,11 +91,13 @@ def test_many_and_few_are_told_from_the_other_items() -> None:
     buys[:, 0] = 0
     bias = ((0.0,) * 7, (-0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
     model = gmf(users=(0.0,) * 7, items=(1.0,) * 7, bias=bias)
-    one = of(fitted_of(Cascade(model), views, buys, titles=False), "i0")
+    one = of(fitted_of(NMTRScorer(model), views, buys, titles=False), "i0")
     assert one.stuck is not None and one.stuck.sentence == (
         "Many view it (7), few buy it (0): the buy stage takes 0.50 off its score, next to the median item."
     )
-    seldom = of(fitted_of(Cascade(gmf(users=(0.0,) * 7, items=(1.0,) * 7, bias=bias[::-1])), buys, views, False), "i0")
+    seldom = of(
+        fitted_of(NMTRScorer(gmf(users=(0.0,) * 7, items=(1.0,) * 7, bias=bias[::-1])), buys, views, False), "i0"
+    )
     assert seldom.stuck is not None and seldom.stuck.sentence == (
         "Few view it (0): the view stage takes 0.50 off its score, next to the median item."
     )
@@ -130,7 +132,7 @@ def test_neighbors_are_nearest_by_cosine_and_part_where_one_adds_more() -> None:
         model.users.weight[:] = torch.tensor([[1.0, 0.0]]).expand(4, 2)
         model.items.weight[:] = torch.tensor([[1.0, 0.0], [3.0, 4.0], [4.0, 3.0]])
         model.bias[:] = torch.tensor([[0.0, -2.0, 0.0], [0.0, 3.0, 1.0]])
-    near, far = of(fitted_of(Cascade(model)), "i0").neighbors
+    near, far = of(fitted_of(NMTRScorer(model)), "i0").neighbors
     # Added at view: 1, 3 - 2, 4; at buy: 1, 3 + 3, 4 + 1.
     assert (near.item, near.title, near.similarity) == ("i2", "Mug", pytest.approx(0.8))
     assert (near.parts_at, near.difference, near.scores) == ("buy", pytest.approx(4), pytest.approx((4, 9)))
@@ -162,11 +164,11 @@ def test_methods_without_a_cascade_have_what_they_can_have() -> None:
 
 
 def test_shoppers_beyond_a_block_are_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = of(fitted_of(Cascade(gmf())), "i0")
+    whole = of(fitted_of(NMTRScorer(gmf())), "i0")
     monkeypatch.setattr("nmtr.items.single._BLOCK", 3)
-    for scorer in (Cascade(gmf()), Factorization(4, 3)):
+    for scorer in (NMTRScorer(gmf()), Factorization(4, 3)):
         assert len(of(fitted_of(scorer, VIEWS, PURCHASES), "i0").scores) == 4
-    np.testing.assert_array_equal(of(fitted_of(Cascade(gmf())), "i0").scores, whole.scores)
+    np.testing.assert_array_equal(of(fitted_of(NMTRScorer(gmf())), "i0").scores, whole.scores)
 
 
 def test_json_holds_all_but_the_scores_of_each_shopper(fitted: Fitted) -> None:

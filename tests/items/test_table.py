@@ -18,7 +18,7 @@ from nmtr.models.ehcf import EHCF
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import Popularity
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from tests.conftest import random_dataset
 from tests.items.conftest import BIAS, ITEMS, USERS, VIEWS, fitted_of, gmf
 
@@ -60,20 +60,20 @@ def test_where_biases_are_all_that_was_learned_as_many_are_expected_as_were_seen
     views = ((1, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
     bias = np.log(seen / ((4 - seen) * weight)).tolist()
     model = gmf(users=(0.0,) * 4, bias=(bias, (0.0,) * 3))
-    found = all_items(fitted_of(Cascade(model), views, negatives=negatives))
+    found = all_items(fitted_of(NMTRScorer(model), views, negatives=negatives))
     np.testing.assert_allclose(found.expected[0], seen, rtol=1e-6)
 
 
 def test_shoppers_who_did_nothing_or_everything_leave_no_doubt() -> None:
     views = ((0, 0, 0), (1, 1, 1), (0, 0, 0), (1, 1, 1))
-    found = all_items(fitted_of(Cascade(gmf(bias=((500.0, -500.0, 0.0), (0.0,) * 3))), views))
+    found = all_items(fitted_of(NMTRScorer(gmf(bias=((500.0, -500.0, 0.0), (0.0,) * 3))), views))
     np.testing.assert_array_equal(found.expected[0], [2, 2, 2])
 
 
 @pytest.mark.parametrize(("cascade", "buys"), [("mean", (0.5, 0.5)), ("none", (0.0, 1.0))])
 def test_what_a_stage_adds_leaves_out_what_it_inherits(cascade: Any, buys: tuple[float, float]) -> None:
     kept, own = buys
-    found = all_items(fitted_of(Cascade(gmf(cascade=cascade)), cascade=cascade))
+    found = all_items(fitted_of(NMTRScorer(gmf(cascade=cascade)), cascade=cascade))
     f, b = 0.5 * np.array(ITEMS), np.array(BIAS)
     np.testing.assert_allclose(found.added, [f + b[0], own * f + b[1]], atol=1e-6)
     np.testing.assert_allclose(found.score[1], kept * (f + b[0]) + own * f + b[1], atol=1e-6)
@@ -98,7 +98,7 @@ def test_where_scores_are_no_chances_nobody_is_expected_and_it_is_said(
     options: dict[str, Any], missing: tuple[bool, bool], sentence: str | None
 ) -> None:
     options = {"negatives": None} | options if options.get("loss") == "squared" else options
-    found = all_items(fitted_of(Cascade(gmf()), **options))
+    found = all_items(fitted_of(NMTRScorer(gmf()), **options))
     assert tuple(np.isnan(found.expected).all(1)) == missing
     assert len(found.notes) == (sentence is not None)
     assert all(note.startswith(sentence) for note in found.notes if sentence)
@@ -113,8 +113,8 @@ def test_method_without_a_cascade_has_one_score_and_says_so(method: str) -> None
     models: dict[str, Any] = {
         "bpr": lambda: Factorization(4, 3),
         "ehcf": lambda: EHCF(4, 3, 2),
-        "gmf": lambda: Cascade(gmf(bias=BIAS[1:])),
-        "popularity": lambda: Popularity(fitted_of(Cascade(gmf())).split.train),
+        "gmf": lambda: NMTRScorer(gmf(bias=BIAS[1:])),
+        "popularity": lambda: Popularity(fitted_of(NMTRScorer(gmf())).split.train),
     }
     scorer = models[method]()
     learned = {} if method == "gmf" else {"loss": None, "negatives": None}
@@ -152,7 +152,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch, num_users: int, num_items: int, dra
     views, buys = (matrix.toarray() for matrix in shop.matrices)
     torch.manual_seed(0)
     model = NMTR(num_users, num_items, ("gmf", "gmf"), embedding_size=16, scale=0.5)
-    fitted = fitted_of(Cascade(model), views, buys, titles=False)
+    fitted = fitted_of(NMTRScorer(model), views, buys, titles=False)
     every = all_items(fitted)
     monkeypatch.setattr(table, "_MOST", drawn * 2 * num_items)
     return all_items(fitted), every
@@ -179,16 +179,16 @@ def test_the_same_shoppers_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_towers_are_asked_over_fewer_shoppers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_MOST_OF_TOWERS", 3 * 2 * 3)
-    assert all_items(fitted_of(Cascade(gmf()))).shoppers == 4
+    assert all_items(fitted_of(NMTRScorer(gmf()))).shoppers == 4
     towers = NMTR(4, 3, ("gmf", "mlp"), embedding_size=2)
-    assert all_items(fitted_of(Cascade(towers), unit={"view": "gmf", "buy": "mlp"})).shoppers == 3
+    assert all_items(fitted_of(NMTRScorer(towers), unit={"view": "gmf", "buy": "mlp"})).shoppers == 3
 
 
 # Rows
 
 
 def test_rows_are_plain_and_in_order_of_their_places() -> None:
-    found = all_items(fitted_of(Cascade(gmf(bias=((0.0, 1.0, -1.0), (1.0, 1.0, 0.0))))))
+    found = all_items(fitted_of(NMTRScorer(gmf(bias=((0.0, 1.0, -1.0), (1.0, 1.0, 0.0))))))
     rows = found.rows()
     assert [row["item"] for row in rows] == ["i1", "i0", "i2"]
     assert [row["place"] for row in rows] == [1, 2, 3]
@@ -206,4 +206,4 @@ def test_rows_are_plain_and_in_order_of_their_places() -> None:
 
 def test_scores_that_are_no_numbers_are_refused_in_a_sentence() -> None:
     with pytest.raises(NmtrError, match=r"^scores must be finite numbers; the model gives others: train with a lower"):
-        all_items(fitted_of(Cascade(gmf(users=(1.0, np.nan, 0.0, 0.0))), VIEWS))
+        all_items(fitted_of(NMTRScorer(gmf(users=(1.0, np.nan, 0.0, 0.0))), VIEWS))

@@ -33,7 +33,9 @@ def test_users_have_a_vector_for_each_behavior_where_items_are_shared() -> None:
     one = torch.zeros(1, dtype=torch.int32)
     target, lower = one, one + 1
     # The lower behavior of item 1: (1, 2) . (0, 2) = 4; the target of item 0 as above.
-    logits = model(torch.tensor([0]), torch.tensor([0, 1]), torch.cat([one, one]), torch.cat([target, lower]), [1, 1])
+    logits = model.of_batch(
+        torch.tensor([0]), torch.tensor([0, 1]), torch.cat([one, one]), torch.cat([target, lower]), [1, 1]
+    )
     assert [own.tolist() for own in logits] == [[4.0], [2.0]]
 
 
@@ -56,7 +58,7 @@ def test_listed_pairs_and_products_have_the_same_scores(shared: Any, item_bias: 
     rng = np.random.default_rng(0)
     users, items = torch.tensor([0, 2, 3]), torch.tensor([1, 2, 4])
     rows, columns = (torch.from_numpy(rng.integers(0, 3, 9).astype(np.int32)) for _ in range(2))
-    logits = model(users, items, rows, columns, [4, 2, 3], 0.5)
+    logits = model.of_batch(users, items, rows, columns, [4, 2, 3], 0.5)
     u, i = users[rows], items[columns]
     # The target's pairs come first, those of the lowest behavior last.
     for r, own in zip((2, 1, 0), (slice(0, 3), slice(3, 5), slice(5, 9)), strict=True):

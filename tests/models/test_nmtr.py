@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nmtr.config.methods import Unit
 from nmtr.models.nmtr import NMTR
-from nmtr.models.scoring import Cascade
+from nmtr.models.scoring import NMTRScorer
 from nmtr.models.units import InteractionUnit, Tower
 
 pytestmark = pytest.mark.usefixtures("one_thread", "every_path")
@@ -49,12 +49,18 @@ def everyone(model: NMTR) -> tuple[Tensor, Tensor]:
 
 
 def by_forward(model: NMTR) -> NDArray[np.float32]:
-    """(M, N, R) by `forward`, all pairs under one behavior at a time."""
+    """(M, N, R) by the equations as they stand in the paper."""
+    users, items = torch.cartesian_prod(*everyone(model)).T
+    return model(users, items).T.detach().numpy().reshape(model.num_users, model.num_items, -1)
+
+
+def by_batch(model: NMTR) -> NDArray[np.float32]:
+    """(M, N, R) by `of_batch`, all pairs under one behavior at a time."""
     users, items = torch.cartesian_prod(torch.arange(model.num_users), torch.arange(model.num_items)).T
     stages = []
     for r in range(model.num_behaviors):
         sizes = [len(users) if s == r else 0 for s in range(model.num_behaviors)]
-        stages.append(model(*everyone(model), users.int(), items.int(), sizes)[r])
+        stages.append(model.of_batch(*everyone(model), users.int(), items.int(), sizes)[r])
     return torch.stack(stages, 1).detach().numpy().reshape(model.num_users, model.num_items, -1)
 
 
@@ -64,13 +70,13 @@ def by_over_items(model: NMTR) -> NDArray[np.float32]:
 
 def by_stages(model: NMTR) -> NDArray[np.float32]:
     users, items = np.divmod(np.arange(model.num_users * model.num_items), model.num_items)
-    return Cascade(model).stages(users, items).logits.reshape(model.num_users, model.num_items, -1)
+    return NMTRScorer(model).stages(users, items).logits.reshape(model.num_users, model.num_items, -1)
 
 
 def assert_all_agree(model: NMTR, logits: NDArray[np.floating]) -> None:
-    for way in (by_forward, by_over_items, by_stages):
+    for way in (by_forward, by_batch, by_over_items, by_stages):
         np.testing.assert_allclose(way(model), logits, rtol=1e-5, atol=1e-5, err_msg=way.__name__)
-    scores = Cascade(model).score(np.arange(model.num_users))
+    scores = NMTRScorer(model).score(np.arange(model.num_users))
     np.testing.assert_allclose(scores, logits[:, :, -1], rtol=1e-5, atol=1e-5)
 
 
@@ -90,7 +96,7 @@ def test_gmf_cascade_gives_the_logits_worked_out_by_hand() -> None:
     # Stage 1: (1, 1) . (3, -2) + 0.5 = 1.5        and (1, 1) . (0.5, 4) - 0.5 = 4
     # Stage 2: 1.5 + (2, -1) . (3, -2) + 0.25 = 9.75 and 4 + (2, -1) . (0.5, 4) + 1 = 2
     assert_all_agree(model, np.array([[[1.5, 9.75], [4.0, 2.0]]]))
-    parts = Cascade(model).stages(np.array([0, 0]), np.array([0, 1]))
+    parts = NMTRScorer(model).stages(np.array([0, 0]), np.array([0, 1]))
     np.testing.assert_array_equal(parts.own, [[1, 8], [4.5, -3]])
     np.testing.assert_array_equal(parts.bias, [[0.5, 0.25], [-0.5, 1]])
 
@@ -129,7 +135,7 @@ def test_mlp_and_neumf_cascade_gives_the_logits_worked_out_by_hand() -> None:
     #   item 1: z_1 = relu(2 + 0.5 - 4, 1 + 2) = (0, 3),
     #           z_2 = relu(-3 + 0.5) = 0,          f = -3,                logit 7.5 - 3 + 1 = 5.5
     assert_all_agree(model, np.array([[[5.5, 9.25], [7.5, 5.5]]]))
-    np.testing.assert_array_equal(Cascade(model).stages(np.array([0, 0]), np.array([0, 1])).own, [[5, 3.5], [8, -3]])
+    np.testing.assert_array_equal(NMTRScorer(model).stages(np.array([0, 0]), np.array([0, 1])).own, [[5, 3.5], [8, -3]])
 
 
 @in_every_mix
@@ -139,7 +145,7 @@ def test_cascade_is_the_same_whichever_way_it_is_computed(units: tuple[Unit, ...
 
 
 @in_every_mix
-def test_forward_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit, ...]) -> None:
+def test_of_batch_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit, ...]) -> None:
     model = model_of(units)
     sizes = [3 + 2 * r for r in range(len(units))]
     generator = torch.Generator().manual_seed(1)
@@ -147,7 +153,7 @@ def test_forward_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit
     items = torch.randint(model.num_items, (sum(sizes),), generator=generator)
     expected = torch.from_numpy(by_over_items(model))
     end = len(users)  # the lowest behavior's pairs stand last
-    for r, logits in enumerate(model(*everyone(model), users.int(), items.int(), sizes)):
+    for r, logits in enumerate(model.of_batch(*everyone(model), users.int(), items.int(), sizes)):
         chosen = slice(end - sizes[r], end)
         torch.testing.assert_close(logits, expected[users[chosen], items[chosen], r])
         end -= sizes[r]
@@ -155,11 +161,11 @@ def test_forward_gives_each_pair_the_logit_of_its_own_behavior(units: tuple[Unit
 
 
 @in_every_mix
-def test_forward_allows_behaviors_without_pairs(units: tuple[Unit, ...]) -> None:
+def test_of_batch_allows_behaviors_without_pairs(units: tuple[Unit, ...]) -> None:
     model = model_of(units)
     sizes = [0] * (len(units) - 1) + [1]
     one = torch.zeros(1, dtype=torch.int32)
-    logits = model(torch.tensor([2]), torch.tensor([3]), one, one, sizes)
+    logits = model.of_batch(torch.tensor([2]), torch.tensor([3]), one, one, sizes)
     assert [len(own) for own in logits] == sizes
 
 
@@ -172,7 +178,7 @@ def test_over_items_of_a_slice_is_that_slice_of_all(units: tuple[Unit, ...]) -> 
 
 @in_every_mix
 def test_stages_sum_exactly_to_their_logits(units: tuple[Unit, ...]) -> None:
-    parts = Cascade(model_of(units)).stages(np.array([0, 1, 4]), np.array([6, 0, 2]))
+    parts = NMTRScorer(model_of(units)).stages(np.array([0, 1, 4]), np.array([6, 0, 2]))
     assert parts.own.shape == parts.bias.shape == parts.logits.shape == (3, len(units))
     inherited = np.zeros(3, np.float32)
     for r in range(len(units)):
@@ -183,27 +189,27 @@ def test_stages_sum_exactly_to_their_logits(units: tuple[Unit, ...]) -> None:
 def test_stages_are_the_callers_to_change() -> None:
     model = model_of(("gmf", "mlp"))
     users, items = np.array([1, 2]), np.array([3, 3])
-    first = Cascade(model).stages(users, items)
+    first = NMTRScorer(model).stages(users, items)
     kept = first.logits
     first.own[:], first.bias[:] = 0, 0
-    np.testing.assert_array_equal(Cascade(model).stages(users, items).logits, kept)
+    np.testing.assert_array_equal(NMTRScorer(model).stages(users, items).logits, kept)
 
 
 def test_scores_do_not_depend_on_how_users_are_put_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(("neumf", "gmf"))
-    whole = Cascade(model).score(np.arange(5))
+    whole = NMTRScorer(model).score(np.arange(5))
     monkeypatch.setattr("nmtr.models.scoring._TOWER_PAIRS", 2 * model.num_items)
-    np.testing.assert_allclose(Cascade(model).score(np.arange(5)), whole, rtol=1e-5)
+    np.testing.assert_allclose(NMTRScorer(model).score(np.arange(5)), whole, rtol=1e-5)
 
 
 def test_dropout_acts_on_user_vectors_in_training_only() -> None:
     model = model_of(("gmf", "gmf"))
     pairs = *everyone(model), torch.zeros(50, dtype=torch.int32), (torch.arange(50) % 7).int()
-    undisturbed = model(*pairs, [25, 25])
-    for one, other in zip(model(*pairs, [25, 25], 0.5), undisturbed, strict=True):
+    undisturbed = model.of_batch(*pairs, [25, 25])
+    for one, other in zip(model.of_batch(*pairs, [25, 25], 0.5), undisturbed, strict=True):
         assert torch.equal(one, other)
     model.train()
-    for one, other in zip(model(*pairs, [25, 25], 0.5), undisturbed, strict=True):
+    for one, other in zip(model.of_batch(*pairs, [25, 25], 0.5), undisturbed, strict=True):
         assert not torch.equal(one, other)
 
 
@@ -258,7 +264,7 @@ def test_mean_cascade_takes_half_of_the_stage_before_and_half_of_its_own() -> No
     fill(model, {**weights, "units.2.gmf": [4.0], "bias": [[0.5], [0.25], [-1.0]]})
     # 6 + 0.5 = 6.5; (2 + 6.5) / 2 + 0.25 = 4.5; (8 + 4.5) / 2 - 1 = 5.25.
     assert_all_agree(model, np.array([[[6.5, 4.5, 5.25]]]))
-    parts = Cascade(model).stages(np.array([0]), np.array([0]))
+    parts = NMTRScorer(model).stages(np.array([0]), np.array([0]))
     np.testing.assert_array_equal(parts.own, [[6, 1, 4]])
     assert parts.kept == 0.5
 

@@ -19,7 +19,7 @@ from nmtr.models.ehcf import EHCF
 from nmtr.models.factorization import Factorization
 from nmtr.models.nmtr import NMTR
 from nmtr.models.rules import LastBehavior, Popularity
-from nmtr.models.scoring import Cascade, ProductStage, scorer_of
+from nmtr.models.scoring import NMTRScorer, ProductStage, scorer_of
 from tests.conftest import HERE, random_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -152,14 +152,14 @@ def test_rough_scores_are_within_their_error_and_rank_as_full_ones_do(every_leve
     scorer = scorer_of(model)
     assert isinstance(scorer, RoughScorer)
     users = np.arange(400)
-    full = Cascade(model).score(users)
+    full = NMTRScorer(model).score(users)
     scores, error = scorer.rough(users)
     assert 0 < np.abs(scores - full).max() <= error < full.std() / 5
     pairs = np.array([3, 3, 399]), np.array([0, 899, 5])
     np.testing.assert_allclose(scorer.pairs(*pairs), full[pairs], rtol=1e-5, atol=1e-5)
     held_out = np.random.default_rng(0).integers(-1, 900, 400).astype(np.int32)
     left_out = csr_array(np.random.default_rng(1).random((400, 900)) < 0.02)
-    expected = rank_held_out(Cascade(model), held_out, left_out)
+    expected = rank_held_out(NMTRScorer(model), held_out, left_out)
     np.testing.assert_array_equal(rank_held_out(scorer, held_out, left_out), expected)
     assert (expected > 0).any()
 
@@ -184,7 +184,7 @@ def test_each_stage_of_a_cascade_ranks_by_its_own_logits(name: str, every_path: 
     with torch.no_grad():
         model.bias.normal_()
     users, items = np.divmod(np.arange(model.num_users * model.num_items), model.num_items)
-    logits = Cascade(model).stages(users, items).logits
+    logits = NMTRScorer(model).stages(users, items).logits
     for stage in range(model.num_behaviors):
         scorer = scorer_of(model, stage)
         expected = logits[:, stage].reshape(model.num_users, model.num_items)
@@ -211,7 +211,7 @@ def test_each_behavior_of_products_ranks_by_its_own_scores(name: str) -> None:
         assert scores.shape == shape and scores.dtype == np.float32
         if isinstance(model, Factorization):
             sizes = [rows.numel() if r == stage else 0 for r in range(3)]
-            found = model(users, columns, rows.flatten(), items.flatten(), sizes)[stage]
+            found = model.of_batch(users, columns, rows.flatten(), items.flatten(), sizes)[stage]
             np.testing.assert_allclose(scores, found.detach().view(shape), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(scores, model.score(np.arange(shape[0])), rtol=1e-4, atol=1e-5)
 
@@ -219,7 +219,7 @@ def test_each_behavior_of_products_ranks_by_its_own_scores(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("NMTR-")])
 def test_all_stages_at_once_are_those_of_each_pair(name: str, every_path: str) -> None:
     model = made(name)
-    scorer = Cascade(model)
+    scorer = NMTRScorer(model)
     assert isinstance(scorer, StageScorer) and scorer.has_towers == model.has_towers
     users = np.array([5, 0, 3])
     pairs = np.repeat(users, 9), np.tile(np.arange(9), 3)

@@ -53,7 +53,7 @@ def train(
     config = resolved(dataset, options, epochs=epochs, patience=0)
     from nmtr.evaluation.ranking import rank_held_out
     from nmtr.experiment import Experiment, load_scorer
-    from nmtr.models.kernels import use_threads
+    from nmtr.native.tensors import use_threads
 
     use_threads(config.threads)  # the process is the benchmark's own
     experiment = Experiment(config, dataset)

@@ -26,8 +26,8 @@ from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import BestTestEpoch, Result, Slice
 from nmtr.evaluation.scorer import Scorer
 from nmtr.methods import contract
-from nmtr.models.kernels import threads_of_its_own, tiny_numbers_as_zero
-from nmtr.models.kernels import use_threads as use_threads
+from nmtr.native.tensors import threads_of_its_own, tiny_numbers_as_zero
+from nmtr.native.tensors import use_threads as use_threads
 from nmtr.training.report import EpochReport, Phase
 
 #: Users on whose validation purchases epochs are compared, at most: HR@100 then has an interval of 0.003 or less, and a

@@ -23,10 +23,10 @@ from nmtr.evaluation.metrics import hits, summarize
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.experiment import Experiment, Outcome, load_scorer
 from nmtr.methods import contract
-from nmtr.models import kernels
 from nmtr.models.factorization import Factorization
 from nmtr.models.rules import LastBehavior, Popularity
 from nmtr.models.scoring import NMTRScorer
+from nmtr.native import tensors as kernels
 from nmtr.training.report import EpochReport, Stopped
 from tests.conftest import FUNNEL, random_dataset, resolved
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.evaluation.scorer import FloatArray, IndexArray
-from nmtr.models.pairs import embed
+from nmtr.native.pairs import embed
 
 
 class EHCF(nn.Module):

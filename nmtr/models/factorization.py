@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nmtr.config import Side
 from nmtr.evaluation.scorer import FloatArray, IndexArray
-from nmtr.models.pairs import dots, embed
+from nmtr.native.pairs import dots, embed
 
 
 class Factorization(nn.Module):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from nmtr.config import Cascade, Embedding
 from nmtr.config.methods import Unit
-from nmtr.models.pairs import dots, embed
 from nmtr.models.units import InteractionUnit
+from nmtr.native.pairs import dots, embed
 
 #: What a stage after the first keeps of the score before it, and of its own interaction.
 _KEPT: dict[Cascade, tuple[float, float]] = {"sum": (1.0, 1.0), "mean": (0.5, 0.5), "none": (0.0, 1.0)}

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from nmtr.evaluation.scorer import FloatArray, IndexArray, Scorer, Stages
-from nmtr.models import kernels
 from nmtr.models.nmtr import NMTR, grid
-from nmtr.models.pairs import dots
 from nmtr.models.units import Tower
+from nmtr.native import tensors as kernels
+from nmtr.native.pairs import dots
 
 #: User-item pairs that a tower is asked for at once, so that what it needs of them stays in cache.
 _TOWER_PAIRS = 1 << 17

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config.methods import Unit
-from nmtr.models.pairs import linear, towers
+from nmtr.native.pairs import linear, towers
 
 
 class Tower(nn.Module):

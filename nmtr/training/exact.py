@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from nmtr.models.nmtr import NMTR
-from nmtr.models.pairs import embed
+from nmtr.native.pairs import embed
 from nmtr.training.losses import expected_log_loss, expected_log_loss_of_products
 from nmtr.training.objectives import ExpectedNegatives, weighted
 

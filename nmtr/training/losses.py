@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nmtr.models import kernels
+from nmtr.native import tensors as kernels
 
 
 def log_loss(logits: Tensor, positive: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nmtr.config import RunConfig, given
-from nmtr.models import kernels
+from nmtr.native import tensors as kernels
 
 
 class Adagrad(torch.optim.Adagrad):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import dropout, softplus
 
 from nmtr.models.nmtr import NMTR
-from nmtr.models.pairs import embed
+from nmtr.native.pairs import embed
 from nmtr.training.objectives import ExpectedNegatives, weighted
 from nmtr.training.sampling import Distinct, Ints, NegativeSampler
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from nmtr.models.pairs import dots
 from nmtr.models.scoring import Products
+from nmtr.native.pairs import dots
 from nmtr.training.objectives import weighted
 
 

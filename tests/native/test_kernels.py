@@ -9,7 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmtr.models.kernels import (
+from nmtr.native.build import _SIGNATURES, LEVELS, library
+from nmtr.native.counting import count_ahead
+from nmtr.native.pairs import dots, linear, towers
+from nmtr.native.tensors import (
     HalfPanels,
     Panels,
     TowerWeights,
@@ -21,9 +24,6 @@ from nmtr.models.kernels import (
     tower_grid,
     use_threads,
 )
-from nmtr.models.pairs import dots, linear, towers
-from nmtr.native.build import _SIGNATURES, LEVELS, library
-from nmtr.native.counting import count_ahead
 from nmtr.training.losses import expected_log_loss_of_products
 from tests.conftest import HERE
 

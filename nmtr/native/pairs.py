@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from nmtr.models import kernels
+from nmtr.native import tensors as kernels
 
 
 def embed(table: nn.Embedding, rows: Tensor) -> Tensor:

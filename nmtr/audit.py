@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.chances.monotone import wilson
 from nmtr.config import PROTOCOLS
@@ -14,8 +13,9 @@ from nmtr.data.dataset import Dataset, pairs_of
 from nmtr.data.split import split, stands_in
 from nmtr.data.summary import Summary
 from nmtr.evaluation.groups import by_purchases, purchases
-from nmtr.evaluation.metrics import hits
+from nmtr.evaluation.metrics import hit_rate_per_user
 from nmtr.evaluation.rules import rule_ranks
+from nmtr.frozen import Frozen
 
 _MUCH = 0.05  # of the held-out pairs that leak, from which on standard and clean are two questions
 _FEW = 200  # tested users, below which intervals are wide
@@ -23,11 +23,7 @@ FIRST = 10  # items of a list that a rule is judged by
 _STEEP = 0.7  # of the pairs that the most popular tenth of the items has, from which on popularity is hard to beat
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Leak(_Frozen):
+class Leak(Frozen):
     """Of some users' held-out pairs, those that stand in a lower behavior, where *standard* leaves them."""
 
     name: str  # the behavior, "any", or the group of users by their training purchases
@@ -41,7 +37,7 @@ class Leak(_Frozen):
         return self.given_away / max(self.held_out, 1)
 
 
-class Gap(_Frozen):
+class Gap(Frozen):
     """Pairs of a behavior, those among them that are not in the behavior below."""
 
     behavior: str
@@ -50,7 +46,7 @@ class Gap(_Frozen):
     missing: int
 
 
-class Tail(_Frozen):
+class Tail(Frozen):
     """How far a behavior's pairs gather at few items."""
 
     behavior: str
@@ -58,7 +54,7 @@ class Tail(_Frozen):
     gini: float  # of the pairs an item has, over all items: 0 where all have as many, near 1 where one has all
 
 
-class Found(_Frozen):
+class Found(Frozen):
     """Of the tested users, those whose held-out item a rule has among its `FIRST` items: its HR@10."""
 
     share: float
@@ -66,7 +62,7 @@ class Found(_Frozen):
     high: float
 
 
-class Rule(_Frozen):
+class Rule(Frozen):
     """What a rule that learns nothing scores: the most bought items, those touched under a behavior before them."""
 
     touched: str | None  # the behavior; None: popularity alone
@@ -74,7 +70,7 @@ class Rule(_Frozen):
     clean: Found
 
 
-class Audit(_Frozen):
+class Audit(Frozen):
     """What is known of a data set's test; nothing of it depends on a model."""
 
     behaviors: tuple[Leak, ...]  # lowest first
@@ -128,7 +124,7 @@ def _rules(dataset: Dataset) -> Iterator[Rule]:
         found = {}
         for protocol, parts in splits.items():
             ranks = rule_ranks(parts, parts.train[number] if touched else None)
-            hit = hits(ranks, FIRST)
+            hit = hit_rate_per_user(ranks, FIRST)
             low, high = wilson(np.array([hit.sum()]), np.array([len(hit)]))
             found[protocol] = Found(share=float(hit.mean()), low=float(low[0]), high=float(high[0]))
         yield Rule(touched=touched, standard=found["standard"], clean=found["clean"])

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.config import RunConfig, given
 from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import CapacityError
+from nmtr.frozen import Frozen
 
 #: Work done in a second where no run of the kind has finished here yet; measured on two cores of a server.
 _RATE = {"exact": 1.8e11, "shared": 6e10, "sampled": 3e10, "squared": 4e10, "pairwise": 3e10, "solved": 2e10}
@@ -25,10 +25,8 @@ _BASE_MEMORY = 350 << 20  # the process with torch, before any data
 _BLOCK_MEMORY = 150 << 20  # the blocks of scores and towers' activations that a step holds
 
 
-class Pace(BaseModel):
+class Pace(Frozen):
     """What a timed probe of a run found on this machine; seconds, and the most bytes that its process held."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     preparing: float  # to start, and to load and split the data
     epoch: float  # to train an epoch; 0 of a method that does not train

@@ -19,7 +19,7 @@ from nmtr.data.dataset import Dataset
 from nmtr.data.demo import generate_with_truth
 from nmtr.data.split import split, stands_in
 from nmtr.errors import RunError
-from nmtr.evaluation.metrics import hits, summarize
+from nmtr.evaluation.metrics import hit_rate_per_user, summarize
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.experiment import Experiment, Outcome, load_scorer
 from nmtr.methods import contract
@@ -358,7 +358,9 @@ def test_visited_and_not_visited_users_sum_to_the_test_users(protocol: str) -> N
     total = sum(part.users * part.metrics.get("HR@50", 0.0) for part in (result.visited, result.not_visited))
     assert total / 37 == pytest.approx(result.test["HR@50"])
     if protocol == "standard":
-        np.testing.assert_allclose(result.visited.metrics["HR@50"], hits(outcome.ranks["test"][seen], 50).mean())
+        np.testing.assert_allclose(
+            result.visited.metrics["HR@50"], hit_rate_per_user(outcome.ranks["test"][seen], 50).mean()
+        )
 
 
 # What remains of a finished run

@@ -20,7 +20,7 @@ from dashboard.report.sections import PAPER, Subject, sections
 from nmtr.csv_text import csv_text
 from nmtr.errors import ConfigError
 from nmtr.shipped import ASSETS
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.outcome import SuiteResult
 from nmtr.workspace import Workspace
 
 LIMIT = 4_000_000  # bytes
@@ -33,7 +33,7 @@ for (const place of document.querySelectorAll("[data-figure]")) {
 """
 
 
-def write(workspace: Workspace, request: Request, outcomes: tuple[Outcome, ...] = ()) -> str:
+def write(workspace: Workspace, request: Request, outcomes: tuple[SuiteResult, ...] = ()) -> str:
     """The report of a request as HTML, with the results of suites that it shows besides.
 
     NmtrError where a run, shopper or section is not to be had, or where the file would be larger than 4 MB.

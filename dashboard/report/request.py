@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from nmtr.compare import METRIC
 from nmtr.compare.entries import parse_metric
 from nmtr.errors import ConfigError
+from nmtr.frozen import Frozen
 
 #: The sections in their order, and what each is called.
 SECTIONS = {
@@ -27,10 +28,8 @@ MOST_RUNS, MOST_SHOPPERS = 20, 12
 MOST_TITLE, MOST_NOTE = 200, 4_000  # characters
 
 
-class Request(BaseModel):
+class Request(Frozen):
     """The runs, shoppers and sections of a report, its title and the author's notes; JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     runs: tuple[str, ...]  # the first is what the report is about; all of one data set and protocol
     reference: str | None = None  # the run that the others are compared with; the best alternative if None

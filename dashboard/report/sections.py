@@ -22,7 +22,7 @@ from nmtr.data.summary import Summary, describe
 from nmtr.errors import DataError, RunError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.outcome import SuiteResult
 from nmtr.suites.tables import tables
 from nmtr.workspace import Workspace
 
@@ -36,7 +36,7 @@ class Subject:
 
     workspace: Workspace
     request: Request
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[SuiteResult, ...] = ()
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -267,8 +267,8 @@ def _suites(subject: Subject) -> Iterator[Block]:
             where = f"{outcome.data} · {' and '.join(outcome.protocols)}"
             code = Code(
                 outcome.command,
-                "from nmtr.suites.outcome import Outcome\nfrom nmtr.suites.tables import tables\n\n"
-                "tables(Outcome.read('results.json'))",
+                "from nmtr.suites.outcome import SuiteResult\nfrom nmtr.suites.tables import tables\n\n"
+                "tables(SuiteResult.read('results.json'))",
             )
             cells = tuple(map(tuple, shown.rows))
             yield Table(f"{outcome.title}: {shown.title}", tuple(shown.columns), cells, where, shown.notes, code)

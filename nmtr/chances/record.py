@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy.special import expit
 
 from nmtr.chances.monotone import Curve
 from nmtr.chances.odds import Counts, Values, next_log_odds, window
+from nmtr.frozen import Frozen
 
 #: What a chance rests on: the score's log-odds, corrected; these and a map fitted on held-out pairs; the map alone, of
 #: scores that are no log-odds; nothing, so that there is none.
@@ -33,11 +33,7 @@ class Chance:
         return {name: getattr(self, name) for name in ("next", "low", "high", "window", "step")}
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bin(_Record):
+class Bin(Frozen):
     """Pairs with about the same chance."""
 
     pairs: int
@@ -53,7 +49,7 @@ class Bin(_Record):
         return self.low <= self.chance <= self.high
 
 
-class Reliability(_Record):
+class Reliability(Frozen):
     """What was said beside what was held out; each bin is to hold as many held-out pairs."""
 
     pairs: int
@@ -73,7 +69,7 @@ class Reliability(_Record):
         return self.error / self.rate
 
 
-class Map(_Record):
+class Map(Frozen):
     """A curve from scores to log-odds, linear between its points."""
 
     scores: tuple[float, ...]
@@ -97,7 +93,7 @@ class Map(_Record):
         return middle, low, high
 
 
-class StageChances(_Record):
+class StageChances(Frozen):
     """One behavior's chances."""
 
     behavior: str
@@ -118,7 +114,7 @@ class StageChances(_Record):
         return self.after is not None
 
 
-class Chances(_Record):
+class Chances(Frozen):
     """The chances of one run's scores."""
 
     version: int

@@ -13,7 +13,7 @@ from nmtr.cli.files import write_text
 from nmtr.cli.options import names
 from nmtr.compare import METRIC
 from nmtr.errors import ConfigError
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.outcome import SuiteResult
 from nmtr.suites.tables import markdown
 from nmtr.workspace import Workspace
 
@@ -47,7 +47,7 @@ def report(
     The page opens without a network, prints, and holds each figure's data and the command that makes it. Without --out,
     suites' results are printed as Markdown, of which `docs/results.md` is made.
     """
-    outcomes = [Outcome.read(file) for file in files or []]
+    outcomes = [SuiteResult.read(file) for file in files or []]
     if out is not None:
         from dashboard.report import Request, write
 

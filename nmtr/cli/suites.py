@@ -13,9 +13,9 @@ from nmtr.cli.options import count, names, whole_number
 from nmtr.config import PROTOCOLS, Validation
 from nmtr.runs import process
 from nmtr.suites.cells import SUITES
-from nmtr.suites.experiment import Order, carry_out
+from nmtr.suites.experiment import SuiteRequest, carry_out
 from nmtr.suites.figures import rows
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.outcome import SuiteResult
 from nmtr.suites.tables import tables
 from nmtr.workspace import Workspace
 
@@ -101,7 +101,7 @@ def suite(
         "validation": validation,
         "refit": refit or None,
     }
-    order = Order(
+    order = SuiteRequest(
         suite=name,
         data=data,
         protocol=protocol,
@@ -136,7 +136,7 @@ def suite(
         raise typer.Exit(2)
 
 
-def _show(outcome: Outcome) -> None:
+def _show(outcome: SuiteResult) -> None:
     for number, shown in enumerate(tables(outcome)):
         if number:
             say("")

@@ -15,7 +15,7 @@ from nmtr.config.written import option_text
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError, RunError
 from nmtr.evaluation.groups import Members
-from nmtr.evaluation.metrics import gains, hits
+from nmtr.evaluation.metrics import hit_rate_per_user, ndcg_per_user
 from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.significance import Values
 from nmtr.runs.checkpoint import load_ranks
@@ -54,7 +54,7 @@ class Entry:
     def by_seed(self, metric: str) -> Values:
         """(seeds, n) of HR@k or NDCG@k; ConfigError for any other metric."""
         kind, cutoff = parse_metric(metric)
-        values = {"HR": hits, "NDCG": gains}[kind]
+        values = {"HR": hit_rate_per_user, "NDCG": ndcg_per_user}[kind]
         return np.stack([values(ranks, cutoff) for ranks in self.ranks])
 
     def per_user(self, metric: str) -> Values:

@@ -10,11 +10,12 @@ import numpy as np
 
 from nmtr import lists
 from nmtr.compare.entries import Entry, dataset_of
-from nmtr.compare.scores import Frozen, Interval, Score, mean_interval, scores
+from nmtr.compare.scores import Interval, Score, mean_interval, scores
 from nmtr.compare.tables import METRIC, Compared, Comparison, about, prepared, row, shared
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError
 from nmtr.evaluation.significance import Values
+from nmtr.frozen import Frozen
 from nmtr.runs.store import Run
 from nmtr.workspace import Workspace
 

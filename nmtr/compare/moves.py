@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from nmtr.compare.entries import Entry, dataset_of, parse_metric
-from nmtr.compare.scores import Frozen
 from nmtr.compare.tables import METRIC, Compared, Comparison, about, prepared, shared
 from nmtr.data.dataset import Dataset
 from nmtr.errors import ConfigError
 from nmtr.evaluation.significance import Values
+from nmtr.frozen import Frozen
 from nmtr.workspace import Workspace
 
 #: How many users are named each way, unless said otherwise, and at most.

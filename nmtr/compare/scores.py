@@ -7,26 +7,16 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.evaluation.groups import Members
 from nmtr.evaluation.significance import Values, bootstrap, ends, holm, mcnemar, paired_t, wilcoxon
+from nmtr.frozen import Frozen
 from nmtr.runs.store import Run
 
 #: Values of entries, metrics and users that are held at once: 256 MB, and as much again in a resampling.
 _AT_ONCE = 1 << 25
 _NOTHING = 1e-6  # what float32 leaves of a mean of 0
 TESTS = ("t-test", "wilcoxon", "mcnemar")
-
-
-class Frozen(BaseModel):
-    """A result: never changed, JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return self.model_dump(mode="json")
 
 
 class Interval(Frozen):

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from nmtr import lists
 from nmtr.compare.entries import dataset_of
 from nmtr.compare.filtering import facts, matching
-from nmtr.compare.scores import Frozen, Interval, Score, relative_drop, scores
+from nmtr.compare.scores import Interval, Score, relative_drop, scores
 from nmtr.compare.tables import METRIC, Compared, Comparison, about, prepared, row, shared
 from nmtr.data.dataset import Dataset, IntArray
 from nmtr.errors import ConfigError
 from nmtr.evaluation.groups import Group, Members, by_purchases, idle_days, purchases, visited
+from nmtr.frozen import Frozen
 from nmtr.workspace import Workspace
 
 #: What the held-out item is: one of the user's lower behaviors, of a category, of a price, bought by so many; or how

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from nmtr.compare.entries import Entry, dataset_of, differing, entries, parse_metric
-from nmtr.compare.scores import Frozen, Score, scores
+from nmtr.compare.scores import Score, scores
 from nmtr.config import Protocol
 from nmtr.config.methods import METHODS
 from nmtr.data.dataset import Dataset
 from nmtr.evaluation.groups import visited
 from nmtr.evaluation.metrics import CUTOFFS, SELECTION
+from nmtr.frozen import Frozen
 from nmtr.paper import Reported, counterpart
 from nmtr.workspace import Workspace
 

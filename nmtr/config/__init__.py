@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from nmtr.config.methods import METHODS, Loss, Unit
 from nmtr.errors import ConfigError
+from nmtr.frozen import Frozen
 
 Protocol = Literal["standard", "clean"]
 Validation = Literal["random", "newest"]
@@ -45,14 +46,12 @@ def given(value: T | None) -> T:
     return value
 
 
-class RunConfig(BaseModel):
+class RunConfig(Frozen):
     """Every option of a run, each stated here once (pages and commands take their help texts from here).
 
     A config may leave open what depends on the data set or on other options (`None`, or no behaviors);
     `resolve` closes it, and only resolved configs are stored.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str = Field("demo", min_length=1, description="Data set to learn from.")
     behaviors: tuple[str, ...] = Field(

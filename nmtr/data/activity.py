@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+
+from nmtr.frozen import Frozen
 
 Members = NDArray[np.bool_]
 Period = Literal["day", "week", "month", "year"]
@@ -32,10 +33,8 @@ class Clock:
         return np.floor((time / self.per_second + self.start) / _DAY).astype(np.int32)
 
 
-class Activity(BaseModel):
+class Activity(Frozen):
     """How many pairs of each behavior were first seen in each period; the target's with the held-out ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     period: Period
     starts: tuple[date, ...]  # the first day of each, with none left out between the first and the last

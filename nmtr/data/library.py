@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from scipy.sparse import csr_array
 
 from nmtr.data.activity import Activity
@@ -22,14 +22,13 @@ from nmtr.data.dataset import Dataset, Origin, matrix_of, pairs_of
 from nmtr.data.recipe import Recipe
 from nmtr.data.staging import doomed, staging, sweep
 from nmtr.errors import DataError
+from nmtr.frozen import Frozen
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
-class DatasetInfo(BaseModel):
+class DatasetInfo(Frozen):
     """What `dataset.json` says of a data set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     name: str

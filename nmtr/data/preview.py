@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.data.assemble import assemble
 from nmtr.data.behaviors import UnknownOrder
@@ -24,17 +23,14 @@ from nmtr.data.staging import refused
 from nmtr.data.tables import Table, open_table
 from nmtr.data.unpack import File, unpacked
 from nmtr.errors import DataError
+from nmtr.frozen import Frozen
 
 SHOWN = 20  # rows
 _VALUES = 3  # of each column
 _LONGEST = 80  # characters of a value
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Column(_Frozen):
+class Column(Frozen):
     """A column of a source."""
 
     name: str  # or its place, from 1, where the source has no header
@@ -42,7 +38,7 @@ class Column(_Frozen):
     role: str | None  # what it is taken for, or would be
 
 
-class Row(_Frozen):
+class Row(Frozen):
     """A row as it is read."""
 
     user: str
@@ -51,7 +47,7 @@ class Row(_Frozen):
     time: str | None  # ISO 8601 in UTC where the unit is known, else a number
 
 
-class Size(_Frozen):
+class Size(Frozen):
     """What would be in the data set."""
 
     users: int
@@ -60,7 +56,7 @@ class Size(_Frozen):
     test_users: int
 
 
-class Preview(_Frozen):
+class Preview(Frozen):
     """What a recipe makes of a source; what is not known before something is settled is empty."""
 
     layout: Literal["events", "lines"]

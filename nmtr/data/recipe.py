@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from nmtr.errors import DataError
+from nmtr.frozen import Frozen
 
 #: Which purchase of each shopper is held out. auto: the last by time where there are times, else what the source
 #: says, else one at random.
 HoldOut = Literal["auto", "last", "source", "random"]
 
 
-class Recipe(BaseModel):
+class Recipe(Frozen):
     """How a source is read, cleaned and split; the same recipe and source give the same data set."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: str | None = None  # what to ask a database for, where the source is one
     behaviors: tuple[str, ...] | None = None  # those to use, lowest first, the target last; all there are if None

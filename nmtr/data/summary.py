@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.data.activity import Activity
 from nmtr.data.dataset import Dataset, IntArray, Origin, pairs_of
 from nmtr.data.library import count_interactions
 from nmtr.data.split import stands_in
+from nmtr.frozen import Frozen
 
 _SAMPLE = 5
 _SHOWN = {
@@ -20,18 +20,14 @@ _SHOWN = {
 }
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sample(_Frozen):
+class Sample(Frozen):
     """A few labels to try."""
 
     users: tuple[str, ...]
     items: tuple[str, ...]
 
 
-class Bin(_Frozen):
+class Bin(Frozen):
     """How many users have between `low` and `high` interactions, both included."""
 
     low: int
@@ -39,7 +35,7 @@ class Bin(_Frozen):
     users: int
 
 
-class Spread(_Frozen):
+class Spread(Frozen):
     """Interactions per user of one behavior, over all users; the target's with the held-out one."""
 
     mean: float
@@ -48,7 +44,7 @@ class Spread(_Frozen):
     bins: tuple[Bin, ...]  # 0, 1, 2, 3-4, 5-8, 9-16, … up to the most
 
 
-class Step(_Frozen):
+class Step(Frozen):
     """One behavior in the funnel."""
 
     behavior: str
@@ -59,7 +55,7 @@ class Step(_Frozen):
     of_purchases: float  # share of purchases that stand in this behavior too; 1 for the target
 
 
-class Summary(_Frozen):
+class Summary(Frozen):
     """Everything that is worth knowing about a data set before a model learns from it."""
 
     name: str

@@ -14,13 +14,13 @@ CUTOFFS = (10, 50, 80, 100, 200)
 SELECTION = ("HR@100", "NDCG@100")
 
 
-def hits(ranks: Ranks, k: int) -> NDArray[np.float64]:
+def hit_rate_per_user(ranks: Ranks, k: int) -> NDArray[np.float64]:
     """1 for each user whose held-out item is among the first k, else 0; NaN ranks are dropped."""
     ranks = ranks[~np.isnan(ranks)]
     return (ranks < k).astype(np.float64)
 
 
-def gains(ranks: Ranks, k: int) -> NDArray[np.float64]:
+def ndcg_per_user(ranks: Ranks, k: int) -> NDArray[np.float64]:
     """The NDCG@k of each user: 1 / log2(rank + 2) within the first k, else 0; NaN ranks are dropped."""
     ranks = ranks[~np.isnan(ranks)]
     return np.where(ranks < k, 1 / np.log2(ranks + 2), 0.0)
@@ -29,7 +29,9 @@ def gains(ranks: Ranks, k: int) -> NDArray[np.float64]:
 def per_user(ranks: Ranks, cutoffs: Iterable[int] = CUTOFFS) -> dict[str, NDArray[np.float64]]:
     """ "HR@50" and the like -> one value for each user with a held-out item."""
     cutoffs = tuple(cutoffs)
-    return {f"HR@{k}": hits(ranks, k) for k in cutoffs} | {f"NDCG@{k}": gains(ranks, k) for k in cutoffs}
+    return {f"HR@{k}": hit_rate_per_user(ranks, k) for k in cutoffs} | {
+        f"NDCG@{k}": ndcg_per_user(ranks, k) for k in cutoffs
+    }
 
 
 def summarize(ranks: Ranks, cutoffs: Iterable[int] = CUTOFFS) -> dict[str, float]:

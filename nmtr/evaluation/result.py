@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
+
+from nmtr.frozen import Frozen
 
 
-class Slice(BaseModel):
+class Slice(Frozen):
     """The metrics of some of the test users."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     users: int
     metrics: dict[str, float]
 
 
-class BestTestEpoch(BaseModel):
+class BestTestEpoch(Frozen):
     """The epoch with the best HR@100 on *test*: how the paper reports, shown beside a result and never chosen by."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epoch: int
     metrics: dict[str, float]
 
 
-class Result(BaseModel):
+class Result(Frozen):
     """Metrics of one run, chosen on validation and measured once on test; JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int  # trained in all
     best_epoch: int  # the epoch that validation chose; 0 for methods that do not train

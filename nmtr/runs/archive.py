@@ -188,7 +188,7 @@ def same(one: Contents, other: Contents) -> bool:
     return _described(one) == _described(other)
 
 
-def bring(store: RunStore, contents: Contents) -> Run:
+def insert(store: RunStore, contents: Contents) -> Run:
     """Add a run that was read to the store, whole or not at all; RunError where its id is taken or there is no room."""
     saved = contents.saved
     parent = store.folder(saved.id).parent
@@ -202,7 +202,7 @@ def bring(store: RunStore, contents: Contents) -> Run:
             (folder / DATA).write_bytes(_json(contents.data))
             if contents.log:
                 (folder / LOG).write_bytes(contents.log)
-            return store.adopt(saved.model_dump(mode="json"), contents.reports, folder)
+            return store.insert_finished(saved.model_dump(mode="json"), contents.reports, folder)
     except OSError as error:
         raise RunError(f"an imported run needs room in {parent}, which cannot be written ({error.strerror}).") from None
 

@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from nmtr.errors import RunError
+from nmtr.frozen import Frozen
 from nmtr.runs.record import Run
 
 MOST_TAGS = 20
@@ -37,10 +38,8 @@ def _once(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
-class Labels(BaseModel):
+class Labels(Frozen):
     """What people say of a run; nothing that was trained depends on it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(max_length=80), AfterValidator(_line)] = ""
     tags: Annotated[

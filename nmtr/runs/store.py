@@ -286,7 +286,7 @@ class RunStore(Lookup):
         self.trash.forget(folder)
         return self.get(run_id)
 
-    def adopt(self, values: Mapping[str, Any], reported: Sequence[EpochReport], files: Path) -> Run:
+    def insert_finished(self, values: Mapping[str, Any], reported: Sequence[EpochReport], files: Path) -> Run:
         """A run that was finished elsewhere: done, under its own id; RunError if that is taken.
 
         values: its columns, but for the state. files: its folder, which is moved here together with the row.

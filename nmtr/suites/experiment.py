@@ -20,7 +20,7 @@ from nmtr.errors import DataError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.runs.store import Run
 from nmtr.suites.cells import Cell, Setting, Suite, find
-from nmtr.suites.outcome import Outcome, Point, Row, SeedRun
+from nmtr.suites.outcome import CurvePoint, Row, SeedRun, SuiteResult
 from nmtr.suites.search import SEED, Search, affordable, search
 from nmtr.workspace import Workspace, presets
 from nmtr.workspace.batch import Progress, train_all
@@ -29,7 +29,7 @@ _PACKAGES = ("torch", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
-class Order:
+class SuiteRequest:
     """What is asked for; checked when it is carried out."""
 
     suite: str
@@ -81,8 +81,10 @@ class _Plan:
 
 
 def carry_out(
-    workspace: Workspace, order: Order, on_progress: Callable[[str, Progress], None] = lambda what, progress: None
-) -> Outcome:
+    workspace: Workspace,
+    order: SuiteRequest,
+    on_progress: Callable[[str, Progress], None] = lambda what, progress: None,
+) -> SuiteResult:
     """Train what the suite needs and does not find, and put its outcome together.
 
     on_progress is told what is being done, and how far it is. Raises ConfigError, DataError or CapacityError where the
@@ -114,7 +116,7 @@ def carry_out(
     by_plan = [runs[first : first + order.seeds] for first in range(0, len(runs), order.seeds)]
     rows = [_row(workspace, suite, plan, own) for plan, own in zip(plans, by_plan, strict=True)]
     boards, sparse = _compared(workspace, suite, plans, rows)
-    return Outcome(
+    return SuiteResult(
         suite=suite.name,
         title=suite.title,
         command=order.command,
@@ -142,7 +144,7 @@ def carry_out(
 
 
 def _plan(
-    workspace: Workspace, order: Order, suite: Suite, cell: Cell, available: Sequence[str], *, tunes: bool
+    workspace: Workspace, order: SuiteRequest, suite: Suite, cell: Cell, available: Sequence[str], *, tunes: bool
 ) -> _Plan:
     """The cell's config: its own options, then what is asked for, then its preset or what tuning will find.
 
@@ -208,7 +210,7 @@ def _row(workspace: Workspace, suite: Suite, plan: _Plan, runs: Sequence[Run]) -
         if run.result is not None:
             reports = workspace.runs.reports(run.id) if suite.curves else ()
             curve = tuple(
-                Point(epoch=report.epoch, loss=report.loss, valid=report.valid, test=report.test)
+                CurvePoint(epoch=report.epoch, loss=report.loss, valid=report.valid, test=report.test)
                 for report in reports
                 if report.phase == "select"
             )
@@ -261,7 +263,7 @@ def _what_happened(run: Run) -> str:
     return f"run {run.id} (seed {run.config.seed}) {run.error or f'was {run.state}; resume it.'}"
 
 
-def _kept(workspace: Workspace, order: Order, plans: Sequence[_Plan], available: Sequence[str]) -> str:
+def _kept(workspace: Workspace, order: SuiteRequest, plans: Sequence[_Plan], available: Sequence[str]) -> str:
     """Keep what was tuned as presets, and say which; nothing that would cut the suites short that take it."""
     usual = presets.USUAL_EPOCHS
     if order.options.get("epochs", usual) < usual:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nmtr.compare import Leaderboard, Score, Standing
-from nmtr.suites.outcome import Outcome, Row
+from nmtr.suites.outcome import Row, SuiteResult
 from nmtr.suites.published import PAPER_STATISTICS
 
 
@@ -16,7 +16,7 @@ def standing(board: Leaderboard, row: Row) -> Standing | None:
     return next((place for place in board.entries if runs & set(place.runs)), None)
 
 
-def rows(outcome: Outcome) -> list[dict[str, Any]]:
+def rows(outcome: SuiteResult) -> list[dict[str, Any]]:
     """A row for each figure, for CSV: unrounded, each with what it holds of."""
     setting = {"suite": outcome.suite, "data": outcome.data}
     if outcome.suite == "table1":
@@ -28,7 +28,7 @@ def rows(outcome: Outcome) -> list[dict[str, Any]]:
     return [setting | row for row in _score_rows(outcome)]
 
 
-def _curve_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _curve_rows(outcome: SuiteResult) -> Iterator[dict[str, Any]]:
     for row in outcome.rows:
         for run in row.runs:
             who = {**_named(row), "seed": run.seed}
@@ -39,7 +39,7 @@ def _curve_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
                 yield who | {"epoch": point.epoch} | losses | valid | test
 
 
-def _score_rows(outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _score_rows(outcome: SuiteResult) -> Iterator[dict[str, Any]]:
     for row in outcome.rows:
         for board in outcome.boards:
             if place := standing(board, row):
@@ -71,7 +71,7 @@ def printed(place: Standing, metric: str) -> float | None:
     return place.paper.figures.get(metric) if place.paper else None
 
 
-def statistic_rows(outcome: Outcome) -> list[dict[str, Any]]:
+def statistic_rows(outcome: SuiteResult) -> list[dict[str, Any]]:
     summary = outcome.summary or {}
     values = {"users": summary["users"], "items": summary["items"], **summary["interactions"]}
     values["test users"] = summary["test_users"]

@@ -9,13 +9,13 @@ from nmtr.compare import Leaderboard
 from nmtr.config import RunConfig
 from nmtr.suites.figures import standing
 from nmtr.suites.numbers import NONE
-from nmtr.suites.outcome import Outcome, Row
+from nmtr.suites.outcome import Row, SuiteResult
 
 ELSE = " †"  # at options that were tuned for something else
 INTERVAL = "±: 95 % bootstrap interval over users"
 
 
-def setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = False) -> str:
+def setting(outcome: SuiteResult, protocol: str | None = None, first_seed: bool = False) -> str:
     """The data, the protocol, the seeds and how the epoch was chosen."""
     protocols = protocol or " and ".join(outcome.protocols)
     seeds = "seed 0" if first_seed or outcome.seeds == 1 else f"mean of {outcome.seeds} seeds"
@@ -26,20 +26,20 @@ def setting(outcome: Outcome, protocol: str | None = None, first_seed: bool = Fa
     )
 
 
-def validated_by(outcome: Outcome) -> str:
+def validated_by(outcome: SuiteResult) -> str:
     """Which purchases chose options and epochs, where they are not the usual: `` (newest purchases)``; else empty."""
     drawn = _every(outcome, "validation")
     return f" ({' or '.join(sorted(drawn))} purchases)" if drawn - {"random"} else ""
 
 
-def _refitted(outcome: Outcome) -> str:
+def _refitted(outcome: SuiteResult) -> str:
     refit = _every(outcome, "refit")
     if not any(refit):
         return ""
     return ", tested after a refit on training + validation" if all(refit) else ", some of them refitted"
 
 
-def _every(outcome: Outcome, option: str) -> set[Any]:
+def _every(outcome: SuiteResult, option: str) -> set[Any]:
     """The values of an option in the rows that train."""
     usual = RunConfig.model_fields[option].default
     return {row.options.get(option, usual) for row in outcome.rows if "epochs" in row.options}
@@ -60,7 +60,7 @@ def of_presets(rows: Sequence[Row]) -> list[str]:
     return [f"{ELSE.strip()}: by a preset that was tuned for something else: {told}"] if told else []
 
 
-def against(outcome: Outcome, board: Leaderboard) -> str:
+def against(outcome: SuiteResult, board: Leaderboard) -> str:
     """How to read a board's differences."""
     reference = next(entry for entry in board.entries if entry.name == board.reference)
     row = next(row for row in outcome.rows if standing(board, row) is reference)

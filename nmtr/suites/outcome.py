@@ -8,23 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from nmtr.compare import Leaderboard, Sparsity
 from nmtr.errors import ConfigError
 from nmtr.evaluation.metrics import SELECTION
 from nmtr.evaluation.result import Result
 from nmtr.files import write_whole
+from nmtr.frozen import Frozen
 from nmtr.suites.search import Search
 
 
-class Frozen(BaseModel):
-    """JSON in and out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Point(Frozen):
+class CurvePoint(Frozen):
     """One epoch of a curve."""
 
     epoch: int
@@ -39,7 +34,7 @@ class SeedRun(Frozen):
     run: str
     seed: int
     result: Result
-    curve: tuple[Point, ...] = ()  # of figures that draw one
+    curve: tuple[CurvePoint, ...] = ()  # of figures that draw one
 
 
 class Row(Frozen):
@@ -77,7 +72,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
-class Outcome(Frozen):
+class SuiteResult(Frozen):
     """A suite's result."""
 
     suite: str
@@ -109,7 +104,7 @@ class Outcome(Frozen):
         write_whole(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
     @classmethod
-    def read(cls, path: Path) -> Outcome:
+    def read(cls, path: Path) -> SuiteResult:
         """From a file; ConfigError where it holds none."""
         try:
             return cls.model_validate_json(path.read_bytes())

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.config.search_space import SPACE
 from nmtr.errors import CapacityError, NmtrError
 from nmtr.evaluation.metrics import SELECTION
+from nmtr.frozen import Frozen
 from nmtr.runs.store import Run
 
 SEED = 0  # of the one split that trials are compared on
@@ -47,10 +47,8 @@ _LOSSES = {
 }
 
 
-class Rung(BaseModel):
+class Rung(Frozen):
     """One run of a trial."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int  # at most
     run: str
@@ -58,19 +56,15 @@ class Rung(BaseModel):
     seconds: float  # of training and evaluation; 0 where the run failed
 
 
-class Trial(BaseModel):
+class Trial(Frozen):
     """One draw, and how far it got."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     options: dict[str, Any]  # that were drawn; empty for the defaults
     rungs: tuple[Rung, ...]
 
 
-class Search(BaseModel):
+class Search(Frozen):
     """What was searched for one method, and what validation chose."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: int
     space: dict[str, str]  # option -> its range, in words

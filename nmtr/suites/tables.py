@@ -10,7 +10,7 @@ from nmtr.config.written import option_text
 from nmtr.suites.figures import printed, standing, statistic_rows
 from nmtr.suites.notes import ELSE, INTERVAL, against, of_presets, options_from, setting, validated_by
 from nmtr.suites.numbers import NONE, count, number, p_value, share, star, with_interval
-from nmtr.suites.outcome import Outcome, Row
+from nmtr.suites.outcome import Row, SuiteResult
 from nmtr.suites.published import PAPER_OPTIONS
 
 _CURVE_EPOCHS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
@@ -27,9 +27,9 @@ class Table:
     notes: tuple[str, ...]  # what holds of all figures in it
 
 
-def tables(outcome: Outcome) -> list[Table]:
+def tables(outcome: SuiteResult) -> list[Table]:
     """What a suite is printed as."""
-    makers: dict[str, Callable[[Outcome], list[Table]]] = {
+    makers: dict[str, Callable[[SuiteResult], list[Table]]] = {
         "table1": _statistics,
         "table2": _chosen_options,
         "fig2": _curves,
@@ -39,7 +39,7 @@ def tables(outcome: Outcome) -> list[Table]:
     return makers.get(outcome.suite, _scores)(outcome)
 
 
-def markdown(outcome: Outcome) -> str:
+def markdown(outcome: SuiteResult) -> str:
     """The tables with what holds of them, and the command that makes them."""
     of = f", {' and '.join(outcome.protocols)}{validated_by(outcome)}" if outcome.rows else ""
     lines = [f"## {outcome.title}: {outcome.data}{of}", ""]
@@ -55,7 +55,7 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _effort(outcome: Outcome) -> str:
+def _effort(outcome: SuiteResult) -> str:
     """What it took, for whoever wants to do it again."""
     there = f", {outcome.runs_there} of which were there already" if outcome.runs_there else ""
     versions = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
@@ -76,11 +76,11 @@ def _time(seconds: float) -> str:
 # Suites of scores: table3, table4, table5, fig4
 
 
-def _scores(outcome: Outcome) -> list[Table]:
+def _scores(outcome: SuiteResult) -> list[Table]:
     return [_score_table(outcome, board) for board in outcome.boards]
 
 
-def _score_table(outcome: Outcome, board: Leaderboard) -> Table:
+def _score_table(outcome: SuiteResult, board: Leaderboard) -> Table:
     """A row a cell, in the order of the suite; what nothing is known of has no column."""
     placed = [(row, place) for row in outcome.rows if (place := standing(board, row))]
     marked = max(placed, key=lambda it: it[0].mean(_CHOSEN_BY, "valid") or 0.0)[0] if outcome.suite == "fig4" else None
@@ -125,7 +125,7 @@ def _difference(score: Score) -> str:
     return "reference" if score.difference is None else with_interval(score.difference, sign=True)
 
 
-def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
+def _finding(outcome: SuiteResult, board: Leaderboard) -> list[str]:
     """NMTR, the unit that validation chooses, against the reference, which is another method; of whole boards only."""
     own = [row for row in outcome.rows if row.group == "nmtr" and standing(board, row)]
     best = max(own, key=lambda row: row.mean(_CHOSEN_BY, "valid") or 0.0, default=None)
@@ -142,7 +142,7 @@ def _finding(outcome: Outcome, board: Leaderboard) -> list[str]:
     ]
 
 
-def _best_baseline(outcome: Outcome, board: Leaderboard, nmtr: float) -> list[str]:
+def _best_baseline(outcome: SuiteResult, board: Leaderboard, nmtr: float) -> list[str]:
     """Which method that is not NMTR is the best on validation, of a board that is compared with another one.
 
     Rules, too: results of earlier versions took their reference from the learned single-behavior methods alone.
@@ -161,7 +161,7 @@ def _best_baseline(outcome: Outcome, board: Leaderboard, nmtr: float) -> list[st
 # The leak
 
 
-def _leak(outcome: Outcome) -> list[Table]:
+def _leak(outcome: SuiteResult) -> list[Table]:
     """Protocols side by side, never ranked together: the methods stand in the order of the paper's groups."""
     boards = {board.protocol: board for board in outcome.boards}
     lines: dict[tuple[str, str], list[str]] = {}
@@ -186,11 +186,11 @@ def _leak(outcome: Outcome) -> list[Table]:
 # Sparsity
 
 
-def _sparsity(outcome: Outcome) -> list[Table]:
+def _sparsity(outcome: SuiteResult) -> list[Table]:
     return [_sparsity_table(outcome, found) for found in outcome.sparsity]
 
 
-def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
+def _sparsity_table(outcome: SuiteResult, found: Sparsity) -> Table:
     by_run = {run.run: row for row in outcome.rows for run in row.runs}
     columns = [
         "method",
@@ -219,7 +219,7 @@ def _sparsity_table(outcome: Outcome, found: Sparsity) -> Table:
 # Curves
 
 
-def _curves(outcome: Outcome) -> list[Table]:
+def _curves(outcome: SuiteResult) -> list[Table]:
     """Validation HR@100 of the first seed at some epochs, and the target's loss at the first and the last."""
     ranked = {point.epoch for row in outcome.rows for run in row.runs for point in run.curve if point.valid}
     epochs = [epoch for epoch in _CURVE_EPOCHS if epoch in ranked]
@@ -246,7 +246,7 @@ def _curves(outcome: Outcome) -> list[Table]:
 # What was chosen
 
 
-def _chosen_options(outcome: Outcome) -> list[Table]:
+def _chosen_options(outcome: SuiteResult) -> list[Table]:
     """What was searched, as it was chosen; of a method that was not tuned, all of its options."""
     printed = {row.variant: PAPER_OPTIONS.get((outcome.data, row.variant)) for row in outcome.rows}
     columns = ["method", "by", "validation HR@100", "test HR@100", "options"]
@@ -275,7 +275,7 @@ def _chosen_options(outcome: Outcome) -> list[Table]:
 # Statistics
 
 
-def _statistics(outcome: Outcome) -> list[Table]:
+def _statistics(outcome: SuiteResult) -> list[Table]:
     figures = statistic_rows(outcome)
     in_paper = any(row["paper"] is not None for row in figures)
     lines = [[row["statistic"], count(row["value"]), *([count(row["paper"])] if in_paper else [])] for row in figures]

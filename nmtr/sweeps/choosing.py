@@ -10,7 +10,7 @@ from nmtr.runs.store import Run
 from nmtr.runs.withheld import FINALIZED
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study, check_data
-from nmtr.sweeps.study import glance, with_options
+from nmtr.sweeps.study import read_unjudged, with_options
 from nmtr.workspace import Workspace, batch, presets
 
 #: Seeds that a choice is trained with before its test figures are shown.
@@ -29,13 +29,13 @@ def finalize(workspace: Workspace, study_id: str, number: int | None = None) -> 
     Their test figures are what the study's choice is worth; pages and commands show no others of a study's runs
     (`nmtr.runs.withheld`).
     """
-    study = glance(workspace, study_id)
+    study = read_unjudged(workspace, study_id)
     check_data(workspace, study)
     prepared = [workspace.prepare(config) for config in final_configs(study, number)]
     there = batch.by_key(workspace.runs.list())
     found = [there.get(batch.key_of(config, info.fingerprint)) for config, info in prepared]
     runs = [
-        batch.begun(workspace, run, config, info.fingerprint)
+        batch.started(workspace, run, config, info.fingerprint)
         for run, (config, info) in zip(found, prepared, strict=True)
     ]
     ids = tuple(run.id for run in runs)
@@ -59,7 +59,7 @@ def keep(workspace: Workspace, study_id: str, number: int | None = None) -> str:
 
     ConfigError for a cascade of several units, which has no preset, and for runs of fewer than the usual epochs.
     """
-    study = glance(workspace, study_id)
+    study = read_unjudged(workspace, study_id)
     check_data(workspace, study)
     config, info = workspace.prepare(with_options(study.plan, study.point(number).options))
     if config.epochs < presets.USUAL_EPOCHS:

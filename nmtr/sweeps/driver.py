@@ -15,8 +15,8 @@ from nmtr.errors import NmtrError, RunError
 from nmtr.runs import alone, process
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study, check_data
-from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, glance, studies, waits
-from nmtr.sweeps.trainer import Trainer, ask_to_stop
+from nmtr.sweeps.study import DRIVER, LEFT, STOPPED, read_unjudged, studies, waits
+from nmtr.sweeps.trainer import StudyDriver, ask_to_stop
 from nmtr.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ def drive(workspace: Workspace, study_id: str, on_progress: Callable[[Study], No
         storage.load(workspace, study_id).set_user_attr(STOPPED, False)
     if not drive_alone(workspace, study_id, on_progress):
         raise RunError(f"a study is driven by one process; another drives study {study_id}: wait for it, or stop it.")
-    return glance(workspace, study_id)
+    return read_unjudged(workspace, study_id)
 
 
 def start(workspace: Workspace, study_id: str) -> None:
@@ -40,7 +40,7 @@ def start(workspace: Workspace, study_id: str) -> None:
 
     Raises RunError where its data set is another now, or where a process cannot be started.
     """
-    check_data(workspace, glance(workspace, study_id))
+    check_data(workspace, read_unjudged(workspace, study_id))
     study = storage.load(workspace, study_id)
     if study.user_attrs.get(STOPPED):
         study.set_user_attr(STOPPED, False)
@@ -85,12 +85,12 @@ def revive(workspace: Workspace) -> tuple[str, ...]:
 
 def drive_alone(workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> bool:
     """Drive until there is nothing left, unless it was stopped before; False if another process has the study."""
-    check_data(workspace, glance(workspace, study_id))
+    check_data(workspace, read_unjudged(workspace, study_id))
     while True:
         with alone.held(_lock(workspace, study_id), timeout=1) as mine:  # `start` may hold it for a moment
             if not mine:
                 return False
-            Trainer(workspace, study_id, on_progress).work()
+            StudyDriver(workspace, study_id, on_progress).work()
         # Who extended the study after the last look saw the lock held, and relies on this driver.
         if storage.find(workspace, study_id)[1].get(STOPPED) or not waits(workspace, study_id):
             return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from nmtr.errors import RunError
+from nmtr.frozen import Frozen
 from nmtr.sweeps import storage
 from nmtr.sweeps.record import Study
 from nmtr.workspace import Workspace
@@ -13,10 +12,8 @@ from nmtr.workspace import Workspace
 FEWEST = 10
 
 
-class Importance(BaseModel):
+class Importance(Frozen):
     """One searched option; of λ, one for each behavior but the target, whose weight is what is left."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     option: str  # its name; of λ, `lambda view`, say
     share: float  # of the variance of the metric over what was searched, its own effect alone; all sum to 1

@@ -12,25 +12,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from scipy import special
 
 from nmtr.compare.entries import parse_metric
 from nmtr.errors import RunError
 from nmtr.evaluation.groups import by_purchases, purchases
-from nmtr.evaluation.metrics import gains, hits
+from nmtr.evaluation.metrics import hit_rate_per_user, ndcg_per_user
 from nmtr.evaluation.ranking import Ranks
 from nmtr.evaluation.result import Result
 from nmtr.evaluation.significance import Values, bootstrap, ends
+from nmtr.frozen import Frozen
 from nmtr.runs.checkpoint import RANKS, load_ranks
 from nmtr.sweeps.record import Point, Study, check_data
 from nmtr.workspace import Workspace
 
 
-class Sensitivity(BaseModel):
+class Sensitivity(Frozen):
     """Which point is best for users with so many training purchases, on validation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str  # "5–8"
     users: int
@@ -53,10 +51,8 @@ class Sensitivity(BaseModel):
         return self.behind_high is not None and self.behind_high < 0
 
 
-class TradeOff(BaseModel):
+class TradeOff(Frozen):
     """How well a point ranks each behavior's held-out items, by that behavior's own scores."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     options: dict[str, Any]
@@ -242,5 +238,5 @@ def _ranks(home: Path, runs: Sequence[Sequence[str]]) -> list[list[Ranks]]:
 def _per_user(ranks: Sequence[Sequence[Ranks]], metric: str) -> Values:
     """(n, P): of each validated user and point the metric, the mean over the seeds."""
     kind, cutoff = parse_metric(metric)
-    of = {"HR": hits, "NDCG": gains}[kind]
+    of = {"HR": hit_rate_per_user, "NDCG": ndcg_per_user}[kind]
     return np.column_stack([np.mean([of(one, cutoff) for one in own], axis=0) for own in ranks])

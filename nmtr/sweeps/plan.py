@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
 from nmtr.config import RunConfig
 from nmtr.config.lambdas import grid
 from nmtr.errors import ConfigError
 from nmtr.evaluation.metrics import CUTOFFS
+from nmtr.frozen import Frozen
 
 Sampler = Literal["grid", "tpe"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
@@ -29,15 +30,13 @@ MOST_POINTS = 1000
 _STEP_TOLERANCE = 1e-3
 
 
-class Plan(BaseModel):
+class Plan(Frozen):
     """What a study tries; JSON in and out.
 
     `config` is unresolved: its data set, method, protocol, unit, loss and whatever else stays fixed. Each point is that
     with the searched options, trained `seeds` times, with the config's seed and those after it. Validated as far as
     that is possible without the data set; `create` checks the rest.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: RunConfig
     sampler: Sampler = Field("grid", description="grid: all weights λ by a step. tpe: drawn, going by what was found.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from nmtr.config import Protocol
 from nmtr.errors import RunError
+from nmtr.frozen import Frozen
 from nmtr.sweeps.plan import Plan
 from nmtr.workspace import Workspace
 
@@ -15,10 +14,8 @@ PointState = Literal["queued", "running", "stopped", "failed", "pruned", "done"]
 StudyState = Literal["running", "stopped", "done"]
 
 
-class Point(BaseModel):
+class Point(Frozen):
     """One combination of the searched options, and what became of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int  # within the study; not every number is a point's
     options: dict[str, Any]  # those that are searched; `lambdas` as a list, one weight a behavior
@@ -41,10 +38,8 @@ class Point(BaseModel):
         return None if weights is None else tuple(weights)
 
 
-class Study(BaseModel):
+class Study(Frozen):
     """A study as it stood when it was read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str  # 8 of a-z2-7
     plan: Plan

@@ -45,10 +45,10 @@ def read(workspace: Workspace, study_id: str) -> Study:
     """One study; RunError if there is none with this id."""
     from nmtr.sweeps.judging import judged
 
-    return judged(workspace, glance(workspace, study_id))
+    return judged(workspace, read_unjudged(workspace, study_id))
 
 
-def glance(workspace: Workspace, study_id: str) -> Study:
+def read_unjudged(workspace: Workspace, study_id: str) -> Study:
     """One study without intervals and equally good points; RunError if there is none with this id."""
     return _study(workspace, study_id, *storage.find(workspace, study_id))
 
@@ -97,7 +97,7 @@ def create(workspace: Workspace, plan: Plan) -> Study:
     }
     for name, value in attributes.items():
         made.set_user_attr(name, value)
-    return glance(workspace, made.study_name)
+    return read_unjudged(workspace, made.study_name)
 
 
 def extend(
@@ -107,7 +107,7 @@ def extend(
 
     Trained once the study is started. Points that are drawn go by all that the study found, a grid's points too.
     """
-    study = glance(workspace, study_id)
+    study = read_unjudged(workspace, study_id)
     check_data(workspace, study)
     if points and "lambdas" not in study.plan.search:
         raise ConfigError(f"study {study_id} searches {', '.join(study.plan.search)}; it takes no points of lambdas.")
@@ -120,13 +120,13 @@ def extend(
     for number, options in enumerate(given):
         if options not in [*there, *given[:number]]:
             _enqueue(made, options, study.behaviors)
-    found = glance(workspace, study_id).points
+    found = read_unjudged(workspace, study_id).points
     return tuple(next(point.number for point in found if point.options == options) for options in given)
 
 
 def curve(workspace: Workspace, study_id: str, number: int) -> tuple[tuple[EpochReport, ...], ...]:
     """The reports of each of a point's runs that choose the epoch, one tuple a seed, in the order of training."""
-    point = glance(workspace, study_id).point(number)
+    point = read_unjudged(workspace, study_id).point(number)
     reports = [workspace.runs.reports(run) for run in point.runs]
     return tuple(tuple(report for report in own if report.phase == "select") for own in reports)
 

@@ -38,8 +38,8 @@ from nmtr.sweeps.study import (
     STOPPED,
     TWIN,
     UNDRAWN,
-    glance,
     left_to_draw,
+    read_unjudged,
     with_options,
 )
 from nmtr.workspace import Workspace, batch
@@ -69,13 +69,13 @@ class _Taken:
     ending: bool = False  # its last run had been asked to stop before it was taken, and is to go on once it has
 
 
-class Trainer:
+class StudyDriver:
     """Trains one study; the caller holds its lock."""
 
     def __init__(self, workspace: Workspace, study_id: str, on_progress: Callable[[Study], None]) -> None:
         import optuna
 
-        known = glance(workspace, study_id)
+        known = read_unjudged(workspace, study_id)
         self._workspace, self._id, self._on_progress = workspace, study_id, on_progress
         self._plan, self._behaviors = known.plan, known.behaviors
         self._inode = storage.inode(workspace)
@@ -127,7 +127,9 @@ class Trainer:
             if not self._taken:
                 # Points that failed are for the user to see, and to go on with. Not by STOPPED, which the user sets: of
                 # points that were added since the last look `drive_alone` sees to it that they are trained.
-                self._study.set_user_attr(LEFT, None if glance(self._workspace, self._id).state == "done" else "")
+                self._study.set_user_attr(
+                    LEFT, None if read_unjudged(self._workspace, self._id).state == "done" else ""
+                )
                 return
             time.sleep(_TICK)
         cancel(self._workspace, self._id, stopped(self._id))  # what was queued while `stop` looked
@@ -158,7 +160,7 @@ class Trainer:
     def _tell(self, *, last: bool) -> None:
         if last or time.monotonic() >= self._next_word:
             self._next_word = time.monotonic() + _WORD
-            self._on_progress(glance(self._workspace, self._id))
+            self._on_progress(read_unjudged(self._workspace, self._id))
 
     def _tidy(self) -> None:
         """Cancel the runs of points that a driver told pruned and could not cancel any more."""
@@ -225,7 +227,7 @@ class Trainer:
         """Its run of the next seed: one that is there, or a new one."""
         config, info = self._workspace.prepare(with_options(self._plan, taken.options, seed=len(taken.runs)))
         found = batch.by_key(self._workspace.runs.list()).get(batch.key_of(config, info.fingerprint))
-        run = batch.begun(self._workspace, found, config, info.fingerprint, owner(self._id), self._id)
+        run = batch.started(self._workspace, found, config, info.fingerprint, owner(self._id), self._id)
         taken.runs.append(run)
         taken.ending = run.cancel_requested
         taken.trial.set_user_attr(RUNS, [run.id for run in taken.runs])

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from nmtr.frozen import Frozen
 
 Phase = Literal["select", "refit"]
 
 
-class EpochReport(BaseModel):
+class EpochReport(Frozen):
     """One epoch of one phase; JSON in and out.
 
     Nothing is ranked in a refit, after the epochs that `rank_every` passes over, and where no purchase is held out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epoch: int  # counts from 1 within the phase
     epochs: int  # the most that this phase will run

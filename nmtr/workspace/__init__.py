@@ -367,7 +367,7 @@ class Workspace:
         run_id = contents.saved.id
         there = next((run for run in self.runs.list() if run.id == run_id), None)
         if there is None:
-            return archive.bring(self.runs, contents), True
+            return archive.insert(self.runs, contents), True
         if there.state == "done" and archive.same(archive.contents_of(self.runs, there, contents.data), contents):
             return there, False
         raise RunError(f"run {run_id} of {name} is here already, with other content: delete that one first.")

@@ -55,7 +55,7 @@ def train_all(
         for key, (config, info) in zip(keys, prepared, strict=True):
             if key not in runs:
                 found = there.get(key)
-                runs[key] = begun(workspace, found, config, info.fingerprint)
+                runs[key] = started(workspace, found, config, info.fingerprint)
                 if runs[key].state == "queued" and (found is None or found.state != "queued"):
                     queued.append(runs[key].id)
         _wait(workspace, runs, jobs, on_progress)
@@ -85,7 +85,7 @@ def by_key(runs: Sequence[Run]) -> dict[str, Run]:
     return found
 
 
-def begun(
+def started(
     workspace: Workspace,
     run: Run | None,
     config: RunConfig,

@@ -211,9 +211,9 @@ def test_archive_from_before_an_option_is_imported_and_is_there_already(exported
 
 def test_two_imports_at_once_leave_one_run_whole(exported: bytes, elsewhere: Workspace) -> None:
     contents = archive.read(io.BytesIO(exported), "run.zip", expected_weights)
-    run = archive.bring(elsewhere.runs, contents)
+    run = archive.insert(elsewhere.runs, contents)
     with pytest.raises(RunError, match=f"^An imported run needs its id; {run.id} is taken"):
-        archive.bring(elsewhere.runs, contents)
+        archive.insert(elsewhere.runs, contents)
     assert export(elsewhere, run.id) == exported
     assert [path.name for path in elsewhere.home.glob("runs/*")] == [run.id]
 

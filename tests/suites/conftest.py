@@ -11,12 +11,12 @@ import pytest
 from nmtr.data.library import Library
 from nmtr.runs.job import execute
 from nmtr.runs.store import RunStore
-from nmtr.suites.experiment import Order, carry_out
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.experiment import SuiteRequest, carry_out
+from nmtr.suites.outcome import SuiteResult
 from nmtr.workspace import Workspace, batch
 from tests.conftest import random_dataset
 
-Perform = Callable[..., Outcome]
+Perform = Callable[..., SuiteResult]
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, trained_here: None) -> I
 def perform(workspace: Workspace) -> Perform:
     """Carry a suite out on the shop with two epochs and one seed, if not said otherwise."""
 
-    def perform(suite: str, *methods: str, **options: object) -> Outcome:
+    def perform(suite: str, *methods: str, **options: object) -> SuiteResult:
         given = {"data": "shop", "methods": methods, "seeds": 1, "options": {"epochs": 2, "embedding_size": 4}}
-        return carry_out(workspace, Order(suite, **(given | options)))  # type: ignore[arg-type]
+        return carry_out(workspace, SuiteRequest(suite, **(given | options)))  # type: ignore[arg-type]
 
     return perform

@@ -11,7 +11,7 @@ from nmtr.config.methods import METHODS
 from nmtr.config.variants import VARIANTS, choose
 from nmtr.errors import ConfigError
 from nmtr.suites.cells import SUITES, Cell, Setting, find, simplex
-from nmtr.suites.experiment import Order
+from nmtr.suites.experiment import SuiteRequest
 
 ALL = ("view", "cart", "buy")
 
@@ -99,9 +99,9 @@ def test_reference_of_each_method_is_among_its_own_cells(name: str, references: 
 @pytest.mark.parametrize("suite", SUITES)
 def test_suites_of_the_paper_are_standard_if_nothing_is_said_and_those_beyond_it_clean(suite: str) -> None:
     protocol = "clean" if suite == "parts" else "standard"
-    assert Order(suite, "shop").split == protocol and Order(suite, "shop", "clean").split == "clean"
+    assert SuiteRequest(suite, "shop").split == protocol and SuiteRequest(suite, "shop", "clean").split == "clean"
     if not SUITES[suite].both_protocols:
-        assert f"--protocol {protocol} " in Order(suite, "shop").command
+        assert f"--protocol {protocol} " in SuiteRequest(suite, "shop").command
 
 
 def test_methods_are_chosen_by_name_or_all_units_of_nmtr_at_once() -> None:

@@ -25,7 +25,7 @@ from nmtr.runs import job, schema
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.suites.figures import rows, standing
 from nmtr.suites.numbers import number
-from nmtr.suites.outcome import Outcome
+from nmtr.suites.outcome import SuiteResult
 from nmtr.suites.tables import markdown, tables
 from nmtr.workspace import Workspace, presets
 from tests.conftest import random_dataset
@@ -149,12 +149,12 @@ def test_run_that_the_search_has_just_trained_was_not_there_already(perform: Per
 def test_outcome_comes_back_from_its_file_as_it_was(perform: Perform, tmp_path: Path) -> None:
     outcome = perform("table3", "nmtr-gmf", "popularity")
     outcome.write(tmp_path / "there" / "table3.json")
-    assert Outcome.read(tmp_path / "there" / "table3.json") == outcome
+    assert SuiteResult.read(tmp_path / "there" / "table3.json") == outcome
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"must be the JSON file that `nmtr suite` wrote; .*other\.json is another"):
-        Outcome.read(tmp_path / "other.json")
+        SuiteResult.read(tmp_path / "other.json")
     with pytest.raises(ConfigError, match=r"none\.json cannot be read \(No such file"):
-        Outcome.read(tmp_path / "none.json")
+        SuiteResult.read(tmp_path / "none.json")
 
 
 def test_budget_tunes_what_trains_and_keeps_what_was_searched(perform: Perform, workspace: Workspace) -> None:

@@ -58,16 +58,16 @@ def workers(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
             threads.append(Thread(target=work, args=(slots or 1,), daemon=True))
             threads[-1].start()
 
-    advance = trainer.Trainer._advance
+    advance = trainer.StudyDriver._advance
 
-    def judge(driver: trainer.Trainer, taken: Any) -> bool:
+    def judge(driver: trainer.StudyDriver, taken: Any) -> bool:
         over = advance(driver, taken)
         JUDGED[taken.runs[0].config.model_dump_json()] = taken.read
         return over
 
     GO_ON.clear()
     JUDGED.clear()
-    monkeypatch.setattr(trainer.Trainer, "_advance", judge)
+    monkeypatch.setattr(trainer.StudyDriver, "_advance", judge)
     monkeypatch.setattr(job, "new_experiment", Experiment)
     monkeypatch.setattr(job, "_BEAT", 0.02)
     monkeypatch.setattr("nmtr.runs.supervisor.ensure_running", ensure_running)

@@ -15,7 +15,7 @@ from nmtr.errors import ConfigError, DataError, RunError, StoreError
 from nmtr.runs.store import Run
 from nmtr.sweeps import Study, create, curve, drive, extend, finalize, read, revive, start, stop, storage, studies
 from nmtr.sweeps.plan import Plan
-from nmtr.sweeps.trainer import Trainer
+from nmtr.sweeps.trainer import StudyDriver
 from nmtr.workspace import Workspace
 from tests.conftest import random_dataset
 from tests.runs.fakes import FINGERPRINT, eventually
@@ -167,15 +167,15 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
     driver.start()
     eventually(lambda: len([run for run in workspace.runs.list("running") if run.epoch]) == 2)
     if by_the_same:
-        monkeypatch.setattr(Trainer, "_is_stopped", lambda trainer: False)  # as where Resume comes within a tick
+        monkeypatch.setattr(StudyDriver, "_is_stopped", lambda trainer: False)  # as where Resume comes within a tick
     stop(workspace, study.id)
     if by_the_same:
         storage.load(workspace, study.id).set_user_attr("stopped", False)
     else:
         driver.join(300)
         begun: list[None] = []
-        take = Trainer._begin
-        monkeypatch.setattr(Trainer, "_begin", lambda trainer, taken: begun.append(take(trainer, taken)))
+        take = StudyDriver._begin
+        monkeypatch.setattr(StudyDriver, "_begin", lambda trainer, taken: begun.append(take(trainer, taken)))
         driver = Thread(target=drive, args=(workspace, study.id))
         driver.start()
         eventually(lambda: len(begun) == 2)
@@ -188,14 +188,14 @@ def test_study_that_goes_on_while_its_runs_still_stop_leaves_no_point_behind(
 def test_no_supervisor_is_asked_for_while_the_queue_is_paused(
     workspace: Workspace, begin: Begin, workers: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, look = [], Trainer._look_after_worker
+    looks, look = [], StudyDriver._look_after_worker
 
-    def counted(trainer: Trainer) -> None:
+    def counted(trainer: StudyDriver) -> None:
         looks.append(None)
         trainer._next_worker = 0.0
         look(trainer)
 
-    monkeypatch.setattr(Trainer, "_look_after_worker", counted)
+    monkeypatch.setattr(StudyDriver, "_look_after_worker", counted)
     workspace.runs.queue.pause()
     study = begin(step=1)
     driver = Thread(target=drive, args=(workspace, study.id))
@@ -360,15 +360,15 @@ def test_points_added_just_as_the_study_ends_are_trained(
     workspace: Workspace, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come after the driver's last look for points, while it holds the lock, beside a point that failed."""
-    study, tell, added = begin("mixed", step=1), Trainer._tell, []
+    study, tell, added = begin("mixed", step=1), StudyDriver._tell, []
 
-    def tell_and_extend(trainer: Trainer, *, last: bool) -> None:
+    def tell_and_extend(trainer: StudyDriver, *, last: bool) -> None:
         tell(trainer, last=last)
         if last and not added:
             added.append(extend(workspace, study.id, points=[(0.5, 0.5)]))
             start(workspace, study.id)
 
-    monkeypatch.setattr(Trainer, "_tell", tell_and_extend)
+    monkeypatch.setattr(StudyDriver, "_tell", tell_and_extend)
     drive(workspace, study.id)
     study = read(workspace, study.id)
     assert added and by_target(study) == {0.0: "failed", 0.5: "done", 1.0: "done"} and study.state == "stopped"

@@ -10,7 +10,7 @@ from scipy.stats import qmc
 from nmtr.errors import RunError
 from nmtr.sweeps import Plan, Study, create, importances, storage
 from nmtr.sweeps.space import draw
-from nmtr.sweeps.study import OPTIONS, glance
+from nmtr.sweeps.study import OPTIONS, read_unjudged
 from nmtr.workspace import Workspace
 
 Value = Callable[[dict[str, float]], float]
@@ -31,7 +31,7 @@ def tried(workspace: Workspace, value: Value, count: int = 40, search: tuple[str
         options = draw(trial, plan, study.behaviors, lambda config: workspace.prepare(config)[0])
         trial.set_user_attr(OPTIONS, options)
         kept.tell(trial, value(trial.params))
-    return glance(workspace, study.id)
+    return read_unjudged(workspace, study.id)
 
 
 def test_the_option_that_was_planted_explains_most(workspace: Workspace) -> None:

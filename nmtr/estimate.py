@@ -184,6 +184,8 @@ def _kind(config: RunConfig) -> tuple[str, str, str, tuple[Unit, ...], int]:
 def _minimized(config: RunConfig) -> str:
     """What an epoch goes through: all pairs, sampled ones, or a closed form."""
     method = METHODS[config.method]
+    if not config.uses("learning_rate"):
+        return "solved"
     if method.losses:
         return given(config.loss)
-    return "pairwise" if method.pairwise else "squared" if "dropout" in method.options else "solved"
+    return "pairwise" if method.pairwise else "squared"

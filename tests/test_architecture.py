@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 #: What each room may import; a room comes after those that it imports, so that all imports go one way.
 #: `training.report` is a room of its own: what a training says of itself is for everyone, torch is not. So are
-#: the kernels as functions of tensors, `native.tensors` and `native.pairs`.
+#: the kernels as functions of tensors, `native.tensors`, `pairs` and `systems`.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "shipped": set(),
@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"frozen", "errors"},
     "data": {"frozen", "errors", "config"},
     "native": {"errors"},
-    "native.tensors": {"native"},
+    "native.tensors": {"errors", "native"},
     "evaluation": {"frozen", "errors", "config", "data", "native"},
     "models": {"config", "evaluation", "native.tensors"},
     "chances": {"frozen", "files", "config", "data", "evaluation"},
@@ -131,7 +131,7 @@ def room_of(parts: list[str]) -> str:
     """Of a module's dotted name or a file's path."""
     if parts[0] == "dashboard":
         return "dashboard"
-    if parts[1:3] in (["native", "tensors"], ["native", "pairs"]):
+    if parts[1:3] in (["native", "tensors"], ["native", "pairs"], ["native", "systems"]):
         return "native.tensors"
     return "training.report" if parts[1:3] == ["training", "report"] else (parts[1:2] or ["__init__"])[0]
 

@@ -80,6 +80,21 @@ def refusal(options: dict[str, Any]) -> str:
             {"unobserved_weight": 0.2, "loss": "exact"},
             "the exact loss has no option unobserved_weight; leave it out, or choose another loss.",
         ),
+        (
+            {"solver": "als", "loss": "exact"},
+            "the als solver minimizes the squared loss; got exact: leave one of the two out.",
+        ),
+        (
+            {"solver": "als", "learning_rate": 0.1},
+            "the als solver has no option learning_rate; leave it out, or take the other.",
+        ),
+        ({"l2_scaling": False}, "the descent solver has no option l2_scaling; leave it out, or take the other."),
+        ({"method": "bpr", "solver": "als"}, "bpr has no option solver; leave it out, or choose another method."),
+        (
+            {"solver": "als", "unit": "neumf"},
+            "the squared loss needs GMF units; got NMTR-NeuMF: "
+            "give every behavior the unit gmf, or choose the sampled or the exact loss.",
+        ),
         ({"method": "bpr", "unit": "mlp"}, "bpr has no option unit; leave it out, or choose another method."),
         (
             {"method": "popularity", "epochs": 3},

@@ -39,6 +39,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "squared": {"loss": "squared", "unobserved_weight": 0.3, "batch_size": 16},
     "sampled": {"unit": "neumf", "dropout": 0.2, "batch_size": 192, "seed": 2},
     "adam": {"unit": {"view": "gmf", "cart": "mlp", "buy": "neumf"}, "optimizer": "adam", "learning_rate": 0.02},
+    "als": {"solver": "als", "embedding_size": 8, "l2_embeddings": 0.01, "unobserved_weight": 0.1},
     "bpr": {"method": "bpr", "dropout": 0.2, "batch_size": 32},
 }
 in_every_kind = pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,7 @@ from nmtr.config.methods import METHODS
 
 #: The options under "Advanced", in plain words; their help is the config's own text.
 ADVANCED = {
+    "solver": "Solver",
     "loss": "Loss",
     "cascade": "Cascade",
     "embedding": "Embeddings",
@@ -32,6 +33,7 @@ ADVANCED = {
     "learning_rate": "Learning rate",
     "l2_embeddings": "L2 on embeddings",
     "l2_towers": "L2 on units",
+    "l2_scaling": "L2 by how much is known",
     "batch_size": "Batch size",
     "validation": "Validation purchase",
     "seed": "Seed",
@@ -50,6 +52,7 @@ CHOICES = {
         "shared": "Shared samples",
         "squared": "Squared, all items",
     },
+    "solver": {"descent": "Gradient descent", "als": "Least squares in turn (ALS)"},
     "cascade": {"sum": "Sum (the paper)", "mean": "Mean with the stage before", "none": "None"},
     "embedding": {"shared": "Shared by behaviors", "separate": "One for each behavior"},
     "training": {"joint": "All behaviors at once", "sequential": "One after the other"},

@@ -23,6 +23,7 @@ Cascade = Literal["sum", "mean", "none"]
 Embedding = Literal["shared", "separate"]
 Training = Literal["joint", "sequential"]
 Side = Literal["item", "user"]
+Solver = Literal["descent", "als"]
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -37,6 +38,10 @@ OF_LOSS: dict[Loss, str] = {
     "exact": "negatives",
     "squared": "unobserved_weight",
 }
+#: What alternating least squares has no use for.
+OF_DESCENT = frozenset(
+    {"optimizer", "learning_rate", "batch_size", "dropout", "layers", "l2_towers", "embedding", "training", "item_bias"}
+)
 T = TypeVar("T")
 
 
@@ -112,6 +117,17 @@ class RunConfig(Frozen):
         "squared: the squared error over every user-item pair, the fastest; beyond the paper, and for GMF units only. "
         "If not given: exact for GMF and for NMTR with GMF units only, sampled for other NMTR, shared for MLP and "
         "NeuMF, squared for CMF.",
+    )
+    solver: Solver = Field(
+        "descent",
+        description="descent: steps along the gradient. als: alternating least squares, which finds the exact minimum "
+        "over all users, all items and all stages in turn; no learning rate, no dropout, and some ten epochs. For the "
+        "squared loss and GMF units.",
+    )
+    l2_scaling: bool = Field(
+        True,
+        description="Scale the L2 penalty of each user and item by how much of the loss is about it (Rendle et al., "
+        "2022); of the als solver.",
     )
     unobserved_weight: float = Field(
         0.1,
@@ -215,6 +231,8 @@ class RunConfig(Frozen):
     @model_validator(mode="after")
     def _only_options_of_the_method(self) -> RunConfig:
         losses = METHODS[self.method].losses
+        if self.solver == "als" and self.loss not in (None, "squared") and self.uses("solver"):
+            raise ValueError(f"the als solver minimizes the squared loss; got {self.loss}: leave one of the two out.")
         if self.loss is not None and losses and self.loss not in losses:
             what = f"{self.method} learns by the losses {', '.join(losses)}"
             raise ValueError(f"{what}; got {self.loss}: choose one of these, or another method.")
@@ -223,6 +241,9 @@ class RunConfig(Frozen):
                 if name == "lambdas" and self.training == "sequential" and "lambdas" in METHODS[self.method].options:
                     raise ValueError("sequential training weighs one behavior at a time; leave lambdas out.")
                 of_loss = name in OF_LOSS.values() and bool(losses)
+                of_descent = self.solver == "als" and name in OF_DESCENT and name in METHODS[self.method].options
+                if of_descent or (name == "l2_scaling" and self.uses("solver")):
+                    raise ValueError(f"the {self.solver} solver has no option {name}; leave it out, or take the other.")
                 whose = f"the {self.loss or 'default'} loss" if of_loss else self.method
                 other = "loss" if of_loss else "method"
                 raise ValueError(f"{whose} has no option {name}; leave it out, or choose another {other}.")
@@ -285,6 +306,10 @@ class RunConfig(Frozen):
         method = METHODS[self.method]
         if option == "lambdas" and self.training == "sequential":
             return False
+        if self.solver == "als" and option in OF_DESCENT:
+            return False
+        if option == "l2_scaling":
+            return self.solver == "als" and "solver" in method.options
         if option in EVERY_METHOD | method.options:
             return True
         loss = self.loss or (self.usual_loss() if method.losses else None)
@@ -292,6 +317,8 @@ class RunConfig(Frozen):
 
     def usual_loss(self) -> Loss:
         """The method's default loss; NMTR's is the exact one where every unit is GMF, and then the cheaper one."""
+        if self.solver == "als":
+            return "squared"
         if self.method != "nmtr":
             return METHODS[self.method].losses[0]
         units = {self.unit} if isinstance(self.unit, str) else set(self.unit.values())

@@ -49,8 +49,9 @@ def filled(config: RunConfig, behaviors: Sequence[str], users: int) -> dict[str,
     if method.losses:
         minimized = options["loss"] = _loss(config.model_copy(update=options))
     if "l2_embeddings" in method.options and config.l2_embeddings is None:
-        options["l2_embeddings"] = _SOLVED_L2 if method.file == "ials" else 0.0
-    if "dropout" in method.options:
+        solved = config.solver == "als" or not config.uses("learning_rate")
+        options["l2_embeddings"] = _SOLVED_L2 if solved else 0.0
+    if config.uses("dropout"):
         options["dropout"] = _DROPOUT[minimized] if config.dropout is None else config.dropout
         options["learning_rate"] = config.learning_rate or _LEARNING_RATE[config.optimizer, minimized]
         # A step of the squared loss costs its E^2 for all items, so steps must not grow with the users.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from scipy.sparse import csr_array
 from torch import nn
 
@@ -13,9 +14,10 @@ from nmtr.errors import RunError
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.nmtr import NMTR
 from nmtr.models.scoring import scorer_of
+from nmtr.training.als import LeastSquares
 from nmtr.training.exact import ExactLoss
 from nmtr.training.foldin.base import FoldIn, Penalty
-from nmtr.training.foldin.items import LogLoss, SquaredError
+from nmtr.training.foldin.items import LogLoss, ScaledSquaredError, SquaredError
 from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.foldin.towers import Towers
 from nmtr.training.loop import Trainer
@@ -40,9 +42,12 @@ def build(config: RunConfig, num_users: int, num_items: int) -> NMTR:
     )
 
 
-def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Trainer:
+def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Trainer | LeastSquares:
     assert isinstance(model, NMTR)
-    return Trainer(model, _objective(model, config, train[-len(config.learned) :]), config, _schedule(config))
+    learned = train[-len(config.learned) :]
+    if config.solver == "als":
+        return LeastSquares(model, config, learned, _lambdas(config))
+    return Trainer(model, _objective(model, config, learned), config, _schedule(config))
 
 
 def _objective(model: NMTR, config: RunConfig, train: Sequence[csr_array]) -> Objective:
@@ -94,8 +99,11 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
             "fitting one more shopper needs a run that learned all behaviors together; this one learned them one after "
             "the other, by no one loss: choose a run of joint training."
         )
-    dropout, learned = given(config.dropout), len(config.learned)
+    learned = len(config.learned)
     reads = tuple(range(len(config.behaviors) - learned, len(config.behaviors)))
+    if config.solver == "als":
+        return _solved_for(model, config, reads)
+    dropout = given(config.dropout)
     squared = config.loss == "squared"
     instances = [matrix.nnz for matrix in train[-learned:]]
     if not squared:
@@ -113,6 +121,21 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     if squared:
         return SquaredError(linear_scores(model), unobserved_weight=config.unobserved_weight, **options)
     return LogLoss(linear_scores(model), negatives=config.negatives, **options)
+
+
+def _solved_for(model: NMTR, config: RunConfig, reads: tuple[int, ...]) -> FoldIn:
+    """The step of alternating least squares that solves for a user, with items and stages as they are."""
+    lambdas = np.asarray(_lambdas(config))
+    spread = lambdas @ model.heads().detach().numpy().astype(np.float64) ** 2  # (E,)
+    least_squares = ScaledSquaredError if config.l2_scaling else SquaredError
+    return least_squares(
+        linear_scores(model),
+        reads=reads,
+        lambdas=lambdas.tolist(),
+        penalty=Penalty(np.zeros(len(spread)), np.diag(2 * given(config.l2_embeddings) * spread)),
+        dropout=0.0,
+        unobserved_weight=config.unobserved_weight,
+    )
 
 
 def linear_scores(model: NMTR) -> LinearScores:

@@ -170,6 +170,13 @@ class NMTR(nn.Module):
         parts = torch.block_diag(*own) if self._separate else torch.stack(own)  # type: ignore[no-untyped-call]
         return self._added_up(parts, self.own)
 
+    def heads_of(self, stages: Tensor) -> Tensor:
+        """The h^1, …, h^R (R, E) whose cascade adds up to these `heads` (R, E), of shared embeddings."""
+        before = nn.functional.pad(stages[:-1], (0, 0, 1, 0))
+        own = stages - self.kept * before
+        own[1:] /= self.own
+        return own
+
     def products(self, users: Tensor, dropout: float) -> tuple[Tensor, Tensor, Tensor]:
         """The logits of GMF units as products, for `SquaredLoss`: z (R, B, E), q (N, E), bias (R, N)."""
         p = nn.functional.dropout(embed(self.users, users), dropout, self.training)

@@ -47,6 +47,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tower_forward_bf16": (None, [c_void_p] * 5 + [c_long, c_void_p]),
     "has_tiles": (c_int, []),
     "tower_grid": (None, [c_void_p] * 2 + [c_long, c_void_p, c_long, c_void_p]),
+    "solve_rows": (c_long, [c_long] * 2 + [c_void_p] * 3 + [c_long] + [c_void_p] * 5),
+    "pair_products": (None, [c_long] * 2 + [c_void_p] * 6),
     "tower_backward": (None, [c_void_p] * 5 + [c_long] + [c_void_p] * 5),
 }
 

@@ -623,3 +623,87 @@ extern "C" int count_ahead(long users, long items, const float* scores, const fl
         if (strange[l]) return 0;
     return 1;
 }
+
+// ---- least squares: one system of equations a row -------------------------------------------------------------------
+
+constexpr long GATHERED = 128;  // pairs whose vectors are held at once: 64 KB at 64 numbers each
+
+// A (width x width) += sum outer x x', b (width,) += sum linear x over `n` vectors x that `gather` writes one by one.
+template <typename Gather>
+static void add_up(long n, long width, float* x, float* weighted, float* a, float* b, Gather gather) {
+    for (long from = 0; from < n; from += GATHERED) {
+        const long m = n - from < GATHERED ? n - from : GATHERED;
+        for (long t = 0; t < m; t++) {
+            float outer, linear, *own = x + t * width;
+            gather(from + t, own, &outer, &linear);
+            for (long e = 0; e < width; e += LANES) {
+                const Vec v = load(own + e);
+                store(weighted + t * width + e, v * splat(outer));
+                store(b + e, load(b + e) + v * splat(linear));
+            }
+        }
+        product(width, width, m, weighted, 1, width, x, width, a, width);
+    }
+}
+
+// Solves A x = b for a symmetric positive definite A by A = U' U, in place: A becomes U above its diagonal, b becomes x.
+// Returns false where A is not positive definite.
+static bool solve(long width, float* a, float* b) {
+    for (long k = 0; k < width; k++) {
+        float* row = a + k * width;
+        if (!(row[k] > 0)) return false;
+        const Vec scale = splat(1 / std::sqrt(row[k]));
+        const long from = k / LANES * LANES;
+        for (long j = from; j < width; j += LANES) store(row + j, load(row + j) * scale);
+        b[k] /= row[k];
+        for (long i = k + 1; i < width; i++) {
+            const Vec x = splat(row[i]);
+            float* below = a + i * width;
+            for (long j = i / LANES * LANES; j < width; j += LANES) store(below + j, load(below + j) - x * load(row + j));
+            b[i] -= row[i] * b[k];
+        }
+    }
+    for (long k = width - 1; k >= 0; k--) {
+        float left = b[k];
+        for (long j = k + 1; j < width; j++) left -= a[k * width + j] * b[j];
+        b[k] = left / a[k * width + k];
+    }
+    return true;
+}
+
+// Of each of `rows` rows the x that solves
+//     (base + diag ridge + sum outer^r f f') x = sum linear^r f
+// over its pairs of every behavior r. Columns of behavior r stand at r * each and up, as do their vectors f in `factors`.
+// Returns how many rows have no solution.
+extern "C" long solve_rows(long rows, long width, const int64_t* starts, const int32_t* columns, const float* factors,
+                           long each, const float* outer, const float* linear, const float* base, const float* ridge,
+                           float* out) {
+    std::vector<float> a(width * width), x(GATHERED * width), weighted(GATHERED * width);
+    long unsolved = 0;
+    for (long u = 0; u < rows; u++) {
+        float* own = out + u * width;
+        std::memcpy(a.data(), base, width * width * sizeof(float));
+        for (long e = 0; e < width; e++) a[e * width + e] += ridge[u * width + e];
+        std::memset(own, 0, width * sizeof(float));
+        const int32_t* at = columns + starts[u];
+        add_up(starts[u + 1] - starts[u], width, x.data(), weighted.data(), a.data(), own,
+               [&](long t, float* to, float* o, float* l) {
+                   const long r = at[t] / each;
+                   std::memcpy(to, factors + (long)at[t] * width, width * sizeof(float));
+                   *o = outer[r], *l = linear[r];
+               });
+        unsolved += !solve(width, a.data(), own);
+    }
+    return unsolved;
+}
+
+// A (width x width) += sum x x', b (width,) += sum x over pairs, x = p[rows] * q[columns].
+extern "C" void pair_products(long n, long width, const int32_t* rows, const int32_t* columns, const float* p,
+                              const float* q, float* a, float* b) {
+    std::vector<float> x(GATHERED * width), weighted(GATHERED * width);
+    add_up(n, width, x.data(), weighted.data(), a, b, [&](long t, float* to, float* o, float* l) {
+        const float *u = p + rows[t] * width, *v = q + columns[t] * width;
+        for (long e = 0; e < width; e += LANES) store(to + e, load(u + e) * load(v + e));
+        *o = *l = 1;
+    });
+}

@@ -42,7 +42,7 @@ def half_precision() -> bool:
 
 def matrix_tiles() -> bool:
     """Whether the kernels can multiply tiles of bfloat16, and the system lets this process use them."""
-    return bool(_kernels().has_tiles())
+    return bool(loaded().has_tiles())
 
 
 def use_threads(threads: int) -> None:
@@ -91,7 +91,7 @@ class Panels:
 
     @classmethod
     def of(cls, k: Tensor) -> Panels:
-        size = 4 * _kernels().lanes()
+        size = 4 * loaded().lanes()
         filled = torch.nn.functional.pad(k, (0, 0, 0, -len(k) % size))
         return cls(len(k), filled.view(-1, size, k.shape[1]).transpose(1, 2).contiguous())
 
@@ -103,37 +103,37 @@ def products(bias: Tensor, p: Tensor, k: Panels, out: Tensor) -> None:
 
     def part(first: int, last: int, _: int) -> None:
         given = *_from(first * width, p), k.values.data_ptr(), bias.data_ptr()
-        _kernels().products(last - first, k.items, width, *given, *_from(first * k.items, out))
+        loaded().products(last - first, k.items, width, *given, *_from(first * k.items, out))
 
-    _shared(part, users, least=1)
+    shared(part, users, least=1)
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
     """x weight' of (n, in) and (out, in): (n, out)."""
     out = len(weight)
-    x, turned = _padded(x), _padded(_padded(weight).T)  # (n, in), (in, out)
+    x, turned = padded(x), padded(padded(weight).T)  # (n, in), (in, out)
     result = x.new_zeros(len(x), turned.shape[1])
 
     def part(first: int, last: int, _: int) -> None:
         width = x.shape[1]
         given = *_from(first * width, x), width, 1, turned.data_ptr()
-        _kernels().multiply(last - first, result.shape[1], width, *given, *_from(first * result.shape[1], result))
+        loaded().multiply(last - first, result.shape[1], width, *given, *_from(first * result.shape[1], result))
 
-    _shared(part, len(x), least=256)
+    shared(part, len(x), least=256)
     return result[:, :out]
 
 
 def linear_backward(x: Tensor, weight: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
     """The gradients of sum(slope * linear(x, weight)) by x and weight."""
-    x, slope = _padded(x), _padded(slope)
+    x, slope = padded(x), padded(slope)
     gradients = _Gradients(x.new_empty(slope.shape[1], x.shape[1]))
 
     def part(first: int, last: int, thread: int) -> None:
         # slope' x, the rows shared out: each element of slope' is a step of a row away from the next.
         given = *_from(first * slope.shape[1], slope), 1, slope.shape[1], *_from(first * x.shape[1], x)
-        _kernels().multiply(slope.shape[1], x.shape[1], last - first, *given, *gradients.of(thread))
+        loaded().multiply(slope.shape[1], x.shape[1], last - first, *given, *gradients.of(thread))
 
-    _shared(part, len(x), least=256)
+    shared(part, len(x), least=256)
     (of_weight,) = gradients.sums()
     return linear(slope[:, : len(weight)], weight.T), of_weight[: len(weight), : weight.shape[1]]
 
@@ -144,9 +144,9 @@ def adagrad_rows(table: Tensor, sums: Tensor, rows: Tensor, values: Tensor, rate
 
     def part(first: int, last: int, _: int) -> None:
         given = *_from(first, rows), last - first, *_from(first * width, values)
-        _kernels().adagrad_rows(width, *given, rate, epsilon, table.data_ptr(), sums.data_ptr())
+        loaded().adagrad_rows(width, *given, rate, epsilon, table.data_ptr(), sums.data_ptr())
 
-    _shared(part, len(rows))
+    shared(part, len(rows))
 
 
 def exact_block(
@@ -157,7 +157,7 @@ def exact_block(
     Threads share out the items, so that only the users' gradient is summed over threads.
     """
     width = k.shape[1]
-    p, k, weight = _padded(p), _padded(k), weight.contiguous()
+    p, k, weight = padded(p), padded(k), weight.contiguous()
     bias, starts, columns = bias.contiguous(), starts.to(torch.int64), columns.to(torch.int32)
     d_p = p.new_zeros(_threads, *p.shape)
     d_k, d_bias = torch.zeros_like(k), torch.zeros_like(bias)
@@ -165,34 +165,34 @@ def exact_block(
 
     def part(first: int, last: int, thread: int) -> float:
         gradients = d_p[thread].data_ptr(), d_k.data_ptr(), d_bias.data_ptr()
-        return float(_kernels().exact_block(*p.shape, *given, first, last, *gradients))
+        return float(loaded().exact_block(*p.shape, *given, first, last, *gradients))
 
-    cost = sum(_shared(part, len(k), least=256))
+    cost = sum(shared(part, len(k), least=256))
     return cost, d_p.sum(0)[:, :width], d_k[:, :width], d_bias
 
 
 def dots(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """p[rows] . k[columns], one number a pair: (m, E), (n, E), int32 (B,), int32 (B,) -> (B,)."""
-    p, k = _padded(p), _padded(k)
+    p, k = padded(p), padded(k)
     out = p.new_zeros(len(rows))
 
     def part(first: int, last: int, _: int) -> None:
-        _kernels().dot_forward(
+        loaded().dot_forward(
             p.shape[1], p.data_ptr(), k.data_ptr(), *_from(first, rows, columns), last - first, *_from(first, out)
         )
 
-    _shared(part, len(rows))
+    shared(part, len(rows))
     return out
 
 
 def dots_backward(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
     """The gradients of sum(slope * dots(p, k, rows, columns)) by p and k."""
     width = p.shape[1]
-    p, k, slope = _padded(p), _padded(k), slope.contiguous()
+    p, k, slope = padded(p), padded(k), slope.contiguous()
     gradients = _Gradients(p, k)
 
     def part(first: int, last: int, thread: int) -> None:
-        _kernels().dot_backward(
+        loaded().dot_backward(
             p.shape[1],
             p.data_ptr(),
             k.data_ptr(),
@@ -202,7 +202,7 @@ def dots_backward(p: Tensor, k: Tensor, rows: Tensor, columns: Tensor, slope: Te
             *gradients.of(thread),
         )
 
-    _shared(part, len(rows))
+    shared(part, len(rows))
     d_p, d_k = gradients.sums()
     return d_p[:, :width], d_k[:, :width]
 
@@ -217,7 +217,7 @@ class HalfPanels:
     @classmethod
     def of(cls, of_items: Tensor) -> HalfPanels:
         size = 16
-        filled = torch.nn.functional.pad(_padded(of_items), (0, 0, 0, -len(of_items) % size))
+        filled = torch.nn.functional.pad(padded(of_items), (0, 0, 0, -len(of_items) % size))
         return cls(len(of_items), filled.view(-1, size, filled.shape[1] // 2, 2).transpose(1, 2).contiguous())
 
 
@@ -227,16 +227,16 @@ def tower_grid(of_users: Tensor, of_items: HalfPanels, given: TowerWeights, out:
     of_users: W_user p, (B, W). For processors with `matrix_tiles`.
     """
     assert matrix_tiles(), "which also asks the system for them"
-    of_users = _padded(of_users)
+    of_users = padded(of_users)
     width = of_users.shape[1]
     struct, kept = _tower(width, given)
 
     def part(first: int, last: int, _: int) -> None:
         panels = of_items.values.data_ptr(), of_items.items
         own = _from(first * width, of_users)[0], last - first
-        _kernels().tower_grid(byref(struct), *own, *panels, *_from(first * of_items.items, out))
+        loaded().tower_grid(byref(struct), *own, *panels, *_from(first * of_items.items, out))
 
-    _shared(part, len(of_users), least=1)
+    shared(part, len(of_users), least=1)
     del kept
 
 
@@ -264,8 +264,8 @@ def tower(
     fast, with three digits.
     """
     assert not half_precision or level() in ("amx", "bf16"), "the function for it is not compiled for others"
-    forward = _kernels().tower_forward_bf16 if half_precision else _kernels().tower_forward
-    of_users, of_items = _padded(of_users), _padded(of_items)
+    forward = loaded().tower_forward_bf16 if half_precision else loaded().tower_forward
+    of_users, of_items = padded(of_users), padded(of_items)
     struct, kept = _tower(of_users.shape[1], given)
     out = of_users.new_zeros(len(rows))
 
@@ -274,7 +274,7 @@ def tower(
         pairs = _from(first, rows, columns)
         forward(byref(struct), *halves, *pairs, last - first, *_from(first, out))
 
-    _shared(part, len(rows))
+    shared(part, len(rows))
     del kept
     return out
 
@@ -284,7 +284,7 @@ def tower_backward(
 ) -> tuple[Tensor, Tensor, TowerWeights]:
     """The gradients of sum(slope * tower(...)) by the halves and the weights."""
     width = of_users.shape[1]
-    of_users, of_items, slope = _padded(of_users), _padded(of_items), slope.contiguous()
+    of_users, of_items, slope = padded(of_users), padded(of_items), slope.contiguous()
     struct, kept = _tower(of_users.shape[1], given)
     transposed = (c_void_p * _MOST_LAYERS)(None, *(weight.data_ptr() for weight in kept.transposed))
     halves = _Gradients(of_users, of_items)
@@ -294,7 +294,7 @@ def tower_backward(
     def part(first: int, last: int, thread: int) -> None:
         own = weights.of(thread)
         grads = _struct(of_users.shape[1], kept.biases, own[:depth], own[depth : 2 * depth], own[-1])
-        _kernels().tower_backward(
+        loaded().tower_backward(
             byref(struct),
             of_users.data_ptr(),
             of_items.data_ptr(),
@@ -306,7 +306,7 @@ def tower_backward(
             transposed,
         )
 
-    _shared(part, len(rows))
+    shared(part, len(rows))
     d_users, d_items = halves.sums()
     *sums, d_project = weights.sums()
     gradients = TowerWeights(
@@ -355,12 +355,12 @@ class _Kept:
 
 
 def _tower(width: int, given: TowerWeights) -> tuple[_Tower, _Kept]:
-    transposed = [_padded(_padded(weight.detach().T).T) for weight in given.weights]
+    transposed = [padded(padded(weight.detach().T).T) for weight in given.weights]
     kept = _Kept(
         [weight.T.contiguous() for weight in transposed],
         transposed,
-        [_padded(bias.detach()) for bias in given.biases],
-        _padded(given.project.detach()),
+        [padded(bias.detach()) for bias in given.biases],
+        padded(given.project.detach()),
     )
     weights, biases = ([tensor.data_ptr() for tensor in tensors] for tensors in (kept.weights, kept.biases))
     return _struct(width, kept.biases, weights, biases, kept.project.data_ptr()), kept
@@ -374,15 +374,16 @@ def _struct(width: int, layers: Sequence[Tensor], weights: list[int], biases: li
     return struct
 
 
-def _kernels() -> ctypes.CDLL:
+def loaded() -> ctypes.CDLL:
+    """The compiled kernels, where `usable` says that there are any."""
     found = library()
     assert found is not None, "ask `usable` first"
     return found
 
 
-def _padded(tensor: Tensor) -> Tensor:
+def padded(tensor: Tensor) -> Tensor:
     """Contiguous, its last dimension a whole number of vectors."""
-    missing = -tensor.shape[-1] % _kernels().lanes()
+    missing = -tensor.shape[-1] % loaded().lanes()
     return torch.nn.functional.pad(tensor, (0, missing)) if missing else tensor.contiguous()
 
 
@@ -398,7 +399,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     )
 
 
-def _shared(part: Callable[[int, int, int], T], total: int, least: int = _PAIRS_A_THREAD) -> list[T]:
+def shared(part: Callable[[int, int, int], T], total: int, least: int = _PAIRS_A_THREAD) -> list[T]:
     """part(first, last, thread) over [0, total), in threads with `least` or more each."""
     threads = max(1, min(_threads, total // least))
     edges = [total * thread // threads for thread in range(threads + 1)]

@@ -33,8 +33,8 @@ NAME = (
 TAKEN = "a new data set needs a name of its own; shop is taken: choose another, or remove that one first."
 OPTIONS = (
     "data, behaviors, protocol, validation, sample, method, unit, lambdas, cascade, embedding, training, shared_side, "
-    "item_bias, unseen_share, loss, unobserved_weight, epochs, patience, rank_every, refit, watch_test, "
-    "hold_out_lower, embedding_size, layers, negatives, dropout, optimizer, initial_scale, learning_rate, "
+    "item_bias, unseen_share, loss, solver, l2_scaling, unobserved_weight, epochs, patience, rank_every, refit, "
+    "watch_test, hold_out_lower, embedding_size, layers, negatives, dropout, optimizer, initial_scale, learning_rate, "
     "l2_embeddings, l2_towers, batch_size, seed, threads"
 )
 CUT = " must be a whole {} file, but is cut off, damaged or locked ({}); get it again."

@@ -139,6 +139,18 @@ def test_the_options_offered_are_those_of_the_loss(weights: AppTest) -> None:
     assert weights.button(key="start").disabled and "squared loss needs GMF units" in weights.warning[0].value
 
 
+def test_least_squares_leave_nothing_of_descent_to_choose(weights: AppTest, home: Path) -> None:
+    weights.selectbox(key="train_solver").set_value("als").run()
+    shown = {entry.key for entry in (*weights.number_input, *weights.selectbox, *weights.checkbox)}
+    assert {"train_l2_embeddings", "train_unobserved_weight", "train_l2_scaling", "train_cascade"} <= shown
+    assert not shown & {"train_loss", "train_learning_rate", "train_optimizer", "train_dropout", "train_embedding"}
+    weights.checkbox(key="train_l2_scaling").set_value(False).run()
+    weights.button(key="start").click().run()
+    (run,) = [run for run in Workspace(home).runs.list() if run.config.solver == "als"]
+    assert (run.config.loss, run.config.l2_scaling, run.config.dropout) == ("squared", False, None)
+    Workspace(home).cancel(run.id)
+
+
 def test_estimate_says_whether_it_was_measured_here(weights: AppTest) -> None:
     weights.number_input(key="train_threads").set_value(1).run()
     assert "from earlier runs of the kind" in words(weights)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nmtr.data.split import split
 from nmtr.methods import contract
 from nmtr.methods.ials import Alternation
+from nmtr.training.als import LeastSquares
 from nmtr.training.foldin.base import Floats, FoldIn, History, first_order, minimum, without
 from nmtr.training.foldin.items import LogLoss
 from nmtr.training.loop import Trainer
@@ -242,3 +243,25 @@ def test_without_penalty_the_trained_vectors_hold_the_shopper_back() -> None:
     nothing = np.zeros(8)
     assert "only its early end" in held.about and "early end" not in free.about
     assert np.linalg.norm(held.vector(HISTORY, nothing)) < np.linalg.norm(free.vector(HISTORY, nothing))
+
+
+@pytest.mark.parametrize("options", [{}, {"cascade": "mean"}, {"l2_scaling": False}, {"method": "gmf"}], ids=str)
+def test_vector_of_least_squares_is_the_one_that_a_sweep_gives(options: dict[str, Any]) -> None:
+    """Items and stages are as the sweep before left them, and the next one begins with the users."""
+    lambdas = None if "method" in options else (0.2, 0.3, 0.5)
+    config = resolved(SHOP, solver="als", embedding_size=8, lambdas=lambdas, l2_embeddings=0.05, **options)
+    torch.manual_seed(0)
+    method = contract.trained(config)
+    model = method.build(config, SHOP.num_users, SHOP.num_items)
+    learning = method.learning(model, config, TRAIN)
+    assert isinstance(learning, LeastSquares)
+    learning.epoch(1, lambda: False)
+    fold_in = method.fold_in(model, config, TRAIN)
+    found = fold_in.vector(HISTORY, np.zeros(8))
+    stages = learning._stages()
+    spread = (learning._lambdas[:, None] * stages**2).sum(0)
+    ridge = learning._l2 * learning._user_scale[:, None] * spread
+    factors = model.items.weight.detach() * stages[:, None]  # type: ignore[union-attr, operator]
+    solved = learning._solved(learning._of_users, factors, ridge, lambda: False)
+    np.testing.assert_allclose(found, solved[USER].numpy(), rtol=1e-3, atol=1e-4)
+    assert np.abs(fold_in.loss(HISTORY)(found)[1]).max() < 1e-6

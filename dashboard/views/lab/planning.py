@@ -198,7 +198,9 @@ def _advanced(config: dict[str, Any]) -> dict[str, Any]:
     """The rest: the loss, what is judged by and how, seeds, epochs and how many runs at once."""
     options: dict[str, Any] = {}
     with st.grid(3, min_column_width=120):
-        for name in ("loss", "validation", "epochs", "rank_every", "embedding_size"):
+        for name in ("solver", "loss", "validation", "epochs", "rank_every", "embedding_size"):
+            if name == "loss" and "solver" in config:
+                continue  # least squares are the squared loss's
             if RunConfig.parse({"method": config["method"]}).uses(name):
                 config |= field(name, config["method"], "lab")
         options["metric"] = st.selectbox(

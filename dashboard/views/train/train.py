@@ -142,7 +142,10 @@ def _advanced(method: str) -> dict[str, Any]:
     options: dict[str, Any] = {}
     with st.grid(5, min_column_width=170):
         for name in ADVANCED:
-            chosen = {"method": method} | {key: options[key] for key in ("loss", "training") if key in options}
+            decisive = ("solver", "loss", "training")
+            chosen = {"method": method} | {key: options[key] for key in decisive if key in options}
+            if name == "loss" and "solver" in options:
+                continue  # least squares are the squared loss's
             if RunConfig.parse(chosen).uses(name):
                 options |= field(name, method, "train")
     return options

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Pointwise:
             row[history[r]] = 1
         weights = np.where(labels > 0, 1.0, self.unobserved(history)[:, None])
         return labels, weights * np.asarray(self.lambdas)[:, None]
+
+    def held(self, history: History) -> Penalty:
+        """What is added to the summed loss of this history."""
+        return self.penalty
 
     def direction(self, item: int, p: Floats) -> Floats:
         return self.scores.direction(item)
@@ -104,10 +108,10 @@ class SquaredError(Pointwise):
 
     def loss(self, history: History) -> Loss:
         labels, weights = self.labels(history)
-        spread = self.dropout / (1 - self.dropout)
+        spread, penalty = self.dropout / (1 - self.dropout), self.held(history)
 
         def value(p: Floats) -> tuple[float, Floats]:
-            total, gradient = self.penalty(p)
+            total, gradient = penalty(p)
             errors = self.scores(p) - labels
             total += float((weights * (errors**2 + spread * self.scores.variances(p))).sum())
             varied = self.scores.slope_of_variances(spread * weights, p)
@@ -122,7 +126,18 @@ class SquaredError(Pointwise):
         observed = [history[r] for r in self.reads]
         matrix = self.scores.curvature(lambdas * self.unobserved(history), observed, lambdas)
         matrix[np.diag_indices_from(matrix)] *= 1 + self.dropout / (1 - self.dropout)
-        matrix += self.penalty.matrix / 2
+        penalty = self.held(history)
+        matrix += penalty.matrix / 2
         right = self.scores.slope(weights * (labels - self.scores.bias))
-        right += self.penalty.matrix @ self.penalty.center / 2
+        right += penalty.matrix @ penalty.center / 2
         return np.asarray(np.linalg.lstsq(matrix, right)[0])  # of all minima the shortest, where there are several
+
+
+class ScaledSquaredError(SquaredError):
+    """The squared error with a penalty that grows with how much of it is about the shopper: `training.als`."""
+
+    def held(self, history: History) -> Penalty:
+        """`penalty` times sum_r lambda_r (n^r + w N)."""
+        counts = np.array([len(history[r]) for r in self.reads])
+        scale = float(np.asarray(self.lambdas) @ (counts + self.unobserved(history) * self.scores.bias.shape[1]))
+        return replace(self.penalty, matrix=scale * self.penalty.matrix)

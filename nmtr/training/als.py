@@ -1,0 +1,147 @@
+"""Alternating least squares for the cascade of GMF units: users, items and stages in turn, each at its exact minimum.
+
+With GMF units the score of stage r is sum_e p_e q_e H_e^r, H^r being what the cascade adds up of h^1 to h^r, so the
+squared error over all pairs is quadratic in the users' vectors, in the items' and in H, each while the others stay:
+
+    sum_r lambda_r (sum_ui c (sum_e p_ue q_ie H_e^r - y_ui^r)^2 + l2 sum_u s_u |p_u * H^r|^2) + l2 sum_i s_i |q_i|^2
+
+with c = 1 where y = 1 and c = w where y = 0. The penalty is on what a score is a product of, the user's vector as stage
+r reads it and the item's; so it does not change with the length of H, and for one behavior this is iALS (Hu, Koren and
+Volinsky, ICDM 2008). s is how much of the loss is about a user or item, sum_r lambda_r (n^r + w N): the scaling by
+frequency of Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks" (RecSys 2022).
+Biases stay 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from nmtr.config import RunConfig, given
+from nmtr.models.nmtr import NMTR
+from nmtr.native.pairs import dots
+from nmtr.native.systems import Pairs, pair_products, solve_rows
+from nmtr.training.report import Stopped
+
+_PARTS = 16  # of a side: between them a training may be stopped
+
+
+class LeastSquares:
+    """An epoch is a sweep: all users, all items, all stages."""
+
+    steps = 1
+
+    def __init__(self, model: NMTR, config: RunConfig, train: Sequence[csr_array], lambdas: Sequence[float]) -> None:
+        """train: R matrices (M, N), lowest behavior first."""
+        self.model, self._train = model, train
+        self._weight, self._l2 = config.unobserved_weight, given(config.l2_embeddings)
+        self._learned = [r for r, weight in enumerate(lambdas) if weight]  # a stage that weighs nothing stays as it is
+        self._lambdas = torch.tensor([lambdas[r] for r in self._learned], dtype=torch.float32)
+        matrices = [train[r] for r in self._learned]
+        self._of_users, self._of_items = Pairs.of(matrices), Pairs.of([matrix.T.tocsr() for matrix in matrices])
+        self._user_scale, self._item_scale = (
+            self._scale(side, config.l2_scaling) for side in (self._of_users, self._of_items)
+        )
+        self._pairs = [_positions(matrix) for matrix in train]
+
+    def _scale(self, side: Pairs, scaled: bool) -> Tensor:
+        """s of each user or item, (m,)."""
+        if not scaled:
+            return torch.ones(side.counts.shape[1])
+        return (self._lambdas[:, None] * (side.counts + self._weight * side.each)).sum(0)
+
+    @torch.no_grad()
+    def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
+        """One sweep: ((R,) mean loss an observed pair of each behavior, seconds); Stopped where stop() says so."""
+        started = time.perf_counter()
+        q, stages = self.model.items.weight.detach(), self._stages()
+        lambdas = self._lambdas[:, None]
+        spread = (lambdas * stages**2).sum(0)  # (E,)
+        p = self._solved(self._of_users, q * stages[:, None], self._l2 * self._user_scale[:, None] * spread, stop)
+        ridge = (self._l2 * self._item_scale[:, None]).expand(-1, q.shape[1])
+        q = self._solved(self._of_items, p * stages[:, None], ridge, stop)
+        if len(self._learned) > 1:  # one stage alone only stretches the users' vectors, which had their turn
+            stages = self._best_stages(p, q, stages)
+        # Without a change of any score or of the penalty: so that no vector grows while another shrinks.
+        length = (lambdas * stages**2).sum(0).sqrt().clamp_min(1e-12)
+        self._keep(p * length, q, stages / length)
+        return self._losses(), time.perf_counter() - started
+
+    def _solved(self, side: Pairs, factors: Tensor, ridge: Tensor, stop: Callable[[], bool]) -> Tensor:
+        """(m, E) the best vectors of one side, given the other's under each stage, (R', n, E)."""
+        rows = len(side.starts) - 1
+        edges = [rows * part // _PARTS for part in range(_PARTS + 1)]
+        gram = sum((own.double().T @ own.double() * weight for own, weight in zip(factors, self._lambdas, strict=True)))
+        everywhere = (self._weight * torch.as_tensor(gram)).float()
+        found = []
+        for first, last in zip(edges, edges[1:], strict=False):
+            if stop():
+                raise Stopped
+            part = slice(first, last)
+            found.append(solve_rows(side, factors, self._lambdas, self._weight, everywhere, ridge[part], part))
+        return torch.cat(found)
+
+    def _best_stages(self, p: Tensor, q: Tensor, stages: Tensor) -> Tensor:
+        """(R', E) the best H^r of each learned stage."""
+        everywhere = self._weight * ((p.double().T @ p.double()) * (q.double().T @ q.double()))
+        penalty = self._l2 * (self._user_scale[:, None].double() * p.double() ** 2).sum(0)
+        found = stages.clone()
+        for row, r in enumerate(self._learned):
+            squares, sums = pair_products(p, q, *self._pairs[r])
+            system = everywhere + (1 - self._weight) * squares + torch.diag(penalty)
+            found[row] = torch.linalg.lstsq(system, sums[:, None]).solution[:, 0].float()
+        return found
+
+    def _stages(self) -> Tensor:
+        """(R', E) H of the learned stages, as the model's heads add up to it."""
+        return self.model.heads().detach()[self._learned]
+
+    def _keep(self, p: Tensor, q: Tensor, stages: Tensor) -> None:
+        """Write the vectors, and the heads whose cascade comes to these stages, into the model."""
+        self.model.users.weight.copy_(p)
+        self.model.items.weight.copy_(q)
+        every = self.model.heads()
+        every[self._learned] = stages
+        for unit, head in zip(self.model.units, self.model.heads_of(every), strict=True):
+            assert unit.gmf is not None, "all units are GMF"
+            unit.gmf.copy_(head)
+
+    def _losses(self) -> NDArray[np.float64]:
+        """(R,) of each behavior the loss over all pairs, a mean over the observed ones as in `SquaredLoss`."""
+        p, q, stages = self.model.users.weight, self.model.items.weight, self.model.heads()
+        products = (p.double().T @ p.double()) * (q.double().T @ q.double())
+        found = []
+        for stage, (rows, columns) in zip(stages, self._pairs, strict=True):
+            out = dots(p * stage, q, rows, columns).double()
+            everywhere = self._weight * (stage.double() @ products @ stage.double())
+            found.append(float(everywhere + ((out - 1) ** 2 - self._weight * out**2).sum()) / max(1, len(rows)))
+        return np.array(found)
+
+    @torch.no_grad()
+    def objective(self) -> float:
+        """What a sweep makes smaller, penalty included."""
+        counts = np.array([matrix.nnz for matrix in self._train], np.float64)
+        losses = (self._losses() * counts)[self._learned] @ self._lambdas.double().numpy()
+        spread = (self._lambdas[:, None] * self._stages() ** 2).sum(0)
+        of_users = (self._user_scale[:, None] * self.model.users.weight**2 * spread).double().sum()
+        of_items = (self._item_scale[:, None] * self.model.items.weight**2).double().sum()
+        return float(losses + self._l2 * (of_users + of_items))
+
+    def state(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+
+
+def _positions(matrix: csr_array) -> tuple[Tensor, Tensor]:
+    """The rows and the columns of a matrix's pairs, int32."""
+    rows, columns = (torch.from_numpy(part.astype(np.int32)) for part in matrix.nonzero())
+    return rows, columns

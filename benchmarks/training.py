@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from benchmarks.calibration import CALIBRATION
 from benchmarks.contest import (
     DATA,
@@ -19,17 +21,40 @@ from benchmarks.contest import (
     share,
     times,
 )
-from benchmarks.core import Case
+from benchmarks.core import Case, Target, figure
 
 NEUMF_SHARED = nmtr("NeuMF shared", unit="neumf", loss="shared")
 GMF_EXACT = nmtr("GMF exact", unit="gmf", loss="exact", behaviors=["cart", "buy"])
 GMF_SQUARED = nmtr("GMF squared", unit="gmf", loss="squared", behaviors=["cart", "buy"])
+GMF_SOLVED = nmtr("GMF least squares", unit="gmf", solver="als", behaviors=["cart", "buy"])
 
 _BACKWARD = 3  # forward and backward cost three times the forward pass
 _DOT = 2 * EMBEDDING_SIZE  # operations
 _EPOCH = "Timed: the second epoch of each, without its validation"
 
+_SYSTEM = EMBEDDING_SIZE**3 / 3  # operations to solve for a user or an item
+#: A pair is added to its user's system, to its item's and to its stage's, of E^2 numbers each.
+_SUMS = 3 * 2 * EMBEDDING_SIZE**2
+
+
+def _sweep(figures: Mapping[str, float]) -> float:
+    """Operations of a sweep of least squares."""
+    return _SUMS * figures["pairs"] + _SYSTEM * (figures["size"] - figures["pairs"])
+
+
 CASES = (
+    Case(
+        "epoch-als",
+        "Sweep of alternating least squares, NMTR-GMF",
+        f"{DATA}, cart + buy. Timed: the second sweep, over users, items and stages, without its validation. Floor: "
+        "the sums of outer products for every user, item and stage and the systems of equations, as fast as torch.mm.",
+        (CALIBRATION, GMF_SOLVED),
+        (
+            figure(GMF_SOLVED, "seconds", "sweep", "s", Target(0.6)),
+            *floor(GMF_SOLVED, "seconds", _sweep, at_most=2.5),
+            *memory(GMF_SOLVED),
+        ),
+    ),
     Case(
         "epoch-neumf-sampled",
         "Sampled epoch, NMTR-NeuMF, against RecBole NeuMF",

@@ -122,7 +122,7 @@ class RunConfig(Frozen):
         "descent",
         description="descent: steps along the gradient. als: alternating least squares, which finds the exact minimum "
         "over all users, all items and all stages in turn; no learning rate, no dropout, and some ten epochs. For the "
-        "squared loss and GMF units.",
+        "squared loss, of GMF units and CMF.",
     )
     l2_scaling: bool = Field(
         True,

@@ -91,7 +91,7 @@ METHODS: dict[str, Method] = {
         "multi",
         "All behaviors factorized at once, items or users sharing one embedding; squared error, weights λ.",
         "cmf",
-        _DESCENT | _SEVERAL | {"loss", "lambdas", "shared_side", "item_bias"},
+        _DESCENT | _SEVERAL | {"loss", "lambdas", "shared_side", "item_bias", "solver"},
         ("squared", "sampled"),
         several=True,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from scipy.sparse import csr_array
 from torch import nn
 
@@ -11,8 +12,9 @@ from nmtr.config import RunConfig, given
 from nmtr.evaluation.scorer import Scorer
 from nmtr.models.factorization import Factorization
 from nmtr.models.scoring import ProductStage
+from nmtr.training.als import SharedLeastSquares
 from nmtr.training.foldin.base import FoldIn, Penalty
-from nmtr.training.foldin.items import SquaredError
+from nmtr.training.foldin.items import ScaledSquaredError, SquaredError
 from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.loop import Trainer
 from nmtr.training.losses import squared_error
@@ -21,6 +23,7 @@ from nmtr.training.squared import SquaredLoss
 
 #: Standard deviation of the embeddings' first values.
 _SCALE = 0.01
+_SCALE_SOLVED = 0.1  # of the side that a sweep begins with
 
 
 def build(config: RunConfig, num_users: int, num_items: int) -> Factorization:
@@ -30,14 +33,16 @@ def build(config: RunConfig, num_users: int, num_items: int) -> Factorization:
         len(config.behaviors),
         shared=config.shared_side,
         embedding_size=config.embedding_size,
-        scale=config.initial_scale or _SCALE,
+        scale=config.initial_scale or (_SCALE_SOLVED if config.solver == "als" else _SCALE),
         item_bias=config.item_bias,
     )
 
 
-def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Trainer:
+def learning(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> Trainer | SharedLeastSquares:
     """Squared errors over all pairs, or over the observed ones and ρ sampled negatives each, as the paper did."""
     assert isinstance(model, Factorization)
+    if config.solver == "als":
+        return SharedLeastSquares(model, config, train)
     lambdas, batch_size = given(config.lambdas), given(config.batch_size)
     dropout = given(config.dropout)
     objective: Objective
@@ -71,7 +76,19 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     """Where users have a vector for each behavior, the target's moves with the target's pairs alone."""
     assert isinstance(model, Factorization)
     scores = LinearScores.of(*model.of_vector())
-    learned, dropout = len(scores.heads), given(config.dropout)
+    learned = len(scores.heads)
+    reads = tuple(range(len(train) - learned, len(train)))
+    if config.solver == "als":
+        width = model.users.embedding_dim
+        return (ScaledSquaredError if config.l2_scaling else SquaredError)(
+            scores,
+            reads=reads,
+            lambdas=given(config.lambdas)[-learned:],
+            penalty=Penalty(np.zeros(width), 2 * given(config.l2_embeddings) * np.eye(width)),
+            dropout=0.0,
+            unobserved_weight=config.unobserved_weight,
+        )
+    dropout = given(config.dropout)
     squared = config.loss == "squared"
     instances = [matrix.nnz for matrix in train]
     if not squared:
@@ -80,7 +97,7 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     vectors = model.users.weight.detach().numpy()[each - 1 :: each]
     return SquaredError(
         scores,
-        reads=tuple(range(len(train) - learned, len(train))),
+        reads=reads,
         lambdas=given(config.lambdas)[-learned:],
         penalty=Penalty.of(given(config.l2_embeddings), sum(instances), dropout, vectors),
         dropout=dropout,

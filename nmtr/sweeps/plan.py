@@ -19,7 +19,7 @@ Sampler = Literal["grid", "tpe"]
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 
 #: What can be searched.
-SEARCHABLE = ("lambdas", "unit", "learning_rate", "l2_embeddings", "dropout", "negatives")
+SEARCHABLE = ("lambdas", "unit", "learning_rate", "l2_embeddings", "unobserved_weight", "dropout", "negatives")
 #: What points can be judged by: what a ranking of validation reports.
 METRICS = tuple(f"{kind}@{cutoff}" for kind in ("HR", "NDCG") for cutoff in CUTOFFS)
 #: The paper's grids, by the number of behaviors: tenths for two, sixths for three.

@@ -10,10 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from nmtr.config import Side
 from nmtr.data.split import split
 from nmtr.methods import contract
 from nmtr.methods.ials import Alternation
-from nmtr.training.als import LeastSquares
+from nmtr.models.factorization import Factorization
+from nmtr.training.als import LeastSquares, SharedLeastSquares
 from nmtr.training.foldin.base import Floats, FoldIn, History, first_order, minimum, without
 from nmtr.training.foldin.items import LogLoss
 from nmtr.training.loop import Trainer
@@ -258,10 +260,21 @@ def test_vector_of_least_squares_is_the_one_that_a_sweep_gives(options: dict[str
     learning.epoch(1, lambda: False)
     fold_in = method.fold_in(model, config, TRAIN)
     found = fold_in.vector(HISTORY, np.zeros(8))
-    stages = learning._stages()
-    spread = (learning._lambdas[:, None] * stages**2).sum(0)
-    ridge = learning._l2 * learning._user_scale[:, None] * spread
-    factors = model.items.weight.detach() * stages[:, None]  # type: ignore[union-attr, operator]
-    solved = learning._solved(learning._of_users, factors, ridge, lambda: False)
+    solved = learning._users(learning.model.items.weight.detach(), learning._stages(), lambda: False)
     np.testing.assert_allclose(found, solved[USER].numpy(), rtol=1e-3, atol=1e-4)
     assert np.abs(fold_in.loss(HISTORY)(found)[1]).max() < 1e-6
+
+
+@pytest.mark.parametrize("side", ["item", "user"])
+def test_vector_of_shared_least_squares_is_the_one_that_a_sweep_gives(side: Side) -> None:
+    config = resolved(SHOP, method="cmf", solver="als", embedding_size=8, shared_side=side, lambdas=(0.2, 0.3, 0.5))
+    torch.manual_seed(0)
+    method = contract.trained(config)
+    model = method.build(config, SHOP.num_users, SHOP.num_items)
+    learning = method.learning(model, config, TRAIN)
+    assert isinstance(model, Factorization) and isinstance(learning, SharedLeastSquares)
+    for number in range(40):  # to its end: with users shared, theirs are solved for last, of items of one sweep before
+        learning.epoch(number + 1, lambda: False)
+    found = method.fold_in(model, config, TRAIN).vector(HISTORY, np.zeros(8))
+    each = 3 if side == "item" else 1
+    np.testing.assert_allclose(found, model.users.weight.detach()[USER * each + each - 1], atol=0.02)

@@ -18,6 +18,7 @@ ALSO = {
     "unit": "unit",
     "learning_rate": "learning rate",
     "l2_embeddings": "L2",
+    "unobserved_weight": "weight of the unobserved",
     "dropout": "dropout",
     "negatives": "negatives ρ",
 }

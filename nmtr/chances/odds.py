@@ -43,7 +43,8 @@ def in_training(out: Values, known: Counts, num_items: int, negatives: int) -> V
 
 def no_log_odds(config: RunConfig, behavior: str) -> str | None:
     """Why a behavior's scores are no log-odds, not even up to the correction, as a clause; None where they are."""
-    if config.loss == "squared" or METHODS[config.method].file != "cascade":
+    method = METHODS[config.method]
+    if config.loss == "squared" or method.pairwise or not method.has_units:
         how = " with the squared loss" if config.loss == "squared" else ""
         return f"{config.label}{how} gives scores, not chances"
     if config.training == "sequential" and behavior != config.target:

@@ -40,6 +40,11 @@ class Method:
     several: bool = False  # whether it learns scores of all behaviors; else of the target alone
     lower: bool = False  # whether it needs a behavior below the target
 
+    @property
+    def has_units(self) -> bool:
+        """Whether its scores come of interaction units."""
+        return self.unit is not None or "unit" in self.options
+
 
 METHODS: dict[str, Method] = {
     "nmtr": Method(

@@ -62,7 +62,7 @@ def filled(config: RunConfig, behaviors: Sequence[str], users: int) -> dict[str,
 
 def _loss(config: RunConfig) -> str:
     loss = config.loss or config.usual_loss()
-    if loss == "squared" and METHODS[config.method].file == "cascade" and set(config.units) != {"gmf"}:
+    if loss == "squared" and METHODS[config.method].has_units and set(config.units) != {"gmf"}:
         raise ConfigError(
             f"the squared loss needs GMF units; got {config.label}: "
             f"give every behavior the unit gmf, or choose the sampled or the exact loss."

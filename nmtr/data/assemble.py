@@ -40,69 +40,18 @@ def assemble(
     no user has a target interaction, or a behavior is left without rows.
     """
     target = rows.behaviors[-1]
-    last = len(rows.behaviors) - 1
     done = list(rows.notes) or [f"{_count(len(rows.user), 'row')} read"]
     given, recipe = recipe, recipe or Recipe()
     by_part = _by_part(rows, recipe, source)
-    if recipe.hold_out == "random" and rows.part is not None:
-        done.append("the source's split not used, as asked for")
-        rows = replace(rows, part=None)
-    if by_part and rows.part is not None:
-        unused = (rows.part != TRAIN) & (rows.behavior < last)
-        done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
-        rows = rows.take(np.flatnonzero(~unused))
-    elif rows.part is not None and bool((rows.part != TRAIN).any()):
-        named = bool((rows.part == TEST).any())
-        done.append("the split not used since " + ("there are times" if named else "it names no test rows"))
-    merged = _merged(rows)
-    duplicates = rows.duplicates + len(rows.user) - len(merged.user)
-    done.append(f"{_count(duplicates, 'duplicate')} merged to the earliest")
-    rows, cleaned = _cleaned(merged, recipe)
-    done += cleaned
-    is_target = rows.behavior == last
-    purchases = np.bincount(rows.user[is_target], minlength=len(rows.users))
-    if not purchases.any():
-        raise DataError(
-            f"at least one user needs a {target} interaction, since {target} is what is recommended; "
-            f"the {_count(len(rows.user), 'row')} of {source} hold none: check the order of the behaviors."
-        )
-    done.append(f"{_count((purchases == 0).sum(), 'user')} without a {target} dropped")
-    left_out = _left_out(purchases > 0, recipe)
-    if len(left_out):
-        done.append(f"{_count(len(left_out), 'user')} left out of a sample (seed {recipe.seed})")
-        purchases[left_out] = 0
-    rows = rows.take(np.flatnonzero((purchases > 0)[rows.user]))
-
+    rows = _with_split(rows, recipe, by_part, done)
+    rows = _merged_and_cleaned(rows, recipe, done)
+    rows, purchases = _of_buyers(rows, recipe, source, done)
     test, valid, how = _held_out(rows, purchases, recipe, by_part)
     if recipe.cut_later:
-        if rows.time is None or by_part or recipe.hold_out == "random":
-            raise DataError(
-                f"leaving out what came later needs times by which a {target} is held out, but {source} has none, or a "
-                f"split of its own that decides: leave {option('cut-later')} out."
-            )
-        later = rows.time >= _times_of(test, rows)[rows.user]
-        later[test] = False
-        done.append(f"{_count(later.sum(), 'pair')} at or after the held-out {target} left out")
-        test = (np.cumsum(~later) - 1)[test]
-        rows = rows.take(np.flatnonzero(~later))
+        rows, test = _without_later(rows, test, recipe, by_part, source, done)
     user_number, users = _numbered(purchases > 0)
-    touched = np.ones(len(rows.items), np.bool_) if rows.catalogue else np.zeros(len(rows.items), np.bool_)
-    touched[rows.item] = True
-    item_number, items = _numbered(touched)
-    done.append(f"{_count(len(rows.items) - len(items), 'item')} that nobody else touched dropped")
-    if rows.catalogue:
-        touched[:] = False
-        touched[rows.item] = True
-        done.append(f"{_count((~touched).sum(), 'item')} of the catalogue that nobody touched kept")
-
-    keep = np.ones(len(rows.user), np.bool_)
-    keep[test] = False
-    if by_part and rows.part is not None:
-        # Of several purchases that the source holds out of a user one is tested on, and none is learned from.
-        spare = keep & (rows.part != TRAIN) & np.isin(rows.user, rows.user[test])
-        spare[valid] = False
-        keep &= ~spare
-        done.append(f"{_count(spare.sum(), 'further held-out row')} left out")
+    item_number, items = _numbered(_kept_items(rows, done))
+    keep = _learned_from(rows, test, valid, by_part, done)
     matrices = []
     for number, behavior in enumerate(rows.behaviors):
         chosen = np.flatnonzero(keep & (rows.behavior == number))
@@ -119,21 +68,16 @@ def assemble(
         found[user_number[rows.user[held_out]]] = item_number[rows.item[held_out]]
         return found
 
-    done.append(f"held out of {_count(len(test), 'user')}: {how}")
-    done.append(f"{_count(len(users) - len(test), 'user')} not tested")
-    if rows.time is not None:
-        after = int((keep & (rows.behavior < last) & (rows.time > _times_of(test, rows)[rows.user])).sum())
-        if after:
-            done.append(f"{_count(after, 'pair')} of lower behaviors that came after the held-out {target} kept")
+    done += [f"held out of {_count(len(test), 'user')}: {how}", f"{_count(len(users) - len(test), 'user')} not tested"]
+    done += _came_later(rows, test, keep)
     # "no duplicates merged" is not worth saying.
     steps = tuple(step for step in done if not step.startswith("no "))
-    made = f"{remark}{', '.join(steps)}."
-    attributes = rows.attributes
     last_day = when = None
     if rows.time is not None and rows.clock is not None:
         last_day = last_days(user_number[rows.user], rows.time, keep, rows.clock, len(users))
         keep[test] = True
         when = activity(rows.behavior, rows.time, keep, rows.clock, rows.behaviors)
+    attributes = rows.attributes
     return Dataset(
         name=name,
         behaviors=rows.behaviors,
@@ -142,11 +86,107 @@ def assemble(
         given_valid_item=items_of(valid),
         users=rows.users[users],
         items=rows.items[items],
-        origin=Origin(source, licence, made, synthetic, steps, given),
+        origin=Origin(source, licence, f"{remark}{', '.join(steps)}.", synthetic, steps, given),
         attributes=None if attributes is None else attributes.iloc[items].reset_index(drop=True),
         last_day=last_day,
         activity=when,
     )
+
+
+# What is done, one step after the other; each adds to `done` what it did, in words.
+
+
+def _with_split(rows: Rows, recipe: Recipe, by_part: bool, done: list[str]) -> Rows:
+    """Without what the source holds out of lower behaviors, where its split decides; else the split is not used."""
+    if recipe.hold_out == "random" and rows.part is not None:
+        done.append("the source's split not used, as asked for")
+        return replace(rows, part=None)
+    if by_part and rows.part is not None:
+        unused = (rows.part != TRAIN) & (rows.behavior < len(rows.behaviors) - 1)
+        done.append(f"{_count(unused.sum(), 'held-out row')} of lower behaviors left out")
+        return rows.take(np.flatnonzero(~unused))
+    if rows.part is not None and bool((rows.part != TRAIN).any()):
+        named = bool((rows.part == TEST).any())
+        done.append("the split not used since " + ("there are times" if named else "it names no test rows"))
+    return rows
+
+
+def _merged_and_cleaned(rows: Rows, recipe: Recipe, done: list[str]) -> Rows:
+    merged = _merged(rows)
+    duplicates = rows.duplicates + len(rows.user) - len(merged.user)
+    done.append(f"{_count(duplicates, 'duplicate')} merged to the earliest")
+    rows, cleaned = _cleaned(merged, recipe)
+    done += cleaned
+    return rows
+
+
+def _of_buyers(rows: Rows, recipe: Recipe, source: str, done: list[str]) -> tuple[Rows, NDArray[np.intp]]:
+    """The rows of users with a target interaction, or of a sample of them, and how many of it each user has."""
+    target, is_target = rows.behaviors[-1], rows.behavior == len(rows.behaviors) - 1
+    purchases = np.bincount(rows.user[is_target], minlength=len(rows.users))
+    if not purchases.any():
+        raise DataError(
+            f"at least one user needs a {target} interaction, since {target} is what is recommended; "
+            f"the {_count(len(rows.user), 'row')} of {source} hold none: check the order of the behaviors."
+        )
+    done.append(f"{_count((purchases == 0).sum(), 'user')} without a {target} dropped")
+    left_out = _left_out(purchases > 0, recipe)
+    if len(left_out):
+        done.append(f"{_count(len(left_out), 'user')} left out of a sample (seed {recipe.seed})")
+        purchases[left_out] = 0
+    return rows.take(np.flatnonzero((purchases > 0)[rows.user])), purchases
+
+
+def _without_later(
+    rows: Rows, test: NDArray[np.intp], recipe: Recipe, by_part: bool, source: str, done: list[str]
+) -> tuple[Rows, NDArray[np.intp]]:
+    """Without what users did at or after their held-out interaction, and the places of those interactions then."""
+    target = rows.behaviors[-1]
+    if rows.time is None or by_part or recipe.hold_out == "random":
+        raise DataError(
+            f"leaving out what came later needs times by which a {target} is held out, but {source} has none, or a "
+            f"split of its own that decides: leave {option('cut-later')} out."
+        )
+    later = rows.time >= _times_of(test, rows)[rows.user]
+    later[test] = False
+    done.append(f"{_count(later.sum(), 'pair')} at or after the held-out {target} left out")
+    return rows.take(np.flatnonzero(~later)), (np.cumsum(~later) - 1)[test]
+
+
+def _kept_items(rows: Rows, done: list[str]) -> NDArray[np.bool_]:
+    """Which items stay: those that somebody touched, or all of a catalogue."""
+    touched = np.zeros(len(rows.items), np.bool_)
+    touched[rows.item] = True
+    if rows.catalogue:
+        done.append(f"{_count((~touched).sum(), 'item')} of the catalogue that nobody touched kept")
+        return np.ones(len(rows.items), np.bool_)
+    done.append(f"{_count((~touched).sum(), 'item')} that nobody else touched dropped")
+    return touched
+
+
+def _learned_from(
+    rows: Rows, test: NDArray[np.intp], valid: NDArray[np.intp], by_part: bool, done: list[str]
+) -> NDArray[np.bool_]:
+    """Which rows are learned from: all but the held-out ones."""
+    keep = np.ones(len(rows.user), np.bool_)
+    keep[test] = False
+    if by_part and rows.part is not None:
+        # Of several purchases that the source holds out of a user one is tested on, and none is learned from.
+        spare = keep & (rows.part != TRAIN) & np.isin(rows.user, rows.user[test])
+        spare[valid] = False
+        keep &= ~spare
+        done.append(f"{_count(spare.sum(), 'further held-out row')} left out")
+    return keep
+
+
+def _came_later(rows: Rows, test: NDArray[np.intp], keep: NDArray[np.bool_]) -> list[str]:
+    """How many pairs of lower behaviors are learned from that came after the user's held-out one, if any."""
+    if rows.time is None:
+        return []
+    last = len(rows.behaviors) - 1
+    after = int((keep & (rows.behavior < last) & (rows.time > _times_of(test, rows)[rows.user])).sum())
+    target = rows.behaviors[-1]
+    return [f"{_count(after, 'pair')} of lower behaviors that came after the held-out {target} kept"] if after else []
 
 
 def _by_part(rows: Rows, recipe: Recipe, source: str) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,20 @@ from torch import nn
 from nmtr.config import RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.evaluation.scorer import Scorer
+from nmtr.methods import cascade, cmf, ehcf, ials, pairwise, rules
 from nmtr.training.foldin.base import FoldIn
 
 
 class Learning(Protocol):
     """A training under way; `nmtr.training.loop.Trainer` is the one for everything that descends a gradient."""
 
-    model: nn.Module
-    steps: int  # batches of an epoch
+    @property
+    def model(self) -> nn.Module: ...
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        ...
 
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """Trains one epoch, from 1: (mean loss an instance of each behavior that is learned, seconds)."""
@@ -75,20 +80,27 @@ class Rule(Protocol):
         ...
 
 
+_TRAINED: dict[str, Trained] = {
+    "cascade": cascade,
+    "cmf": cmf,
+    "ehcf": ehcf,
+    "ials": ials,
+    "pairwise": pairwise,
+}
+_SEVERAL: dict[str, Several] = {"cascade": cascade, "cmf": cmf, "ehcf": ehcf}
+_RULES: dict[str, Rule] = {"rules": rules}
+
+
 def trained(config: RunConfig) -> Trained:
     """The file of the config's method, which trains."""
-    return cast(Trained, _file(config))
+    return _TRAINED[METHODS[config.method].file]
 
 
 def several(config: RunConfig) -> Several:
     """The file of the config's method, which learns scores of several behaviors."""
-    return cast(Several, _file(config))
+    return _SEVERAL[METHODS[config.method].file]
 
 
 def rule(config: RunConfig) -> Rule:
     """The file of the config's method, which learns nothing."""
-    return cast(Rule, _file(config))
-
-
-def _file(config: RunConfig) -> Any:
-    return import_module(f"nmtr.methods.{METHODS[config.method].file}")
+    return _RULES[METHODS[config.method].file]

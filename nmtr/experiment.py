@@ -6,7 +6,7 @@ import functools
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset, IntArray
 from nmtr.data.split import Split, split, stands_in
-from nmtr.errors import RunError
+from nmtr.errors import ConfigError, RunError
 from nmtr.evaluation.metrics import SELECTION, intervals, summarize
 from nmtr.evaluation.ranking import Ranks, rank_held_out
 from nmtr.evaluation.result import BestTestEpoch, Result, Slice
@@ -173,6 +173,18 @@ class Experiment:
         if self._trainer is None:
             return contract.rule(self.config).rule(self.config, self._split.train)
         return contract.trained(self.config).scorer(self._trainer.model)
+
+    @property
+    def split(self) -> Split:
+        """The parts that the phase trains and ranks on."""
+        return self._split
+
+    def weigh(self, lambdas: Sequence[float]) -> None:
+        """Go on with other λ from the weights as they are; ConfigError where the training knows no other λ."""
+        self.config = self.config.model_copy(update={"lambdas": tuple(lambdas)})
+        if not isinstance(self._trainer, contract.Weighing):
+            raise ConfigError(f"{self.config.label} by {self.config.solver} cannot go on with other λ: train it anew.")
+        self._trainer.weigh(lambdas)
 
     @property
     def steps(self) -> int:

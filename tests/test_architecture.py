@@ -60,6 +60,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         *("training.report", "experiment", "runs", "probe"),
     },
+    "live.record": {"config", "frozen"},
+    "live.engine": {"live.record", "errors", "config", "data", "evaluation", "explain", "lists", "experiment"},
+    "live": {"errors", "frozen", "config", "workspace", "live.record", "live.engine"},
     "paper": {"config"},
     "compare": {"frozen", "errors", "config", "data", "evaluation", "runs", "workspace", "paper", "lists"},
     "suites": {"frozen", "errors", "files", "config", "data", "evaluation", "runs", "workspace", "compare"},
@@ -85,6 +88,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "whatif",
             "whynot",
             "wanted",
+            "live",
+            "live.record",
             "estimate",
         ),
         *("training.report", "runs", "workspace", "paper", "compare", "suites", "sweeps", "demo"),
@@ -113,7 +118,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
 }
 #: Where torch may be imported with the module; elsewhere only inside a function, since it takes seconds.
-WITH_TORCH = {"native.tensors", "models", "training", "methods", "experiment", "foldin"}
+WITH_TORCH = {"native.tensors", "live.engine", "models", "training", "methods", "experiment", "foldin"}
+
+
+#: Modules that are rooms of their own.
+_SUBROOMS = {
+    "training.report": "training.report",
+    **dict.fromkeys(("native.tensors", "native.pairs", "native.systems"), "native.tensors"),
+    "live.engine": "live.engine",
+    "live.record": "live.record",
+}
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,7 @@ def room_of(parts: list[str]) -> str:
     """Of a module's dotted name or a file's path."""
     if parts[0] == "dashboard":
         return "dashboard"
-    if parts[1:3] in (["native", "tensors"], ["native", "pairs"], ["native", "systems"]):
-        return "native.tensors"
-    return "training.report" if parts[1:3] == ["training", "report"] else (parts[1:2] or ["__init__"])[0]
+    return _SUBROOMS.get(".".join(parts[1:3]), (parts[1:2] or ["__init__"])[0])
 
 
 def imports_of(path: Path) -> Iterator[Import]:

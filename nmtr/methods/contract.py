@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,13 @@ class Learning(Protocol):
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """A training that can go on with other λ."""
+
+    def weigh(self, lambdas: Sequence[float]) -> None: ...
 
 
 class Trained(Protocol):

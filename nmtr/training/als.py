@@ -85,26 +85,29 @@ class LeastSquares(_Alternation):
     def __init__(self, model: NMTR, config: RunConfig, train: Sequence[csr_array], lambdas: Sequence[float]) -> None:
         """train: R matrices (M, N), lowest behavior first."""
         super().__init__(model, config)
+        self._of_users, self._of_items = Pairs.of(train), Pairs.of([matrix.T.tocsr() for matrix in train])
+        self._pairs = [_positions(matrix) for matrix in train]
+        self.weigh(lambdas)
+
+    def weigh(self, lambdas: Sequence[float]) -> None:
+        """Take other λ (R,), from the next sweep on."""
+        self._lambdas = torch.tensor(lambdas, dtype=torch.float32)
         self._learned = [r for r, weight in enumerate(lambdas) if weight]  # a stage that weighs nothing stays as it is
-        self._lambdas = torch.tensor([lambdas[r] for r in self._learned], dtype=torch.float32)
-        matrices = [train[r] for r in self._learned]
-        self._of_users, self._of_items = Pairs.of(matrices), Pairs.of([matrix.T.tocsr() for matrix in matrices])
         self._user_scale, self._item_scale = (
             self._scale(side, self._lambdas) for side in (self._of_users, self._of_items)
         )
-        self._pairs = [_positions(matrix) for matrix in train]
 
     @torch.no_grad()
     def epoch(self, number: int, stop: Callable[[], bool]) -> tuple[NDArray[np.float64], float]:
         """One sweep: ((R,) mean loss an observed pair of each behavior, seconds); Stopped where stop() says so."""
         started = time.perf_counter()
-        q, stages = self.model.items.weight.detach(), self._stages()
+        q, stages = self.model.items.weight.detach(), self.model.heads().detach()
         p = self._users(q, stages, stop)
         ridge = (self._l2 * self._item_scale[:, None]).expand(-1, q.shape[1])
         q = self._solved(self._of_items, p * stages[:, None], self._lambdas, ridge, stop)
         if len(self._learned) > 1:  # one stage alone only stretches the users' vectors, which had their turn
             stages = self._best_stages(p, q, stages)
-        # Without a change of any score or of the penalty: so that no vector grows while another shrinks.
+        # Without a change of any score or of the penalty, so that no vector grows while another shrinks.
         length = self._spread(stages).sqrt().clamp_min(1e-12)
         self._keep(p * length, q, stages / length)
         heads = self.model.heads()
@@ -122,27 +125,21 @@ class LeastSquares(_Alternation):
         return (self._lambdas[:, None] * stages**2).sum(0)
 
     def _best_stages(self, p: Tensor, q: Tensor, stages: Tensor) -> Tensor:
-        """(R', E) the best H^r of each learned stage."""
+        """(R, E) the best H^r of each learned stage, and those of the others as they are."""
         everywhere = self._weight * ((p.double().T @ p.double()) * (q.double().T @ q.double()))
         penalty = self._l2 * (self._user_scale[:, None].double() * p.double() ** 2).sum(0)
         found = stages.clone()
-        for row, r in enumerate(self._learned):
+        for r in self._learned:
             squares, sums = pair_products(p, q, *self._pairs[r])
             system = everywhere + (1 - self._weight) * squares + torch.diag(penalty)
-            found[row] = torch.linalg.lstsq(system, sums[:, None]).solution[:, 0].float()
+            found[r] = torch.linalg.lstsq(system, sums[:, None]).solution[:, 0].float()
         return found
-
-    def _stages(self) -> Tensor:
-        """(R', E) H of the learned stages, as the model's heads add up to it."""
-        return self.model.heads().detach()[self._learned]
 
     def _keep(self, p: Tensor, q: Tensor, stages: Tensor) -> None:
         """Write the vectors, and the heads whose cascade comes to these stages, into the model."""
         self.model.users.weight.copy_(p)
         self.model.items.weight.copy_(q)
-        every = self.model.heads()
-        every[self._learned] = stages
-        for unit, head in zip(self.model.units, self.model.heads_of(every), strict=True):
+        for unit, head in zip(self.model.units, self.model.heads_of(stages), strict=True):
             assert unit.gmf is not None, "all units are GMF"
             unit.gmf.copy_(head)
 

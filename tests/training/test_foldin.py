@@ -260,7 +260,7 @@ def test_vector_of_least_squares_is_the_one_that_a_sweep_gives(options: dict[str
     learning.epoch(1, lambda: False)
     fold_in = method.fold_in(model, config, TRAIN)
     found = fold_in.vector(HISTORY, np.zeros(8))
-    solved = learning._users(learning.model.items.weight.detach(), learning._stages(), lambda: False)
+    solved = learning._users(learning.model.items.weight.detach(), learning.model.heads().detach(), lambda: False)
     np.testing.assert_allclose(found, solved[USER].numpy(), rtol=1e-3, atol=1e-4)
     assert np.abs(fold_in.loss(HISTORY)(found)[1]).max() < 1e-6
 

@@ -18,11 +18,14 @@ from nmtr import compare, whynot
 from nmtr.audit import Audit, audit
 from nmtr.chances import Chances
 from nmtr.compare import Leaderboard
+from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
 from nmtr.data.library import DatasetInfo
 from nmtr.data.summary import Summary, describe
+from nmtr.errors import RunError
 from nmtr.explain import Explanation, Fitted, Lift, Recommendations, explain, lifted, recommend
 from nmtr.items import Item, ItemMap, Items, all_items
+from nmtr.live import Live
 from nmtr.opening import TOP, Opening, order
 from nmtr.runs.checkpoint import load_ranks
 from nmtr.runs.store import Run
@@ -48,6 +51,26 @@ def workspace() -> Workspace:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _workspace(home: str) -> Workspace:
     return Workspace(Path(home))
+
+
+#: Processes in which λ is tried live, over all sessions: each takes the cores while it moves.
+MOST_LIVE = 2
+_LIVE_IDLE = 180.0  # seconds without a move after which one ends; the next move begins another
+_live: list[Live] = []
+_live_lock = threading.Lock()
+
+
+def begin_live(config: RunConfig) -> Live:
+    """A process in which λ is moved; RunError where there are as many as there may be."""
+    with _live_lock:
+        _live[:] = [live for live in _live if live.alive]
+        if len(_live) >= MOST_LIVE:
+            raise RunError(
+                f"λ is being tried live in {MOST_LIVE} other windows already, which is the most at once: try again in "
+                "some minutes, or plan a study."
+            )
+        _live.append(Live(workspace(), config, _LIVE_IDLE))
+        return _live[-1]
 
 
 def version(info: DatasetInfo) -> str:

@@ -18,7 +18,7 @@ from threading import Lock, Thread
 
 from nmtr.config import RunConfig
 from nmtr.errors import ConfigError, RunError
-from nmtr.live.record import FIRST, IDLE, METRIC, SAMPLE, Answer, GroupValue, Listed, Order, Question, Value
+from nmtr.live.record import FIRST, IDLE, METRIC, PENALTIES, SAMPLE, Answer, GroupValue, Listed, Order, Question, Value
 from nmtr.workspace import Workspace
 
 __all__ = ["FIRST", "METRIC", "SAMPLE", "Answer", "GroupValue", "Listed", "Live", "Value", "plan"]
@@ -37,13 +37,22 @@ def plan(workspace: Workspace, config: RunConfig) -> RunConfig:
 class Live:
     """The process as whoever asks has it; it ends with this one, or when it was not asked anything for a while."""
 
-    def __init__(self, workspace: Workspace, config: RunConfig, idle: float = IDLE) -> None:
-        """config: as `plan` gave it. RunError where a process cannot be started."""
+    def __init__(
+        self,
+        workspace: Workspace,
+        config: RunConfig,
+        idle: float = IDLE,
+        penalties: Sequence[float] = PENALTIES,
+    ) -> None:
+        """config: as `plan` gave it, with one of the `penalties` in place of its own.
+
+        RunError where a process cannot be started.
+        """
         self.config = config
         self.answers: dict[int, Answer] = {}  # by the question's number
         self.error: str | None = None  # what could not be answered, until something is
         self._asked, self._lock = 0, Lock()
-        order = Order(home=str(workspace.home), config=config)
+        order = Order(home=str(workspace.home), config=config, penalties=tuple(penalties))
         paths = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
         try:
             self._child = subprocess.Popen(

@@ -34,7 +34,7 @@ def answer(order: Order, questions: SimpleQueue[Question], idle: float) -> None:
     from nmtr.workspace import Workspace
 
     workspace = Workspace(Path(order.home))
-    engine = Engine(order.config, workspace.data.load(order.config.data))
+    engine = Engine(order.config, workspace.data.load(order.config.data), order.penalties)
     while True:
         try:
             question = questions.get(timeout=idle)

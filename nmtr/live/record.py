@@ -8,6 +8,8 @@ from nmtr.frozen import Frozen
 METRIC = "HR@100"
 FIRST = 10  # items of the shopper's list
 SAMPLE = 4_000  # validation users that are ranked for each λ
+#: L2 penalties of which the best on validation is taken, at the first λ: data sets differ in it by a factor of ten.
+PENALTIES = (0.003, 0.01, 0.03, 0.1)
 IDLE = 600.0  # seconds without a question after which the process ends
 
 
@@ -49,6 +51,7 @@ class Answer(Frozen):
     compared: bool  # whether `before` is known of them: the comparison began with this shopper
     users: int  # that were ranked
     of_users: int  # that have a validation purchase
+    l2: float  # the penalty that was taken
     sweeps: int  # from the solution before
     seconds: float
 
@@ -67,3 +70,4 @@ class Order(Frozen):
 
     home: str
     config: RunConfig  # resolved
+    penalties: tuple[float, ...] = PENALTIES  # to choose from; of one there is nothing to choose

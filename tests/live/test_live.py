@@ -53,11 +53,11 @@ def hits(engine: Engine) -> np.ndarray:
 def test_an_answer_says_what_the_model_is_worth_and_how_far_it_is_from_the_beginning(
     config: RunConfig, shop: Dataset
 ) -> None:
-    engine = Engine(config, shop)
+    engine = Engine(config, shop, [0.02])
     first = engine.answer(Question(number=1, lambdas=(1 / 3,) * 3))
     before = hits(engine)
-    assert first.metric.value == before.mean() and (first.difference, first.p, first.sweeps) == (None, None, 8)
-    assert (first.users, first.of_users) == (60, 60)
+    assert first.metric.value == before.mean() and (first.difference, first.p, first.sweeps) == (None, None, 12)
+    assert (first.users, first.of_users, first.l2) == (60, 60, 0.02)
     second = engine.answer(Question(number=2, lambdas=SOME, user=first.user))
     after = hits(engine)
     assert second.sweeps == 3 and second.difference is not None
@@ -77,14 +77,23 @@ def test_an_answer_says_what_the_model_is_worth_and_how_far_it_is_from_the_begin
     assert engine.answer(Question(number=5, lambdas=SOME, user="u5")).compared
 
 
+def test_the_penalty_is_the_one_that_validation_prefers(config: RunConfig, shop: Dataset) -> None:
+    """One so high that all vectors are next to nothing is never the best."""
+    both = Engine(config, shop, [100.0, 0.01])
+    answer = both.answer(Question(number=1, lambdas=SOME))
+    assert answer.l2 == 0.01 and answer.sweeps == 8
+    alone = Engine(config, shop, [0.01]).answer(Question(number=1, lambdas=SOME))
+    assert alone.sweeps == 12
+
+
 def test_a_sample_is_of_so_many_users_and_said(config: RunConfig, shop: Dataset) -> None:
-    answer = Engine(config, shop, sample=20).answer(Question(number=1, lambdas=SOME))
+    answer = Engine(config, shop, [0.01], sample=20).answer(Question(number=1, lambdas=SOME))
     assert (answer.users, answer.of_users) == (20, 60)
 
 
 def test_what_cannot_be_answered_is_one_sentence(workspace: Workspace, config: RunConfig, shop: Dataset) -> None:
     with pytest.raises(DataError, match="user must be one of the 60 users of data set shop"):
-        Engine(config, shop).answer(Question(number=1, lambdas=SOME, user="nobody"))
+        Engine(config, shop, [0.01]).answer(Question(number=1, lambdas=SOME, user="nobody"))
     with pytest.raises(ConfigError, match="λ is tried live of a method that weighs two behaviors or more"):
         plan(workspace, RunConfig.parse({"data": "shop", "method": "gmf"}))
     with pytest.raises(ConfigError, match="the squared loss needs GMF units"):

@@ -8,13 +8,13 @@ import streamlit as st
 from dashboard import address, cache, charts, guard, selection
 from dashboard.charts.behaviors import cues
 from dashboard.text import duration, plain
-from dashboard.views.lab import details, findings, planning, point
+from dashboard.views.lab import details, findings, live, planning, point
 from dashboard.widgets import empty, figures, lambda_control, live_run, pickers
 from nmtr import sweeps
 from nmtr.data.library import DatasetInfo
 from nmtr.sweeps import Point, Study
 
-NEW = "new"
+NEW, LIVE = "new", "live"  # in place of a study's id
 TICK = 1.5  # seconds between two looks at a study that runs
 PICTURE = "lab_picture"
 
@@ -37,9 +37,27 @@ def page() -> None:
         pickers.pick_data(info)
         if here:
             _pick_study(here, asked)
+        if asked == LIVE and not here:
+            st.button(
+                "Plan a study",
+                key="lab_new",
+                icon=":material/add:",
+                on_click=guard.callback(lambda: address.select(data=info.name, study=NEW, point=None)),
+            )
+        if asked != LIVE and len(info.behaviors) > 1:
+            st.button(
+                "Try weights live",
+                key="lab_live",
+                icon=":material/touch_app:",
+                on_click=guard.callback(lambda: address.select(data=info.name, study=LIVE, point=None)),
+                help="Move the weights, and see within a second what that does.",
+            )
     if len(info.behaviors) < 2:
         st.markdown(f"##### {plain(info.name)} has one behavior, so there is nothing to weigh")
         st.markdown("Loss weights share the training among behaviors. Choose a data set with two or more.")
+        return
+    if asked == LIVE:
+        live.page(info)
         return
     if asked is None or asked == NEW:
         planning.form(info)
@@ -50,14 +68,14 @@ def page() -> None:
 
 def _data(asked: str | None, known: tuple[Study, ...]) -> DatasetInfo | None:
     """The data set of the study that is asked for, else the selected one; RunError where there is no such study."""
-    if asked is None or asked == NEW:
+    if asked in (None, NEW, LIVE):
         return selection.current_data()
     study = next((study for study in known if study.id == asked), None)
     return cache.workspace().data.info((study or sweeps.read(cache.workspace(), asked)).data)
 
 
 def _pick_study(here: list[Study], asked: str | None) -> None:
-    names = {study.id: _called(study) for study in here} | {NEW: "a new study"}
+    names = {study.id: _called(study) for study in here} | {NEW: "a new study", LIVE: "weights tried live"}
     st.session_state["lab_study"] = asked
     st.selectbox(
         "Study",

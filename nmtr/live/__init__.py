@@ -116,3 +116,4 @@ class Live:
                 else:
                     answer = Answer.model_validate(said)
                     self.answers[answer.number], self.error = answer, None
+        self._child.wait()  # it ends where its answers do; a process that nobody waits for stays in the table

@@ -628,7 +628,8 @@ extern "C" int count_ahead(long users, long items, const float* scores, const fl
 
 constexpr long GATHERED = 128;  // pairs whose vectors are held at once: 64 KB at 64 numbers each
 
-// A (width x width) += sum outer x x', b (width,) += sum linear x over `n` vectors x that `gather` writes one by one.
+// A (width x width) += sum outer x x', b (width,) += sum linear x over `n` vectors x that `gather` writes one by one. Of A
+// what is on and above the diagonal alone: the rest is the same.
 template <typename Gather>
 static void add_up(long n, long width, float* x, float* weighted, float* a, float* b, Gather gather) {
     for (long from = 0; from < n; from += GATHERED) {
@@ -642,7 +643,8 @@ static void add_up(long n, long width, float* x, float* weighted, float* a, floa
                 store(b + e, load(b + e) + v * splat(linear));
             }
         }
-        product(width, width, m, weighted, 1, width, x, width, a, width);
+        for (long j = 0; j < width; j += LANES)
+            product(j + LANES, LANES, m, weighted, 1, width, x + j, width, a + j, width);
     }
 }
 
@@ -697,7 +699,7 @@ extern "C" long solve_rows(long rows, long width, const int64_t* starts, const i
     return unsolved;
 }
 
-// A (width x width) += sum x x', b (width,) += sum x over pairs, x = p[rows] * q[columns].
+// A (width x width) += sum x x', on and above its diagonal, b (width,) += sum x over pairs, x = p[rows] * q[columns].
 extern "C" void pair_products(long n, long width, const int32_t* rows, const int32_t* columns, const float* p,
                               const float* q, float* a, float* b) {
     std::vector<float> x(GATHERED * width), weighted(GATHERED * width);

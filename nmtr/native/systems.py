@@ -137,4 +137,5 @@ def pair_products(p: Tensor, q: Tensor, rows: Tensor, columns: Tensor) -> tuple[
     for squares, sums in kernels.shared(added, len(rows)):
         a += squares[:width, :width]
         b += sums[:width]
-    return a, b
+    upper = a.triu()  # all that the kernels add up
+    return upper + upper.triu(1).T, b

@@ -145,4 +145,5 @@ def test_shipped_presets_are_configs_of_a_method_under_a_protocol() -> None:
         options = json.loads(path.read_text(encoding="utf-8"))
         protocol, behaviors = options["protocol"], options["behaviors"]
         names = {presets.name_of(one, protocol, some): one for one in VARIANTS.values() for some in ((), behaviors)}
-        assert RunConfig.parse({**options, **names[path.stem].options}).to_json().items() >= options.items()
+        variant = names[path.stem.removesuffix("-als")]  # by least squares
+        assert RunConfig.parse({**options, **variant.options}).to_json().items() >= options.items()

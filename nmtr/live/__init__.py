@@ -51,6 +51,7 @@ class Live:
         self.config = config
         self.answers: dict[int, Answer] = {}  # by the question's number
         self.error: str | None = None  # what could not be answered, until something is
+        self._closed = False
         self._asked, self._lock = 0, Lock()
         order = Order(home=str(workspace.home), config=config, penalties=tuple(penalties))
         paths = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
@@ -93,6 +94,7 @@ class Live:
 
     def close(self) -> None:
         """End the process."""
+        self._closed = True
         self._child.kill()
         self._child.wait()
         self._listener.join()
@@ -116,4 +118,6 @@ class Live:
                 else:
                     answer = Answer.model_validate(said)
                     self.answers[answer.number], self.error = answer, None
-        self._child.wait()  # it ends where its answers do; a process that nobody waits for stays in the table
+        # It ends where its answers do; a process that nobody waits for stays in the system's table.
+        if self._child.wait() and not self._closed and self.error is None:
+            self.error = "the process that tried λ live ended by itself, as it does where memory is short: try again."

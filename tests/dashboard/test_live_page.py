@@ -102,3 +102,17 @@ def test_a_process_that_ended_begins_anew_with_the_next_move(open_page: Open) ->
     next(button for button in app.button if button.key == "live_preset_target only").click().run()
     answer = settled(app, 1)
     assert answer.lambdas == (0.0, 0.0, 1.0) and len(app.session_state["live_marks"]) == 1
+
+
+def test_a_process_that_fails_is_not_begun_again_and_again(open_page: Open) -> None:
+    app = open_page("lab", data="shop", study="live")
+    settled(app, 1)
+    live = app.session_state["live_process"]
+    live._child.kill()
+    while live.error is None:
+        time.sleep(0.05)
+    app.run()
+    assert "ended by itself" in app.error[0].value and app.session_state["live_process"] is live
+    app.button(key="live_again").click().run()
+    settled(app, 1)
+    assert not app.error

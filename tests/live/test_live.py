@@ -11,6 +11,7 @@ import pytest
 
 from nmtr.config import RunConfig
 from nmtr.data.dataset import Dataset
+from nmtr.data.importing import read
 from nmtr.errors import ConfigError, DataError
 from nmtr.evaluation.ranking import rank_held_out
 from nmtr.evaluation.significance import mcnemar
@@ -125,6 +126,27 @@ def test_the_process_answers_the_last_question_goes_on_after_a_mistake_and_ends(
     finally:
         live.close()
     assert not live.alive and not live.busy
+
+
+def test_a_process_that_cannot_begin_or_is_killed_says_so(
+    workspace: Workspace, config: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "log.csv").write_text(
+        "user,item,behavior,time\n" + "".join(f"u{n},i{n % 3},{b},1\n" for n in range(9) for b in ("view", "buy")),
+        encoding="utf-8",
+    )
+    workspace.data.save(read(tmp_path / "log.csv", name="lone"))
+    lone = Live(workspace, plan(workspace, RunConfig.parse({"data": "lone", "embedding_size": 4, "threads": 1})))
+    lone.ask((0.5, 0.5))
+    until(lambda: not lone.alive)
+    until(lambda: lone.error is not None)
+    assert lone.error == "trying λ live needs validation purchases; nobody of lone has two to learn from."
+    lone.close()
+    killed = Live(workspace, config)
+    killed._child.kill()
+    until(lambda: killed.error is not None)
+    assert killed.error is not None and "ended by itself" in killed.error
+    killed.close()
 
 
 def test_the_process_ends_when_nobody_asks(workspace: Workspace, config: RunConfig) -> None:

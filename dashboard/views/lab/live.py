@@ -39,6 +39,11 @@ def page(info: DatasetInfo) -> None:
         user = user if user in labels else labels[0]
         pickers.pick_user(info, user)
     live = _process(options)
+    if live.error and not live.alive:  # to begin it anew would end in the same way
+        with right:
+            st.error(plain(live.error), icon=":material/block:")
+            st.button("Try again", key="live_again", icon=":material/replay:", on_click=guard.callback(_forget))
+        return
     _ask(live, weights, user)
 
     @st.fragment(run_every=LOOK if live.busy else None)
@@ -79,12 +84,16 @@ def _process(options: dict[str, Any]) -> Live:
     """The session's process, begun anew where it has ended or is of something else."""
     config = plan(cache.workspace(), RunConfig.parse(options))
     live: Live | None = st.session_state.get("live_process")
-    if live is None or not live.alive or live.config != config:
+    if live is None or live.config != config or not (live.alive or live.error):
         if live is not None:
             live.close()
         st.session_state["live_process"] = live = cache.begin_live(config)
         st.session_state["live_marks"], st.session_state["live_asked"] = {}, None
     return live
+
+
+def _forget() -> None:
+    st.session_state.pop("live_process").close()
 
 
 def _ask(live: Live, weights: tuple[float, ...], user: str) -> None:

@@ -90,6 +90,9 @@ def _memory(config: RunConfig, info: DatasetInfo) -> int:
     if config.loss == "exact" and config.batch_size is not None:
         # A block of users with all items: the gradient of each stage, and two blocks in passing.
         memory += 4 * config.batch_size * info.items * (len(config.behaviors) + 2)
+    elif _minimized(config) == "solved":
+        # One side's vectors under each behavior, which the other side's systems read.
+        memory += 4 * len(config.learned) * max(info.users, info.items) * config.embedding_size
     elif _minimized(config) in ("sampled", "pairwise"):
         memory += len(config.behaviors) * min(info.users * info.items // 8, 512 << 20)  # bitmaps of observed pairs
     return memory

@@ -131,7 +131,7 @@ def _worth(live: Live, info: DatasetInfo, options: dict[str, Any]) -> None:
         st.warning(plain(live.error))
     if answer is None:
         st.markdown("##### Solving for the first weights …")
-        st.caption("The first place may take a quarter of a minute on large data; those after it take a second or a few.")
+        st.caption("The first place may take 15 seconds on large data; those after it take a second or a few.")
         st.progress(0.0)
         return
     where = f"{plain(info.name)} · {options['protocol']} · NMTR-GMF, least squares"

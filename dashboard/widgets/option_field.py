@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.text import plain
-from nmtr.config import RunConfig
+from nmtr.config import PROTOCOLS, Protocol, RunConfig
 from nmtr.config.methods import METHODS
 
 #: The options under "Advanced", in plain words; their help is the config's own text.
@@ -98,3 +98,17 @@ def field(name: str, method: str, form: str) -> dict[str, Any]:
     else:
         value = st.number_input(label, value=default, step=1, placeholder="default for this loss", **shared)
     return {} if value in (None, DEFAULT, default) else {name: value}
+
+
+def pick_protocol(form: str, help: str | None = None) -> Protocol:
+    """The choice of a protocol in a form (`train`, `lab`, `live`)."""
+    chosen: Protocol = st.segmented_control(
+        "Protocol",
+        PROTOCOLS,
+        default=RunConfig.model_fields["protocol"].default,
+        required=True,
+        key=f"{form}_protocol",
+        persist_state="session",
+        help=help,
+    )
+    return chosen

@@ -5,6 +5,7 @@ It ends where its stdin does, and after so many seconds without a question.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -52,8 +53,6 @@ def answer(order: Order, questions: SimpleQueue[Question], idle: float) -> None:
 
 
 def json_error(message: str) -> str:
-    import json
-
     return json.dumps({"error": message})
 
 

@@ -17,7 +17,7 @@ from nmtr.models.scoring import scorer_of
 from nmtr.training.als import LeastSquares
 from nmtr.training.exact import ExactLoss
 from nmtr.training.foldin.base import FoldIn, Penalty
-from nmtr.training.foldin.items import LogLoss, ScaledSquaredError, SquaredError
+from nmtr.training.foldin.items import LogLoss, SquaredError, solved
 from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.foldin.towers import Towers
 from nmtr.training.loop import Trainer
@@ -102,7 +102,9 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     learned = len(config.learned)
     reads = tuple(range(len(config.behaviors) - learned, len(config.behaviors)))
     if config.solver == "als":
-        return _solved_for(model, config, reads)
+        lambdas = np.asarray(_lambdas(config))
+        spread = lambdas @ model.heads().detach().numpy().astype(np.float64) ** 2  # (E,)
+        return solved(config, linear_scores(model), reads, lambdas.tolist(), spread)
     dropout = given(config.dropout)
     squared = config.loss == "squared"
     instances = [matrix.nnz for matrix in train[-learned:]]
@@ -121,21 +123,6 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     if squared:
         return SquaredError(linear_scores(model), unobserved_weight=config.unobserved_weight, **options)
     return LogLoss(linear_scores(model), negatives=config.negatives, **options)
-
-
-def _solved_for(model: NMTR, config: RunConfig, reads: tuple[int, ...]) -> FoldIn:
-    """The step of alternating least squares that solves for a user, with items and stages as they are."""
-    lambdas = np.asarray(_lambdas(config))
-    spread = lambdas @ model.heads().detach().numpy().astype(np.float64) ** 2  # (E,)
-    least_squares = ScaledSquaredError if config.l2_scaling else SquaredError
-    return least_squares(
-        linear_scores(model),
-        reads=reads,
-        lambdas=lambdas.tolist(),
-        penalty=Penalty(np.zeros(len(spread)), np.diag(2 * given(config.l2_embeddings) * spread)),
-        dropout=0.0,
-        unobserved_weight=config.unobserved_weight,
-    )
 
 
 def linear_scores(model: NMTR) -> LinearScores:

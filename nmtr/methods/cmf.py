@@ -14,7 +14,7 @@ from nmtr.models.factorization import Factorization
 from nmtr.models.scoring import ProductStage
 from nmtr.training.als import SharedLeastSquares
 from nmtr.training.foldin.base import FoldIn, Penalty
-from nmtr.training.foldin.items import ScaledSquaredError, SquaredError
+from nmtr.training.foldin.items import SquaredError, solved
 from nmtr.training.foldin.linear import LinearScores
 from nmtr.training.loop import Trainer
 from nmtr.training.losses import squared_error
@@ -79,15 +79,8 @@ def fold_in(model: nn.Module, config: RunConfig, train: Sequence[csr_array]) -> 
     learned = len(scores.heads)
     reads = tuple(range(len(train) - learned, len(train)))
     if config.solver == "als":
-        width = model.users.embedding_dim
-        return (ScaledSquaredError if config.l2_scaling else SquaredError)(
-            scores,
-            reads=reads,
-            lambdas=given(config.lambdas)[-learned:],
-            penalty=Penalty(np.zeros(width), 2 * given(config.l2_embeddings) * np.eye(width)),
-            dropout=0.0,
-            unobserved_weight=config.unobserved_weight,
-        )
+        spread = np.ones(model.users.embedding_dim)
+        return solved(config, scores, reads, given(config.lambdas)[-learned:], spread)
     dropout = given(config.dropout)
     squared = config.loss == "squared"
     instances = [matrix.nnz for matrix in train]

@@ -14,9 +14,9 @@ from dashboard.findings import CHANCE
 from dashboard.text import count, gap, item_name, metric, p_value, plain, shift
 from dashboard.views.lab import findings
 from dashboard.widgets import figures, lambda_control, pickers
-from dashboard.widgets.option_field import protocol_note
+from dashboard.widgets.option_field import pick_protocol, protocol_note
 from nmtr import sweeps
-from nmtr.config import PROTOCOLS, RunConfig
+from nmtr.config import RunConfig
 from nmtr.data.library import DatasetInfo
 from nmtr.live import FIRST, METRIC, Answer, Live, plan
 from nmtr.sweeps import Plan
@@ -68,14 +68,7 @@ def page(info: DatasetInfo) -> None:
 
 def _options(info: DatasetInfo) -> dict[str, Any]:
     """What is solved: the cascade of GMF units on this data set, by a protocol."""
-    protocol = st.segmented_control(
-        "Protocol",
-        PROTOCOLS,
-        default=RunConfig.model_fields["protocol"].default,
-        required=True,
-        key="live_protocol",
-        persist_state="session",
-    )
+    protocol = pick_protocol("live")
     st.caption(protocol_note(protocol))
     return {"data": info.name, "protocol": protocol, "solver": "als"}
 

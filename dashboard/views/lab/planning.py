@@ -13,9 +13,9 @@ from dashboard.charts.behaviors import cues
 from dashboard.text import and_list, duration, plain, size, told
 from dashboard.views.lab import findings
 from dashboard.widgets import figures
-from dashboard.widgets.option_field import field, protocol_note
+from dashboard.widgets.option_field import field, pick_protocol, protocol_note
 from nmtr import sweeps
-from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
+from nmtr.config import UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import ConfigError, NmtrError
@@ -149,14 +149,7 @@ def _choices(info: DatasetInfo) -> dict[str, Any]:
         with unit:
             config["unit"] = st.selectbox("Unit", UNITS, format_func=UNIT_NAMES.__getitem__, key="lab_unit", **kept)
     with protocol:
-        config["protocol"] = st.segmented_control(
-            "Protocol",
-            PROTOCOLS,
-            default=RunConfig.model_fields["protocol"].default,
-            required=True,
-            key="lab_protocol",
-            **kept,
-        )
+        config["protocol"] = pick_protocol("lab")
     st.caption(protocol_note(config["protocol"]))
     options |= _points(count, config)
     with st.expander("Advanced", icon=":material/tune:"):

@@ -11,8 +11,8 @@ from dashboard.charts.behaviors import cues
 from dashboard.text import duration, plain, size, told
 from dashboard.views.train import presets
 from dashboard.widgets import empty, figures, lambda_control, live_run, pickers
-from dashboard.widgets.option_field import ADVANCED, field, help_of, protocol_note
-from nmtr.config import PROTOCOLS, UNIT_NAMES, UNITS, RunConfig
+from dashboard.widgets.option_field import ADVANCED, field, help_of, pick_protocol, protocol_note
+from nmtr.config import UNIT_NAMES, UNITS, RunConfig
 from nmtr.config.methods import METHODS, Unit
 from nmtr.data.library import DatasetInfo
 from nmtr.errors import NmtrError
@@ -53,15 +53,7 @@ def _form(info: DatasetInfo) -> dict[str, Any]:
         st.markdown("##### 1 · What to learn from")
         pickers.pick_data(info, width="stretch")
         options["behaviors"] = _behaviors(info)
-        options["protocol"] = st.segmented_control(
-            "Protocol",
-            PROTOCOLS,
-            default=RunConfig.model_fields["protocol"].default,
-            required=True,
-            key="train_protocol",
-            persist_state="session",
-            help=help_of("protocol"),
-        )
+        options["protocol"] = pick_protocol("train", help_of("protocol"))
         st.caption(protocol_note(options["protocol"]))
         for line in _counts(info, options["behaviors"]):
             st.caption(line)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nmtr.config import RunConfig, given
 from nmtr.training.foldin.base import Floats, History, Loss, Penalty, minimum
 from nmtr.training.foldin.linear import DEVIATION_FLOOR, NODES, WEIGHTS, LinearScores, softplus
 
@@ -141,3 +142,19 @@ class ScaledSquaredError(SquaredError):
         counts = np.array([len(history[r]) for r in self.reads])
         scale = float(np.asarray(self.lambdas) @ (counts + self.unobserved(history) * self.scores.bias.shape[1]))
         return replace(self.penalty, matrix=scale * self.penalty.matrix)
+
+
+def solved(
+    config: RunConfig, scores: LinearScores, reads: tuple[int, ...], lambdas: Sequence[float], spread: Floats
+) -> SquaredError:
+    """The step of `training.als` that solves for a user, with everything else as it is; spread: (D,) what the penalty
+    weighs in each direction.
+    """
+    return (ScaledSquaredError if config.l2_scaling else SquaredError)(
+        scores,
+        reads=reads,
+        lambdas=lambdas,
+        penalty=Penalty(np.zeros(len(spread)), np.diag(2 * given(config.l2_embeddings) * spread)),
+        dropout=0.0,
+        unobserved_weight=config.unobserved_weight,
+    )
